@@ -1,0 +1,5 @@
+//! Shape to kernels: which kernels, their tiles and launches.
+
+mod model;
+
+pub use model::*;

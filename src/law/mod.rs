@@ -1,0 +1,5 @@
+//! Tables to laws, and what a law says.
+
+mod model;
+
+pub use model::*;

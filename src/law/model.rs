@@ -1,0 +1,226 @@
+//! Laws as data. They can be evaluated and locked without the fitting code.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{CurveForm, StatedExponents};
+use crate::vit::{Axis, PerAxis, Shape};
+
+/// A law of a plan, ready to be asked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NamedLaw {
+    /// The name in the plan.
+    pub name: String,
+    /// The law.
+    pub law: Law,
+}
+
+/// The laws there are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "form", rename_all = "snake_case")]
+pub enum Law {
+    /// Exponents alone.
+    Stated(StatedExponents),
+    /// The SoViT shape law, fitted.
+    Sovit(Box<SovitLaw>),
+    /// A learning curve for each group.
+    Curves(CurveLaw),
+}
+
+/// A number with its 95 % interval, where there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The value.
+    pub value: f64,
+    /// Lower end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub low: Option<f64>,
+    /// Upper end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub high: Option<f64>,
+}
+
+/// The per-dimension form (2) of the SoViT paper with one data exponent,
+/// `f_k(x_k, t) = alpha_k x_k^-a_k + (beta_k x_k^b_k + xi_k) t^-c + eps_k`,
+/// fitted to a star sweep. Every coefficient is for `x_k / x_reference_k` and `t / t_reference`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SovitLaw {
+    /// The loss it predicts: `error` or `loss`.
+    pub metric: String,
+    /// Shares w_k of log compute; sum 1.
+    pub weights: PerAxis<f64>,
+    /// The centre of the star.
+    pub centre: Shape,
+    /// Units of x_k in the coefficients.
+    pub x_reference: PerAxis<f64>,
+    /// Unit of t in the coefficients, forward FLOPs.
+    pub t_reference: f64,
+    /// Least and most compute of the fitted rows, forward FLOPs.
+    pub t_range: (f64, f64),
+    /// The optimum.
+    pub parameters: SovitParameters,
+    /// `s_k = c / (a_k + b_k)` with intervals.
+    pub exponents: PerAxis<Estimate>,
+    /// `c` with its interval.
+    pub data_exponent: Estimate,
+    /// How the fit went.
+    pub fit: FitReport,
+    /// Bootstrap refits; the ground of every interval. Not locked.
+    #[serde(skip)]
+    pub draws: Vec<SovitParameters>,
+}
+
+/// Parameters of a [`SovitLaw`] in its reference units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SovitParameters {
+    /// The data exponent.
+    pub c: f64,
+    /// Each arm.
+    pub axes: PerAxis<ArmParameters>,
+}
+
+/// Parameters of one arm; all at least 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ArmParameters {
+    /// Coefficient of capacity.
+    pub alpha: f64,
+    /// Exponent of capacity.
+    pub a: f64,
+    /// Coefficient of the demand for data.
+    pub beta: f64,
+    /// Exponent of the demand for data.
+    pub b: f64,
+    /// Data term that the size does not touch.
+    pub xi: f64,
+    /// Floor.
+    pub eps: f64,
+}
+
+impl SovitParameters {
+    /// `s_k = c / (a_k + b_k)`.
+    pub fn exponent(&self, axis: Axis) -> f64 {
+        let arm = self.axes.get(axis);
+        self.c / (arm.a + arm.b)
+    }
+
+    /// `f_k` at `x / x_reference_k` and `t / t_reference`.
+    pub fn arm(&self, axis: Axis, x: f64, t: f64) -> f64 {
+        let p = self.axes.get(axis);
+        p.alpha * x.powf(-p.a) + (p.beta * x.powf(p.b) + p.xi) * t.powf(-self.c) + p.eps
+    }
+
+    /// The size that minimises `f_k` at `t / t_reference`, equation (4), in units of the reference.
+    /// Infinite where the data show no upper bend, 0 where they show no lower one.
+    pub fn optimum(&self, axis: Axis, t: f64) -> f64 {
+        let p = self.axes.get(axis);
+        (p.alpha * p.a * t.powf(self.c) / (p.beta * p.b)).powf(1.0 / (p.a + p.b))
+    }
+}
+
+impl SovitLaw {
+    /// `f_k` of the best fit at size `x` and compute `t`.
+    pub fn arm(&self, axis: Axis, x: f64, t: f64) -> f64 {
+        self.parameters.arm(axis, x / self.x_reference.get(axis), t / self.t_reference)
+    }
+
+    /// The star optimum `x_k*(t)`: the best size of one axis with the others at the centre.
+    pub fn star_optimum(&self, axis: Axis, t: f64) -> f64 {
+        self.parameters.optimum(axis, t / self.t_reference) * self.x_reference.get(axis)
+    }
+}
+
+/// Learning curves of one form.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurveLaw {
+    /// The form.
+    pub form_name: CurveForm,
+    /// The loss they predict: `error` or `loss`.
+    pub metric: String,
+    /// Names of the grouping columns.
+    pub group: Vec<String>,
+    /// One curve for each group, in order of first appearance.
+    pub curves: Vec<Curve>,
+}
+
+/// One fitted learning curve.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Curve {
+    /// Values of the grouping columns.
+    pub group: Vec<String>,
+    /// Parameters.
+    pub parameters: CurveParameters,
+    /// How the fit went.
+    pub fit: FitReport,
+    /// Prediction of the held-out rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold_out: Option<HoldOut>,
+}
+
+/// Parameters of a [`Curve`]; x in examples, y the loss.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurveParameters {
+    /// `b`
+    pub b: f64,
+    /// `c`, positive where the loss falls.
+    pub c: f64,
+    /// The floor `e`.
+    pub floor: f64,
+    /// The ceiling `e0`; M4 only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ceiling: Option<f64>,
+    /// The saturation exponent `a`; M4 only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub a: Option<f64>,
+}
+
+/// Prediction error on rows that were not fitted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HoldOut {
+    /// How many rows.
+    pub rows: u64,
+    /// `sqrt(mean((log prediction - log y)^2))`.
+    pub rmse_log: f64,
+}
+
+/// How a fit went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FitReport {
+    /// Rows fitted.
+    pub rows: u64,
+    /// Free parameters.
+    pub parameters: u64,
+    /// Name of the objective.
+    pub objective: String,
+    /// Its value at the optimum.
+    pub value: f64,
+    /// Root of the mean squared residual, in the objective's own residual.
+    pub rmse: f64,
+    /// Why the best start stopped.
+    pub termination: Termination,
+    /// Function evaluations over all starts.
+    pub evaluations: u64,
+    /// Starts tried.
+    pub starts: u64,
+    /// Starts that reached the best objective, to 1e-8 relative.
+    pub at_best: u64,
+    /// Condition number of the Jacobian in the outer parameters.
+    pub condition: f64,
+    /// Bootstrap draws.
+    pub draws: u64,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+/// Why an optimiser stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Termination {
+    /// The gradient vanished, to its tolerance.
+    Gradient,
+    /// The step vanished, to its tolerance.
+    Step,
+    /// The objective stopped falling, to its tolerance.
+    Objective,
+    /// The limit of iterations was reached.
+    Iterations,
+}

@@ -1,0 +1,21 @@
+//! A compiler for vision-transformer plans.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+pub mod diagnostic;
+pub mod source;
+pub mod units;
+pub mod vit;
+
+pub mod syntax;
+
+pub mod plan;
+
+pub mod results;
+
+pub mod law;
+
+pub mod shape;
+
+pub mod kernel;
+
+pub mod emit;

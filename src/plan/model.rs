@@ -1,0 +1,333 @@
+//! The checked plan: every name resolved to an index, every quantity in base units.
+//!
+//! Base units: FLOP, s, B, gpu, $, example, px, token, param.
+
+use serde::{Deserialize, Serialize};
+
+use super::Expression;
+use crate::source::{Span, Spanned};
+use crate::vit::{Architecture, PerAxis, Shape};
+
+/// A checked plan. Indices point into its own lists.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The file stem, or the folder's name when the stem is `plan`.
+    pub name: String,
+    /// Architectures.
+    pub models: Vec<Model>,
+    /// Result tables to read.
+    pub results: Vec<Results>,
+    /// Laws, stated or to be fitted.
+    pub laws: Vec<LawSpec>,
+    /// Small optima from which the recipe starts.
+    pub starts: Vec<Start>,
+    /// Amounts of compute.
+    pub budgets: Vec<Budget>,
+    /// Questions.
+    pub searches: Vec<Search>,
+    /// What to write.
+    pub emits: Vec<Emit>,
+}
+
+/// `model NAME { ... }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// What it fixes.
+    pub architecture: Architecture,
+    /// Where `heads` was written, or the name where it was not; for messages.
+    pub heads_span: Span,
+}
+
+/// `results NAME from "FILE" { ... }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Results {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// The table's path as written.
+    pub path: Spanned<String>,
+    /// Index of the model whose FLOPs count; needed with shapes.
+    pub model: Option<usize>,
+    /// Every column the expressions read, each name once; [`Column`] points here.
+    pub columns: Vec<Spanned<String>>,
+    /// Width, depth and MLP size of a row; absent for learning curves.
+    pub shape: Option<PerAxis<Spanned<RowExpression>>>,
+    /// Examples seen.
+    pub examples: Spanned<RowExpression>,
+    /// Losses to fit, lower is better.
+    pub metrics: Vec<Metric>,
+    /// Rows to read; all where absent.
+    pub keep: Option<Spanned<RowExpression>>,
+    /// Rows to predict instead of fit; none where absent.
+    pub hold_out: Option<Spanned<RowExpression>>,
+    /// Columns whose values tell curves apart.
+    pub group: Vec<Column>,
+}
+
+/// An expression over the columns of a row.
+pub type RowExpression = Expression<Column>;
+
+/// Index into [`Results::columns`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Column(pub usize);
+
+/// One loss of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    /// `error` (a fraction of 1) or `loss` (any positive number).
+    pub name: Spanned<String>,
+    /// Its value in a row.
+    pub value: Spanned<RowExpression>,
+}
+
+/// `law NAME = ...`
+#[derive(Clone, Debug, PartialEq)]
+pub struct LawSpec {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// The whole definition.
+    pub span: Span,
+    /// What it is.
+    pub kind: LawKind,
+}
+
+/// The laws a plan can write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LawKind {
+    /// `sovit { ... }`: exponents alone, hence no loss.
+    Stated(StatedExponents),
+    /// `sovit fitted to TABLE.METRIC`
+    Sovit {
+        /// What to fit.
+        data: LawData,
+        /// Shares w_k of log compute; sum 1.
+        weights: PerAxis<f64>,
+    },
+    /// `m2 fitted to TABLE.METRIC` or `m4 ...`: loss against examples.
+    Curve {
+        /// What to fit.
+        data: LawData,
+        /// Which form.
+        form: CurveForm,
+    },
+}
+
+/// A metric of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LawData {
+    /// Index into [`Plan::results`].
+    pub table: usize,
+    /// Index into [`Results::metrics`].
+    pub metric: usize,
+    /// Where the plan says so.
+    pub span: Span,
+}
+
+/// One-variable laws (Alabdulmohsin, Neyshabur, Zhai, arXiv 2209.06640), x = examples seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CurveForm {
+    /// `y = b x^-c + e`
+    M2,
+    /// `(y - e) / (e0 - y)^a = b x^-c`
+    M4,
+}
+
+/// Exponents written in the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StatedExponents {
+    /// `e_k` in `x_k = x0_k (t/t0)^e_k`: `s_k w_k` of stated exponents, or the effective ones as written.
+    pub effective: PerAxis<Uncertain>,
+    /// `s_k`, where stated so.
+    pub exponents: Option<PerAxis<Uncertain>>,
+    /// `w_k`, where `s_k` is stated; sum 1.
+    pub weights: Option<PerAxis<f64>>,
+    /// What the exponents were calibrated on; reaching it is then no prediction.
+    pub calibrated_on: Option<String>,
+}
+
+/// A number with its standard deviation; 0 for an exact one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Uncertain {
+    /// The value.
+    pub value: f64,
+    /// Its standard deviation.
+    pub sd: f64,
+}
+
+/// `start NAME { ... }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// The small optimum x(0).
+    pub shape: Shape,
+    /// Its compute t(0), in forward FLOPs.
+    pub forward_flops: f64,
+}
+
+/// `budget NAME = EXPR`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Budget {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Where the amount was written.
+    pub span: Span,
+    /// The amount in forward FLOPs.
+    pub forward_flops: f64,
+    /// The amount as counted in the plan.
+    pub stated: f64,
+    /// How the plan counts it.
+    pub kind: Counting,
+}
+
+/// What a budget counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Counting {
+    /// Forward passes.
+    Forward,
+    /// Training: [`Counting::TRAINING_FACTOR`] times forward.
+    Training,
+}
+
+impl Counting {
+    /// Training FLOPs per forward FLOP: one forward, two backward, by convention.
+    pub const TRAINING_FACTOR: f64 = 3.0;
+}
+
+/// `search NAME { ... }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    /// Its name.
+    pub name: Spanned<String>,
+    /// Index into [`Plan::models`].
+    pub model: usize,
+    /// Index into [`Plan::laws`]; a shape law.
+    pub law: usize,
+    /// Index into [`Plan::starts`]; without one the law is fitted and no shape can be chosen.
+    pub start: Option<usize>,
+    /// Index into [`Plan::budgets`].
+    pub budget: usize,
+    /// The box: each axis a range.
+    pub ranges: PerAxis<Spanned<Range>>,
+    /// What a legal shape satisfies, besides being buildable.
+    pub requires: Vec<Requirement>,
+}
+
+/// `low..high step step`, both ends included where the step reaches them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Range {
+    /// The lowest value; at least 1.
+    pub low: u64,
+    /// The highest value; at least `low`.
+    pub high: u64,
+    /// The distance of neighbours; at least 1.
+    pub step: u64,
+}
+
+impl Range {
+    /// How many values it has.
+    pub const fn len(&self) -> u64 {
+        (self.high - self.low) / self.step + 1
+    }
+
+    /// Never: a range has its lowest value.
+    pub const fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// The values, ascending.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = u64> + Clone + use<> {
+        let Self { low, step, .. } = *self;
+        (0..self.len()).map(move |i| low + i * step)
+    }
+}
+
+/// `require EXPR`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Requirement {
+    /// As written, for messages and reports.
+    pub text: String,
+    /// Where it was written.
+    pub span: Span,
+    /// The predicate.
+    pub predicate: Expression<ShapeVariable>,
+}
+
+/// What a requirement may speak of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShapeVariable {
+    /// `width`, a pure number.
+    Width,
+    /// `depth`, a pure number.
+    Depth,
+    /// `mlp`, a pure number.
+    Mlp,
+    /// `heads`, a pure number.
+    Heads,
+    /// `head_dim`, a pure number.
+    HeadDim,
+    /// `params`, in param.
+    Params,
+    /// `tokens`, in token.
+    Tokens,
+    /// `flops`, forward FLOP per example.
+    Flops,
+    /// `examples`, what the budget pays for, in example.
+    Examples,
+}
+
+impl ShapeVariable {
+    /// All of them with their names in plans.
+    pub const ALL: [(&'static str, Self); 9] = [
+        ("width", Self::Width),
+        ("depth", Self::Depth),
+        ("mlp", Self::Mlp),
+        ("heads", Self::Heads),
+        ("head_dim", Self::HeadDim),
+        ("params", Self::Params),
+        ("tokens", Self::Tokens),
+        ("flops", Self::Flops),
+        ("examples", Self::Examples),
+    ];
+}
+
+/// `emit TARGET "PATH"`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Emit {
+    /// The target.
+    pub target: Spanned<Target>,
+    /// Where to, below the search's folder; relative, no `..`, with `/`.
+    pub path: Spanned<String>,
+    /// Index into [`Plan::searches`]; every search where absent.
+    pub search: Option<usize>,
+    /// Architectures to compile kernels for, such as `sm_90a`; kernels only.
+    pub arch: Vec<String>,
+}
+
+/// What can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// Hugging Face transformers: a folder with `config.json`, model type `siglip_vision_model`.
+    Transformers,
+    /// timm: a folder with `config.json` for `create_model("local-dir:...")`.
+    Timm,
+    /// `big_vision`: a Python file with `get_config`.
+    BigVision,
+    /// Fused CUDA kernels: a folder of sources.
+    Kernels,
+}
+
+impl Target {
+    /// All of them with their names in plans.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("transformers", Self::Transformers),
+        ("timm", Self::Timm),
+        ("big_vision", Self::BigVision),
+        ("kernels", Self::Kernels),
+    ];
+}

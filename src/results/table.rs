@@ -1,0 +1,37 @@
+//! The canonical table every law is fitted to.
+
+use crate::vit::Shape;
+
+/// Rows of one `results` definition, in file order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    /// The name in the plan.
+    pub name: String,
+    /// The path as written.
+    pub path: String,
+    /// Names of the metrics, in the plan's order.
+    pub metrics: Vec<String>,
+    /// Names of the grouping columns; empty without groups.
+    pub group: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+/// One run, or one point of a learning curve.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Line in the file, from 1, the header counted.
+    pub line: u64,
+    /// The shape, for shape sweeps.
+    pub shape: Option<Shape>,
+    /// Examples seen.
+    pub examples: f64,
+    /// Compute t in forward FLOPs, for shape sweeps: FLOPs per example of the model times examples.
+    pub forward_flops: Option<f64>,
+    /// Values of the metrics, in the plan's order; positive and finite.
+    pub metrics: Vec<f64>,
+    /// Values of the grouping columns.
+    pub group: Vec<String>,
+    /// Whether the row is predicted instead of fitted.
+    pub hold_out: bool,
+}

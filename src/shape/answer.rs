@@ -1,0 +1,96 @@
+//! What a search answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Counting;
+use crate::vit::{Axis, Cost, PerAxis, Shape, Vit};
+
+/// The answer of one search.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The search.
+    pub search: String,
+    /// The law it asked.
+    pub law: String,
+    /// The model it scaled.
+    pub model: String,
+    /// The chosen shape in its architecture.
+    pub vit: Vit,
+    /// What the model costs.
+    pub cost: Cost,
+    /// What it is trained with.
+    pub budget: Spending,
+    /// Where the law wants to be, before rounding and requirements.
+    pub frontier: PerAxis<f64>,
+    /// 95 % interval of `frontier`, where the law is uncertain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontier_interval: Option<PerAxis<(f64, f64)>>,
+    /// Everything that needs a loss; absent where the law has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Loss>,
+    /// Legal neighbours one grid step away, by axis, lower first.
+    pub alternatives: Vec<Alternative>,
+    /// Axes whose chosen value is an end of its range while the frontier lies beyond it.
+    pub at_edge: Vec<Axis>,
+    /// Requirements without which another shape would have been chosen, as written.
+    pub binding: Vec<String>,
+}
+
+/// Compute and what it buys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spending {
+    /// The budget's name.
+    pub name: String,
+    /// Forward FLOPs of the whole training.
+    pub forward_flops: f64,
+    /// How the plan counted it.
+    pub counted: Counting,
+    /// Examples the budget pays for at the chosen shape.
+    pub examples: f64,
+}
+
+/// What a law with a loss adds to an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Loss {
+    /// `error` or `loss`.
+    pub metric: String,
+    /// Predicted value at the chosen shape.
+    pub value: f64,
+    /// Lower end of its 95 % interval.
+    pub low: f64,
+    /// Upper end of its 95 % interval.
+    pub high: f64,
+    /// How much of `value` is due to not standing on the frontier; the anchored loss delta.
+    pub excess: f64,
+    /// Shapes that are practically as good.
+    pub plateau: Plateau,
+}
+
+/// Shapes whose predicted loss is within a tolerance of the chosen one's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plateau {
+    /// The tolerance as a fraction of the predicted loss.
+    pub tolerance: f64,
+    /// For each axis the lowest and highest legal value within it, the others as chosen.
+    pub ranges: PerAxis<(u64, u64)>,
+}
+
+/// Another legal shape at the same budget.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// The shape.
+    pub shape: Shape,
+    /// Its parameters.
+    pub params: u64,
+    /// Its forward FLOPs of one image.
+    pub forward_flops_per_example: u64,
+    /// Examples the budget pays for.
+    pub examples: f64,
+    /// Predicted loss minus the chosen shape's; absent where the law has no loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excess: Option<f64>,
+    /// The share of the budget that the chosen shape would not need to reach this one's loss;
+    /// negative where this one is better but illegal. Absent where the law has no loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wasted_compute: Option<f64>,
+}

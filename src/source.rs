@@ -1,0 +1,179 @@
+//! Text with a name, places in it, and the one door to the outside.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Which file of a [`Sources`] a [`Span`] lies in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub u32);
+
+/// A half-open range of bytes in one source.
+///
+/// Offsets are `u32`: a source is at most [`Source::LIMIT`] bytes long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The file.
+    pub source: SourceId,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// The bytes `start..end` of `source`.
+    pub const fn new(source: SourceId, start: u32, end: u32) -> Self {
+        Self { source, start, end }
+    }
+
+    /// The smallest span that holds both; `self` decides the source.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        Self { source: self.source, start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+
+    /// The empty span right after this one, where a missing token would stand.
+    #[must_use]
+    pub const fn after(self) -> Self {
+        Self { source: self.source, start: self.end, end: self.end }
+    }
+
+    /// The range of bytes.
+    pub const fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// A value and where it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was written.
+    pub span: Span,
+}
+
+impl<T> Spanned<T> {
+    /// Puts a value and its place together.
+    pub const fn new(value: T, span: Span) -> Self {
+        Self { value, span }
+    }
+}
+
+/// One text: a plan, or a file it uses.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The path as the user wrote it, with `/`; shown in diagnostics, never absolute unless the user's was.
+    pub name: String,
+    /// The text.
+    pub text: Arc<str>,
+}
+
+impl Source {
+    /// The largest text that is read, in bytes (16 MiB).
+    pub const LIMIT: usize = 16 << 20;
+}
+
+/// Every text of one compilation, in the order they were opened.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    list: Vec<Source>,
+}
+
+impl Sources {
+    /// Adds a text and returns its handle.
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
+        self.list.push(Source { name: name.into(), text: text.into() });
+        SourceId((self.list.len() - 1) as u32)
+    }
+
+    /// The text behind a handle made by this collection.
+    pub fn get(&self, id: SourceId) -> &Source {
+        &self.list[id.0 as usize]
+    }
+
+    /// The text of a span; empty where the span does not fit.
+    pub fn slice(&self, span: Span) -> &str {
+        self.list.get(span.source.0 as usize).and_then(|source| source.text.get(span.range())).unwrap_or("")
+    }
+
+    /// Line and column of a byte, both from 1; columns count characters.
+    pub fn line_column(&self, id: SourceId, byte: u32) -> (usize, usize) {
+        let Some(source) = self.list.get(id.0 as usize) else { return (1, 1) };
+        let mut end = (byte as usize).min(source.text.len());
+        while !source.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let before = &source.text[..end];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        (before.bytes().filter(|&b| b == b'\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}
+
+/// Why a file could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// No such file.
+    NotFound,
+    /// The file exists but may not be read.
+    Denied,
+    /// It is a folder.
+    Folder,
+    /// Anything else, in the words of the system.
+    Other(String),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("no such file"),
+            Self::Denied => f.write_str("permission denied"),
+            Self::Folder => f.write_str("it is a folder"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+/// The compiler's only door to the outside.
+///
+/// Paths are relative to the plan's folder, written with `/`, or absolute if the plan says so.
+pub trait World {
+    /// Reads a whole file.
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError>;
+}
+
+/// A world in memory, for tests and for callers that hold the text already.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryWorld {
+    files: std::collections::BTreeMap<String, Vec<u8>>,
+}
+
+impl MemoryWorld {
+    /// Adds or replaces a file.
+    #[must_use]
+    pub fn with(mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
+        self.files.insert(path.into(), bytes.into());
+        self
+    }
+}
+
+impl World for MemoryWorld {
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
+        self.files.get(path).cloned().ok_or(ReadError::NotFound)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_characters() {
+        let mut sources = Sources::default();
+        let id = sources.add("a.sov", "ä = 1\nß = 2");
+        assert_eq!(sources.line_column(id, 3), (1, 3));
+        assert_eq!(sources.line_column(id, 7), (2, 1));
+        assert_eq!(sources.line_column(id, 999), (2, 6));
+    }
+}

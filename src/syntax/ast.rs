@@ -1,0 +1,298 @@
+//! What a plan says, as a tree. Holes stand where text was wrong; whoever put a hole there has reported it.
+
+use crate::source::{Span, Spanned};
+
+/// A name and its place.
+pub type Name = Spanned<String>;
+
+/// A whole plan.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ast {
+    /// The definitions in order.
+    pub items: Vec<Item>,
+}
+
+/// One definition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    /// From the keyword to the last token.
+    pub span: Span,
+    /// The keyword's place.
+    pub keyword: Span,
+    /// Which definition.
+    pub kind: ItemKind,
+}
+
+/// The definitions there are. `None` is a hole.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ItemKind {
+    /// `model NAME { ... }`
+    Model {
+        /// Its name.
+        name: Option<Name>,
+        /// Its fields.
+        body: Option<Block>,
+    },
+    /// `results NAME from "FILE" { ... }`
+    Results {
+        /// Its name.
+        name: Option<Name>,
+        /// The table's path.
+        path: Option<Spanned<String>>,
+        /// Its columns.
+        body: Option<Block>,
+    },
+    /// `law NAME = FORM { ... }` or `law NAME = FORM fitted to TABLE.METRIC { ... }`, the block optional in the second.
+    Law {
+        /// Its name.
+        name: Option<Name>,
+        /// The form, such as `sovit` or `m4`.
+        form: Option<Name>,
+        /// What it is fitted to.
+        fitted_to: Option<Path>,
+        /// Its fields.
+        body: Option<Block>,
+    },
+    /// `start NAME { ... }`
+    Start {
+        /// Its name.
+        name: Option<Name>,
+        /// Its fields.
+        body: Option<Block>,
+    },
+    /// `budget NAME = EXPR`
+    Budget {
+        /// Its name.
+        name: Option<Name>,
+        /// Its amount.
+        value: Expr,
+    },
+    /// `search NAME { ... }`
+    Search {
+        /// Its name.
+        name: Option<Name>,
+        /// Fields, ranges and requirements.
+        body: Option<Block>,
+    },
+    /// `emit TARGET "PATH"` with an optional block.
+    Emit {
+        /// The target, such as `timm`.
+        target: Option<Name>,
+        /// Where to.
+        path: Option<Spanned<String>>,
+        /// Its fields.
+        body: Option<Block>,
+    },
+}
+
+/// `{ ... }` after a definition, or a record value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    /// Brace to brace.
+    pub span: Span,
+    /// What stands between.
+    pub entries: Vec<Entry>,
+}
+
+/// One line of a block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The whole line.
+    pub span: Span,
+    /// What it says.
+    pub kind: EntryKind,
+}
+
+/// The lines a block may hold.
+#[derive(Clone, Debug, PartialEq)]
+pub enum EntryKind {
+    /// `NAME = EXPR`
+    Field {
+        /// The field.
+        name: Name,
+        /// Its value.
+        value: Expr,
+    },
+    /// `NAME in LOW..HIGH` with an optional `step EXPR`.
+    Range {
+        /// The variable.
+        name: Name,
+        /// The lowest value, included.
+        low: Expr,
+        /// The highest value, included.
+        high: Expr,
+        /// The distance of neighbours; 1 where absent.
+        step: Option<Expr>,
+    },
+    /// `require EXPR`
+    Require {
+        /// The predicate.
+        predicate: Expr,
+    },
+}
+
+/// A dotted name such as `star.error`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    /// The whole path.
+    pub span: Span,
+    /// Its names; at least one.
+    pub names: Vec<Name>,
+}
+
+/// An expression.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expr {
+    /// Its place.
+    pub span: Span,
+    /// Its form.
+    pub kind: ExprKind,
+}
+
+/// The forms of expressions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExprKind {
+    /// A hole, reported already.
+    Error,
+    /// A number with its unit, if one follows on the same line.
+    Number {
+        /// The number as read.
+        value: f64,
+        /// Its unit.
+        unit: Option<Unit>,
+    },
+    /// `"..."`, escapes resolved.
+    Text(String),
+    /// `true` or `false`.
+    Bool(bool),
+    /// A name or a dotted path.
+    Path(Path),
+    /// `column NAME` or `column "NAME"`.
+    Column(Name),
+    /// `NAME(ARGS)`.
+    Call {
+        /// The function.
+        function: Name,
+        /// Its arguments.
+        arguments: Vec<Expr>,
+    },
+    /// `{ NAME = EXPR, ... }`
+    Record(Block),
+    /// `[EXPR, ...]`
+    List(Vec<Expr>),
+    /// `-EXPR` or `not EXPR`.
+    Unary {
+        /// Which.
+        operator: Spanned<UnaryOp>,
+        /// Its operand.
+        operand: Box<Expr>,
+    },
+    /// `LEFT OP RIGHT`.
+    Binary {
+        /// Which.
+        operator: Spanned<BinaryOp>,
+        /// Its left operand.
+        left: Box<Expr>,
+        /// Its right operand.
+        right: Box<Expr>,
+    },
+    /// `EXPR as KIND`.
+    As {
+        /// The value.
+        value: Box<Expr>,
+        /// The kind of compute, such as `forward`.
+        kind: Name,
+    },
+}
+
+/// A unit as written: `TFLOP/s/gpu`, `s^2`, `%`. Compound units hold no white space.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unit {
+    /// The whole unit.
+    pub span: Span,
+    /// Its factors with their exponents; `/s` has exponent -1. At least one.
+    pub factors: Vec<(Name, i8)>,
+}
+
+/// Operators with one operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UnaryOp {
+    /// `-`
+    Negate,
+    /// `not`
+    Not,
+}
+
+/// Operators with two operands, loosest last in [`BinaryOp::precedence`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BinaryOp {
+    /// `a +- b`: value and standard deviation.
+    PlusMinus,
+    /// `*`
+    Multiply,
+    /// `/`
+    Divide,
+    /// `+`
+    Add,
+    /// `-`
+    Subtract,
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterEqual,
+    /// `8 divides head_dim`
+    Divides,
+    /// `and`
+    And,
+    /// `or`
+    Or,
+}
+
+impl BinaryOp {
+    /// How tightly it binds; higher is tighter. `as` stands at 5, between sums and comparisons.
+    pub const fn precedence(self) -> u8 {
+        match self {
+            Self::PlusMinus => 8,
+            Self::Multiply | Self::Divide => 7,
+            Self::Add | Self::Subtract => 6,
+            Self::Equal
+            | Self::NotEqual
+            | Self::Less
+            | Self::LessEqual
+            | Self::Greater
+            | Self::GreaterEqual
+            | Self::Divides => 4,
+            // `not` stands at 3.
+            Self::And => 2,
+            Self::Or => 1,
+        }
+    }
+
+    /// As written.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::PlusMinus => "+-",
+            Self::Multiply => "*",
+            Self::Divide => "/",
+            Self::Add => "+",
+            Self::Subtract => "-",
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+            Self::Less => "<",
+            Self::LessEqual => "<=",
+            Self::Greater => ">",
+            Self::GreaterEqual => ">=",
+            Self::Divides => "divides",
+            Self::And => "and",
+            Self::Or => "or",
+        }
+    }
+}

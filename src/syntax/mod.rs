@@ -1,0 +1,3 @@
+//! Text to tree. nom lives here and nowhere else.
+
+pub mod ast;

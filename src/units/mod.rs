@@ -1,0 +1,1 @@
+//! Quantities: a number, its dimension, and for compute the kind of counting.

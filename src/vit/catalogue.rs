@@ -1,0 +1,70 @@
+//! Published shapes by name, as MAP-pooled encoders without classifier at 224 px.
+
+use super::{Architecture, Shape, Vit};
+
+/// A published shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The name in plans.
+    pub name: &'static str,
+    /// Width, depth and MLP size.
+    pub shape: Shape,
+    /// Attention heads.
+    pub heads: u64,
+    /// Side of a patch, in pixels.
+    pub patch: u64,
+    /// Where the shape was published.
+    pub source: &'static str,
+}
+
+const fn entry(name: &'static str, [width, depth, mlp_dim, heads, patch]: [u64; 5], source: &'static str) -> Named {
+    Named { name, shape: Shape { width, depth, mlp_dim }, heads, patch, source }
+}
+
+const VIT: &str = "Dosovitskiy et al., arXiv 2010.11929; Touvron et al., arXiv 2012.12877";
+const SCALING: &str = "Zhai et al., arXiv 2106.04560";
+const SOVIT: &str = "Alabdulmohsin et al., arXiv 2305.13035";
+
+/// Every shape a plan may name.
+pub const CATALOGUE: &[Named] = &[
+    entry("vit_ti16", [192, 12, 768, 3, 16], VIT),
+    entry("vit_s16", [384, 12, 1536, 6, 16], VIT),
+    entry("vit_s14", [384, 12, 1536, 6, 14], VIT),
+    entry("vit_b32", [768, 12, 3072, 12, 32], VIT),
+    entry("vit_b16", [768, 12, 3072, 12, 16], VIT),
+    entry("vit_b14", [768, 12, 3072, 12, 14], VIT),
+    entry("vit_l16", [1024, 24, 4096, 16, 16], VIT),
+    entry("vit_l14", [1024, 24, 4096, 16, 14], VIT),
+    entry("vit_h14", [1280, 32, 5120, 16, 14], VIT),
+    entry("vit_g14", [1408, 40, 6144, 16, 14], SCALING),
+    entry("vit_gigantic14", [1664, 48, 8192, 16, 14], SCALING),
+    entry("sovit_150m14", [880, 18, 2320, 16, 14], SOVIT),
+    entry("sovit_400m14", [1152, 27, 4304, 16, 14], SOVIT),
+];
+
+/// The published shape of that name.
+pub fn named(name: &str) -> Option<&'static Named> {
+    CATALOGUE.iter().find(|entry| entry.name == name)
+}
+
+impl Named {
+    /// The whole model; every entry is buildable, which a test holds.
+    pub fn vit(&self) -> Vit {
+        let architecture = Architecture { heads: self.heads, patch: self.patch, ..Architecture::default() };
+        Vit { architecture, shape: self.shape }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_is_buildable_and_named_once() {
+        for (i, entry) in CATALOGUE.iter().enumerate() {
+            let vit = entry.vit();
+            assert_eq!(vit.architecture.with(vit.shape), Ok(vit), "{}", entry.name);
+            assert!(CATALOGUE[..i].iter().all(|other| other.name != entry.name), "{}", entry.name);
+        }
+    }
+}

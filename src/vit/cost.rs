@@ -1,0 +1,119 @@
+//! Exact parameters and forward FLOPs.
+//!
+//! FLOPs count two per multiply-add, matrix products and the patch convolution only: no softmax, norm, activation or
+//! bias. `torch.utils.flop_counter` counts the same. Checked to the unit against the libraries by `tests/cost.rs`.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Pooling, Vit};
+
+/// Parameters by component. The sum is the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Components {
+    /// Patch convolution with bias: `C P^2 D + D`.
+    pub patch_embedding: u64,
+    /// Learned position embedding: a row for each token.
+    pub position_embedding: u64,
+    /// Class token: `D`, or none.
+    pub class_token: u64,
+    /// Two layer norms a block: `4 D L`.
+    pub block_norms: u64,
+    /// Query, key, value and output projections with biases: `(4 D^2 + 4 D) L`.
+    pub attention: u64,
+    /// Two linear layers with biases: `(2 D M + M + D) L`.
+    pub mlp: u64,
+    /// The norm after the last block: `2 D`.
+    pub final_norm: u64,
+    /// MAP head: probe `D`, attention `4 D^2 + 4 D`, norm `2 D`, MLP `2 D M + M + D`; or none.
+    pub pooling: u64,
+    /// Linear classifier: `(D + 1) K`, or none.
+    pub classifier: u64,
+}
+
+impl Components {
+    /// Each component with its name in `summary.json`.
+    pub const fn list(&self) -> [(&'static str, u64); 9] {
+        [
+            ("patch_embedding", self.patch_embedding),
+            ("position_embedding", self.position_embedding),
+            ("class_token", self.class_token),
+            ("block_norms", self.block_norms),
+            ("attention", self.attention),
+            ("mlp", self.mlp),
+            ("final_norm", self.final_norm),
+            ("pooling", self.pooling),
+            ("classifier", self.classifier),
+        ]
+    }
+
+    /// All parameters.
+    pub fn total(&self) -> u64 {
+        self.list().iter().fold(0, |sum, &(_, n)| sum.saturating_add(n))
+    }
+}
+
+/// What one model costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// All parameters.
+    pub params: u64,
+    /// Parameters by component.
+    pub params_by_component: Components,
+    /// Forward FLOPs of one image, two per multiply-add.
+    pub forward_flops_per_example: u64,
+}
+
+impl Vit {
+    /// Parameters and forward FLOPs, exact; saturating at `u64::MAX`, which no buildable model reaches.
+    pub fn cost(&self) -> Cost {
+        let a = &self.architecture;
+        let d = u128::from(self.shape.width);
+        let l = u128::from(self.shape.depth);
+        let m = u128::from(self.shape.mlp_dim);
+        let n = u128::from(a.patches());
+        let t = u128::from(a.tokens());
+        let k = u128::from(a.classes);
+        let patch_inputs = u128::from(a.channels) * u128::from(a.patch) * u128::from(a.patch);
+        let map = u128::from(a.pooling == Pooling::Map);
+        let class = u128::from(a.class_token);
+
+        let fit = |n: u128| u64::try_from(n).unwrap_or(u64::MAX);
+        let components = Components {
+            patch_embedding: fit(patch_inputs * d + d),
+            position_embedding: fit(t * d),
+            class_token: fit(class * d),
+            block_norms: fit(4 * d * l),
+            attention: fit((4 * d * d + 4 * d) * l),
+            mlp: fit((2 * d * m + m + d) * l),
+            final_norm: fit(2 * d),
+            pooling: fit(map * (d + (4 * d * d + 4 * d) + 2 * d + (2 * d * m + m + d))),
+            classifier: fit((d + 1) * k),
+        };
+        let block = 8 * t * d * d + 4 * t * t * d + 4 * t * d * m;
+        let head = map * (4 * d * d + 4 * t * d * d + 4 * t * d + 4 * d * m);
+        let flops = 2 * n * patch_inputs * d + l * block + head + 2 * d * k;
+        Cost { params: components.total(), params_by_component: components, forward_flops_per_example: fit(flops) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Architecture, Shape};
+
+    #[test]
+    fn so400m_is_exact() {
+        let shape = Shape { width: 1152, depth: 27, mlp_dim: 4304 };
+        let cost = Architecture::default().with(shape).unwrap().cost();
+        assert_eq!(cost.params, 427_680_704);
+        assert_eq!(cost.forward_flops_per_example, 220_353_896_448);
+        assert_eq!(cost.params_by_component.pooling, 15_238_352);
+    }
+
+    #[test]
+    fn the_largest_sizes_do_not_overflow() {
+        let limit = Architecture::LIMIT;
+        let architecture = Architecture { image: limit, patch: 1, heads: 1, classes: limit, ..Architecture::default() };
+        let cost = architecture.with(Shape { width: limit, depth: limit, mlp_dim: limit }).unwrap().cost();
+        assert_eq!(cost.params, u64::MAX);
+    }
+}

@@ -1,0 +1,13 @@
+//! What a vision transformer is: its parts, its shape, what it costs.
+//!
+//! Ground: any stage may stand on it, and it knows no stage.
+
+mod architecture;
+mod catalogue;
+mod cost;
+mod shape;
+
+pub use architecture::{Activation, Architecture, Pooling, Problem, Vit};
+pub use catalogue::{CATALOGUE, Named, named};
+pub use cost::{Components, Cost};
+pub use shape::{Axis, PerAxis, Shape};
