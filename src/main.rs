@@ -1,1 +1,3 @@
+//! The command line: `sovitc PLAN.sov` and the commands around it.
+
 fn main() {}
