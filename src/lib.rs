@@ -19,3 +19,6 @@ pub mod shape;
 pub mod kernel;
 
 pub mod emit;
+
+#[cfg(feature = "render")]
+pub mod render;
