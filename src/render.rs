@@ -56,8 +56,11 @@ fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a Sources) -> Vec<Group<'a>
     for (source, labels) in by_source(&diagnostic.labels) {
         group = match excerpt(sources, source, labels.iter().map(|label| label.span)) {
             Some(excerpt) => group.element(excerpt.snippet(sources, source).annotations(labels.iter().map(|label| {
-                let kind =
-                    if first && label.span == labels[0].span { AnnotationKind::Primary } else { AnnotationKind::Context };
+                let kind = if first && label.span == labels[0].span {
+                    AnnotationKind::Primary
+                } else {
+                    AnnotationKind::Context
+                };
                 let label_text = (!label.message.is_empty()).then_some(label.message.as_str());
                 kind.span(excerpt.local(label.span)).label(label_text)
             }))),
@@ -128,9 +131,8 @@ impl Excerpt {
 
 fn excerpt(sources: &Sources, source: SourceId, spans: impl Iterator<Item = Span>) -> Option<Excerpt> {
     let text = &sources.get(source).text;
-    let (low, high) = spans.fold((usize::MAX, 0), |(low, high), span| {
-        (low.min(span.start as usize), high.max(span.end as usize))
-    });
+    let (low, high) =
+        spans.fold((usize::MAX, 0), |(low, high), span| (low.min(span.start as usize), high.max(span.end as usize)));
     let (low, high) = (low.min(text.len()), high.min(text.len()));
     let start = text.get(..low)?.rfind('\n').map_or(0, |at| at + 1);
     let end = text.get(high..)?.find('\n').map_or(text.len(), |at| high + at);

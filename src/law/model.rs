@@ -54,6 +54,8 @@ pub struct SovitLaw {
     pub x_reference: PerAxis<f64>,
     /// Unit of t in the coefficients, forward FLOPs.
     pub t_reference: f64,
+    /// Smallest and largest size of each arm.
+    pub x_range: PerAxis<(f64, f64)>,
     /// Least and most compute of the fitted rows, forward FLOPs.
     pub t_range: (f64, f64),
     /// The optimum.

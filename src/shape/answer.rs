@@ -89,8 +89,8 @@ pub struct Alternative {
     /// Predicted loss minus the chosen shape's; absent where the law has no loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub excess: Option<f64>,
-    /// The share of the budget that the chosen shape would not need to reach this one's loss;
-    /// negative where this one is better but illegal. Absent where the law has no loss.
+    /// The share of the budget that the frontier could do without and still lose no more than this shape does
+    /// against the chosen one. Absent where the law has no loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wasted_compute: Option<f64>,
 }

@@ -1,5 +1,20 @@
 //! Law to shape: the frontier, the search over legal shapes, what a wrong shape costs.
+//!
+//! ```text
+//! frontier   where the recipe wants to be at a compute, and with which interval
+//! anchored   the loss around the frontier; its excess is zero on it
+//! bounds     what a requirement can say of a whole box
+//! search     the best legal shape, exactly
+//! choose     all of it for every search of a plan
+//! ```
 
+mod anchored;
 mod answer;
+mod bounds;
+mod choose;
+pub mod codes;
+mod frontier;
+mod search;
 
 pub use answer::*;
+pub use choose::choose;
