@@ -1,5 +1,6 @@
 //! A door: draws diagnostics, for people and as JSON. The only file that knows annotate-snippets.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
@@ -38,7 +39,8 @@ pub fn draw(diagnostics: &[Diagnostic], sources: &Sources, style: Style) -> Stri
         text.push_str("\n\n");
     }
     if diagnostics.len() > SHOWN {
-        text.push_str(&format!("and {} more\n\n", diagnostics.len() - SHOWN));
+        let rest = diagnostics.len() - SHOWN;
+        let _ = write!(text, "and {rest} more\n\n");
     }
     text
 }

@@ -133,7 +133,7 @@ impl Architecture {
         if self.classes > Self::LIMIT {
             return Some(Problem::TooLarge("classes"));
         }
-        if self.image % self.patch != 0 {
+        if !self.image.is_multiple_of(self.patch) {
             return Some(Problem::PatchDoesNotDivideImage);
         }
         if self.pooling == Pooling::Class && !self.class_token {
@@ -155,7 +155,7 @@ impl Architecture {
                 return Err(Problem::TooLarge(name));
             }
         }
-        if shape.width % self.heads != 0 {
+        if !shape.width.is_multiple_of(self.heads) {
             return Err(Problem::HeadsDoNotDivideWidth);
         }
         Ok(Vit { architecture: *self, shape })
