@@ -1,9 +1,13 @@
 //! A compiler for vision-transformer plans.
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod diagnostic;
+
+pub mod hardware;
+
 pub mod source;
+
 pub mod units;
+
 pub mod vit;
 
 pub mod syntax;

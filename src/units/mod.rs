@@ -1,1 +1,13 @@
 //! Quantities: a number, its dimension, and for compute the kind of counting.
+//!
+//! Ground: any stage may stand on it, and it knows no stage. The units themselves are data, in `grammar/units.toml`.
+
+mod dimension;
+mod format;
+mod quantity;
+mod table;
+
+pub use dimension::{Base, Dimension};
+pub use format::{describe, human};
+pub use quantity::{ComputeKind, Measure, Quantity, QuantityError};
+pub use table::{Resolved, UnknownUnit, prefix_factor, resolve};

@@ -106,7 +106,7 @@ pub enum Problem {
 
 impl Architecture {
     /// The largest value of any one size; keeps every count inside 128 bits with room to spare.
-    pub const LIMIT: u64 = 1 << 24;
+    pub const LIMIT: u64 = 1 << 20;
 
     /// Patches per image.
     pub const fn patches(&self) -> u64 {
