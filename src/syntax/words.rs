@@ -1,0 +1,157 @@
+//! The words of the language.
+
+use std::fmt;
+
+/// A word the grammar knows. All are contextual but the [reserved](Word::is_reserved) ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is the word it names")]
+pub enum Word {
+    Model,
+    Results,
+    Law,
+    Start,
+    Budget,
+    Search,
+    Emit,
+    From,
+    Fitted,
+    Require,
+    In,
+    Step,
+    To,
+    And,
+    Or,
+    Not,
+    Divides,
+    As,
+    Column,
+    True,
+    False,
+}
+
+impl Word {
+    /// The words that begin a definition.
+    pub const DEFINITIONS: [Self; 7] =
+        [Self::Model, Self::Results, Self::Law, Self::Start, Self::Budget, Self::Search, Self::Emit];
+
+    /// Every word.
+    pub const ALL: [Self; 21] = [
+        Self::Model,
+        Self::Results,
+        Self::Law,
+        Self::Start,
+        Self::Budget,
+        Self::Search,
+        Self::Emit,
+        Self::From,
+        Self::Fitted,
+        Self::Require,
+        Self::In,
+        Self::Step,
+        Self::To,
+        Self::And,
+        Self::Or,
+        Self::Not,
+        Self::Divides,
+        Self::As,
+        Self::Column,
+        Self::True,
+        Self::False,
+    ];
+
+    /// The word written so.
+    pub fn from_text(text: &str) -> Option<Self> {
+        Some(match text {
+            "model" => Self::Model,
+            "results" => Self::Results,
+            "law" => Self::Law,
+            "start" => Self::Start,
+            "budget" => Self::Budget,
+            "search" => Self::Search,
+            "emit" => Self::Emit,
+            "from" => Self::From,
+            "fitted" => Self::Fitted,
+            "require" => Self::Require,
+            "in" => Self::In,
+            "step" => Self::Step,
+            "to" => Self::To,
+            "and" => Self::And,
+            "or" => Self::Or,
+            "not" => Self::Not,
+            "divides" => Self::Divides,
+            "as" => Self::As,
+            "column" => Self::Column,
+            "true" => Self::True,
+            "false" => Self::False,
+            _ => return None,
+        })
+    }
+
+    /// As written.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Results => "results",
+            Self::Law => "law",
+            Self::Start => "start",
+            Self::Budget => "budget",
+            Self::Search => "search",
+            Self::Emit => "emit",
+            Self::From => "from",
+            Self::Fitted => "fitted",
+            Self::Require => "require",
+            Self::In => "in",
+            Self::Step => "step",
+            Self::To => "to",
+            Self::And => "and",
+            Self::Or => "or",
+            Self::Not => "not",
+            Self::Divides => "divides",
+            Self::As => "as",
+            Self::Column => "column",
+            Self::True => "true",
+            Self::False => "false",
+        }
+    }
+
+    /// Whether it begins a definition.
+    pub fn is_definition(self) -> bool {
+        Self::DEFINITIONS.contains(&self)
+    }
+
+    /// Whether it has its meaning everywhere: it names no definition, no value and no unit.
+    pub const fn is_reserved(self) -> bool {
+        matches!(
+            self,
+            Self::In
+                | Self::Step
+                | Self::To
+                | Self::And
+                | Self::Or
+                | Self::Not
+                | Self::Divides
+                | Self::As
+                | Self::Column
+                | Self::True
+                | Self::False
+        )
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_read_back() {
+        for word in Word::ALL {
+            assert_eq!(Word::from_text(word.text()), Some(word));
+        }
+    }
+}
