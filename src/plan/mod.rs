@@ -1,7 +1,22 @@
 //! Tree to plan: names resolved, schemas closed, dimensions checked, ranges known.
 
+mod check;
+pub mod codes;
+mod constants;
+mod define;
+mod dimensions;
 mod expression;
 mod model;
+mod names;
+mod predicate;
+mod rows;
+mod schema;
+mod terms;
+mod values;
 
+#[cfg(test)]
+mod tests;
+
+pub use check::check;
 pub use expression::{Comparison, Expression, Operator, Value, Wrong};
 pub use model::*;

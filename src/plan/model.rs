@@ -29,6 +29,22 @@ pub struct Plan {
     pub emits: Vec<Emit>,
 }
 
+impl Plan {
+    /// A plan that says nothing yet.
+    pub fn empty(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            models: Vec::new(),
+            results: Vec::new(),
+            laws: Vec::new(),
+            starts: Vec::new(),
+            budgets: Vec::new(),
+            searches: Vec::new(),
+            emits: Vec::new(),
+        }
+    }
+}
+
 /// `model NAME { ... }`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {

@@ -1,0 +1,145 @@
+//! Tree to plan: the order of the checks, and what they share.
+
+use super::names::Names;
+use super::{Plan, codes};
+use crate::diagnostic::{Diagnostic, sort};
+use crate::source::{SourceId, Sources, Span};
+use crate::syntax::ast::{Ast, Item, ItemKind, Name};
+
+/// Checks a tree: names, schemas, dimensions, kinds of compute and ranges.
+///
+/// The plan holds every definition that is whole, and its indices are always valid; it says all that was written only
+/// where no diagnostic is an error. Holes that the parser left are silent. `name` becomes [`Plan::name`].
+pub fn check(ast: &Ast, sources: &Sources, name: &str) -> (Plan, Vec<Diagnostic>) {
+    let mut checker = Checker { sources, sink: Vec::new() };
+    let plan = checker.plan(ast, name);
+    sort(&mut checker.sink);
+    (plan, checker.sink)
+}
+
+/// What every check needs: the text, and somewhere to put what is wrong.
+pub(super) struct Checker<'a> {
+    pub(super) sources: &'a Sources,
+    sink: Vec<Diagnostic>,
+}
+
+/// Who requires something of a value: a field or a definition, and where it says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owner<'a> {
+    /// The name as a message prints it.
+    pub(super) name: &'a str,
+    /// Where it was written.
+    pub(super) span: Span,
+}
+
+/// The names of all kinds of definitions.
+pub(super) struct Scope {
+    pub(super) models: Names,
+    pub(super) results: Names,
+    pub(super) laws: Names,
+    pub(super) starts: Names,
+    pub(super) budgets: Names,
+    pub(super) searches: Names,
+}
+
+impl Checker<'_> {
+    /// Says that something is wrong.
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        self.sink.push(diagnostic);
+    }
+
+    /// Tries something and forgets what it reports.
+    pub(super) fn quietly<T>(&mut self, f: impl FnOnce(&mut Self) -> T) -> T {
+        let reported = self.sink.len();
+        let result = f(self);
+        self.sink.truncate(reported);
+        result
+    }
+
+    fn plan(&mut self, ast: &Ast, name: &str) -> Plan {
+        let mut scope = self.scope(ast);
+        let mut plan = Plan::empty(name);
+        // Each kind of definition refers only to kinds before it.
+        for_each(ast, "model", |(number, item)| {
+            let whole = self.model(item);
+            keep(&mut scope.models, number, &mut plan.models, whole);
+        });
+        for_each(ast, "results", |(number, item)| {
+            let whole = self.results(item, &scope);
+            keep(&mut scope.results, number, &mut plan.results, whole);
+        });
+        for_each(ast, "law", |(number, item)| {
+            let whole = self.law(item, &scope, &plan);
+            keep(&mut scope.laws, number, &mut plan.laws, whole);
+        });
+        for_each(ast, "start", |(number, item)| {
+            let whole = self.start(item);
+            keep(&mut scope.starts, number, &mut plan.starts, whole);
+        });
+        for_each(ast, "budget", |(number, item)| {
+            let whole = self.budget(item);
+            keep(&mut scope.budgets, number, &mut plan.budgets, whole);
+        });
+        for_each(ast, "search", |(number, item)| {
+            let whole = self.search(item, &scope, &plan);
+            keep(&mut scope.searches, number, &mut plan.searches, whole);
+        });
+        for_each(ast, "emit", |(_, item)| plan.emits.extend(self.emit(item, &scope)));
+        self.one_artefact_a_path(&plan.emits);
+        self.something_is_asked(ast, &scope);
+        plan
+    }
+
+    fn scope(&mut self, ast: &Ast) -> Scope {
+        let named = |keyword: &'static str| {
+            let items = ast.items.iter().map(|item| header(&item.kind));
+            items.filter(move |header| header.0 == keyword).map(|header| header.1.cloned())
+        };
+        Scope {
+            models: self.declare("model", named("model")),
+            results: self.declare("table", named("results")),
+            laws: self.declare("law", named("law")),
+            starts: self.declare("start", named("start")),
+            budgets: self.declare("budget", named("budget")),
+            searches: self.declare("search", named("search")),
+        }
+    }
+
+    fn something_is_asked(&mut self, ast: &Ast, scope: &Scope) {
+        if scope.laws.len() + scope.searches.len() > 0 {
+            return;
+        }
+        let place = ast.items.last().map_or(Span::new(SourceId(0), 0, 0), |item| item.keyword);
+        let error = Diagnostic::error(codes::NOTHING_ASKED, "the plan asks nothing: it has neither a law nor a search")
+            .label(place, "nothing is asked here, nor anywhere else")
+            .help("to learn from runs, add `law NAME = sovit fitted to TABLE.error`")
+            .help("to choose a shape, add a `model`, a `law`, a `start`, a `budget` and a `search`");
+        self.report(error);
+    }
+}
+
+/// Calls `f` with every definition of one kind and its number among them.
+fn for_each<'a>(ast: &'a Ast, keyword: &str, f: impl FnMut((usize, &'a Item))) {
+    ast.items.iter().filter(|item| header(&item.kind).0 == keyword).enumerate().for_each(f);
+}
+
+/// Takes a definition into the plan if it is whole.
+fn keep<T>(names: &mut Names, number: usize, list: &mut Vec<T>, whole: Option<T>) {
+    if let Some(whole) = whole {
+        names.settle(number, list.len());
+        list.push(whole);
+    }
+}
+
+/// The keyword and the name of a definition.
+fn header(kind: &ItemKind) -> (&'static str, Option<&Name>) {
+    match kind {
+        ItemKind::Model { name, .. } => ("model", name.as_ref()),
+        ItemKind::Results { name, .. } => ("results", name.as_ref()),
+        ItemKind::Law { name, .. } => ("law", name.as_ref()),
+        ItemKind::Start { name, .. } => ("start", name.as_ref()),
+        ItemKind::Budget { name, .. } => ("budget", name.as_ref()),
+        ItemKind::Search { name, .. } => ("search", name.as_ref()),
+        ItemKind::Emit { target, .. } => ("emit", target.as_ref()),
+    }
+}

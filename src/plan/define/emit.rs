@@ -1,0 +1,192 @@
+//! `emit TARGET "PATH" { ... }`
+
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::plan::check::{Checker, Scope};
+use crate::plan::names::list_of;
+use crate::plan::schema::{Field, Schema};
+use crate::plan::{Emit, Target, codes};
+use crate::source::Spanned;
+use crate::syntax::ast::{Item, ItemKind, Name};
+
+const KERNELS: Schema = Schema::of(&["search", "arch", "dtype"]);
+const CONFIGS: Schema = Schema::of(&["search"]);
+
+/// The architectures that kernels can be compiled for.
+const ARCHITECTURES: [(&str, &str); 8] = [
+    ("sm_80", "sm_80"),
+    ("sm_86", "sm_86"),
+    ("sm_89", "sm_89"),
+    ("sm_90", "sm_90"),
+    ("sm_90a", "sm_90a"),
+    ("sm_100", "sm_100"),
+    ("sm_100a", "sm_100a"),
+    ("sm_120", "sm_120"),
+];
+
+/// The architectures of kernels where the plan names none.
+const DEFAULT_ARCHITECTURES: [&str; 2] = ["sm_80", "sm_90a"];
+
+impl Checker<'_> {
+    /// Checks an emit.
+    pub(in crate::plan) fn emit(&mut self, item: &Item, scope: &Scope) -> Option<Emit> {
+        let ItemKind::Emit { target, path, body } = &item.kind else { return None };
+        if target.is_some() && scope.searches.len() == 0 && scope.laws.len() > 0 {
+            let error = Diagnostic::error(codes::MISSING_DEFINITION, "`emit` needs a search, and the plan has none")
+                .label(item.keyword, "emits the shape of a search")
+                .help("add a `search`, or remove this");
+            self.report(error);
+        }
+        let target = target.as_ref().and_then(|name| self.target(name));
+        let path = path.as_ref().and_then(|path| self.emit_path(path, target.as_ref()));
+        let is_kernels = target.as_ref().is_none_or(|target| target.value == Target::Kernels);
+        let (mut search, mut arch) = (Some(None), None);
+        if let Some(body) = body {
+            let what =
+                target.as_ref().map_or("this `emit`".into(), |target| format!("`emit {}`", name_of(target.value)));
+            let schema = if is_kernels { KERNELS } else { CONFIGS };
+            let fields = self.fields(what, item.keyword, body, schema);
+            if let Some(field) = fields.get("search") {
+                let name = self.name(field);
+                search = name.and_then(|name| self.resolve(&scope.searches, name, field.owner())).map(Some);
+            }
+            arch = fields.get("arch").map(|field| self.architectures(field));
+            if let Some(field) = fields.get("dtype") {
+                self.word(field, &[("bf16", ())])?;
+            }
+        }
+        let (target, path, search) = (target?, path?, search?);
+        let arch = match arch {
+            Some(arch) => arch?,
+            None if is_kernels => DEFAULT_ARCHITECTURES.map(str::to_owned).to_vec(),
+            None => Vec::new(),
+        };
+        Some(Emit { target, path, search, arch })
+    }
+
+    /// Reports artefacts that would overwrite one another, for those emits that share a search.
+    pub(in crate::plan) fn one_artefact_a_path(&mut self, emits: &[Emit]) {
+        for (i, emit) in emits.iter().enumerate() {
+            let clash = emits.iter().take(i).find(|other| {
+                let together = emit.search.is_none() || other.search.is_none() || emit.search == other.search;
+                together && collide(emit, other)
+            });
+            if let Some(other) = clash {
+                let error = Diagnostic::error(codes::SAME_PATH, format!("two emits write to `{}`", emit.path.value))
+                    .label(emit.path.span, "written again here")
+                    .label(other.path.span, "first written here")
+                    .help("give one of them another path");
+                self.report(error);
+            }
+        }
+    }
+
+    fn target(&mut self, name: &Name) -> Option<Spanned<Target>> {
+        let known = Target::ALL.iter().find(|(text, _)| *text == name.value);
+        if known.is_none() {
+            let error =
+                Diagnostic::error(codes::UNKNOWN_TARGET, format!("nothing can be emitted for `{}`", name.value))
+                    .label(name.span, "not a target");
+            let targets = || Target::ALL.iter().map(|(text, _)| *text);
+            self.report(match nearest(&name.value, targets()) {
+                Some(near) => error.fix(format!("there is `{near}`"), name.span, near),
+                None => error.help(format!("the targets are {}", list_of(targets()))),
+            });
+        }
+        known.map(|&(_, target)| Spanned::new(target, name.span))
+    }
+
+    /// A path below the output folder that every system can hold.
+    fn emit_path(&mut self, path: &Spanned<String>, target: Option<&Spanned<Target>>) -> Option<Spanned<String>> {
+        let text = path.value.as_str();
+        let bytes = text.as_bytes();
+        let parts = || text.strip_suffix('/').unwrap_or(text).split('/');
+        let drive = bytes.first().is_some_and(u8::is_ascii_alphabetic) && bytes.get(1) == Some(&b':');
+        let wrong = if text.is_empty() {
+            Some("it is empty")
+        } else if text.chars().any(char::is_control) {
+            Some("it holds a control character")
+        } else if text.contains('\\') {
+            Some("parts are joined by `/`, not by `\\`")
+        } else if text.starts_with('/') || drive {
+            Some("it must be relative")
+        } else if parts().any(|part| part == "..") {
+            Some("it must not leave the output folder")
+        } else if parts().any(|part| part.is_empty() || part == ".") {
+            Some("it holds a part that names nothing")
+        } else {
+            None
+        };
+        let quoted = |clean: String| format!("\"{clean}\"");
+        if let Some(wrong) = wrong {
+            let mut error = Diagnostic::error(codes::BAD_PATH, format!("nothing can be written to this path: {wrong}"))
+                .label(path.span, wrong);
+            let slash = if text.ends_with(['/', '\\']) { "/" } else { "" };
+            let text = if drive { text.get(2..).unwrap_or("") } else { text };
+            let clean = text.replace('\\', "/");
+            let parts: Vec<_> = clean.split('/').filter(|part| !["", ".", ".."].contains(part)).collect();
+            let clean = format!("{}{slash}", parts.join("/"));
+            error = if !parts.is_empty() && !clean.contains(|c: char| c.is_control() || c == '"') {
+                error.fix("write a path below the output folder", path.span, quoted(clean))
+            } else {
+                error.help("write a path below the output folder, such as `\"hf/\"`")
+            };
+            self.report(error);
+            return None;
+        }
+        if let Some(target) = target.filter(|target| target.value == Target::BigVision)
+            && !text.strip_suffix(".py").is_some_and(|stem| !stem.is_empty() && !stem.ends_with('/'))
+        {
+            let file = match text.trim_end_matches(".py") {
+                folder if folder.ends_with('/') => format!("{folder}config.py"),
+                stem => format!("{stem}.py"),
+            };
+            let error =
+                Diagnostic::error(codes::BAD_PATH, "`big_vision` is one Python file, so its path must end in `.py`")
+                    .label(path.span, "not a Python file")
+                    .label(target.span, "writes a Python file")
+                    .fix("name a file", path.span, quoted(file));
+            self.report(error);
+            return None;
+        }
+        Some(path.clone())
+    }
+
+    fn architectures(&mut self, field: Field<'_>) -> Option<Vec<String>> {
+        let list = self.list(field)?;
+        let mut found: Vec<Option<String>> = Vec::new();
+        for expr in list {
+            let arch = self.word_of(expr, &ARCHITECTURES, field.owner()).map(str::to_owned);
+            if arch.is_some() && found.contains(&arch) {
+                let text = arch.as_deref().unwrap_or_default();
+                let error = Diagnostic::error(codes::DUPLICATE_FIELD, format!("`{text}` is named twice"))
+                    .label(expr.span, "named already")
+                    .label(field.name.span, "takes each architecture once")
+                    .help("remove it");
+                self.report(error);
+            }
+            found.push(arch);
+        }
+        if found.is_empty() {
+            let error = Diagnostic::error(codes::WRONG_TYPE, "`arch` must name an architecture")
+                .label(field.value.span, "this list is empty")
+                .fix("write the usual ones", field.value.span, format!("[{}]", DEFAULT_ARCHITECTURES.join(", ")));
+            self.report(error);
+            return None;
+        }
+        found.into_iter().collect()
+    }
+}
+
+/// Whether one path is the other, or lies below it though it is a file. File systems that ignore case are thought of.
+fn collide(a: &Emit, b: &Emit) -> bool {
+    let clean = |emit: &Emit| emit.path.value.trim_end_matches('/').to_lowercase();
+    let below_file = |inner: &str, outer: &str, emit: &Emit| {
+        emit.target.value == Target::BigVision && inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let (path_a, path_b) = (clean(a), clean(b));
+    path_a == path_b || below_file(&path_b, &path_a, a) || below_file(&path_a, &path_b, b)
+}
+
+fn name_of(target: Target) -> &'static str {
+    Target::ALL.iter().find(|(_, known)| *known == target).map_or("", |(name, _)| name)
+}

@@ -1,0 +1,9 @@
+//! One file a definition: from its tree to its part of the plan.
+
+mod budget;
+mod emit;
+mod law;
+mod model;
+mod results;
+mod search;
+mod start;

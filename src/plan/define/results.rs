@@ -1,0 +1,145 @@
+//! `results NAME from "FILE" { ... }`
+
+use crate::diagnostic::Diagnostic;
+use crate::plan::check::{Checker, Scope};
+use crate::plan::rows::Columns;
+use crate::plan::schema::{Fields, Schema};
+use crate::plan::values::whole;
+use crate::plan::{Column, Metric, Results, RowExpression, codes};
+use crate::source::Spanned;
+use crate::syntax::ast::{ExprKind, Item, ItemKind};
+use crate::units::Dimension;
+use crate::vit::{Axis, PerAxis};
+
+const SCHEMA: Schema =
+    Schema::of(&["model", "width", "depth", "mlp", "examples", "error", "loss", "where", "hold_out", "group"]);
+
+impl Checker<'_> {
+    /// Checks a table.
+    pub(in crate::plan) fn results(&mut self, item: &Item, scope: &Scope) -> Option<Results> {
+        let ItemKind::Results { name, path, body } = &item.kind else { return None };
+        let at = name.as_ref().map_or(item.keyword, |name| name.span);
+        let what = name.as_ref().map_or("the table".into(), |name| format!("table `{}`", name.value));
+        if let Some(path) = path.as_ref().filter(|path| path.value.is_empty() || path.value.contains('\0')) {
+            let error = Diagnostic::error(codes::BAD_PATH, "a table's path must name a file")
+                .label(path.span, "names no file")
+                .help("write the path of a CSV file, relative to the plan");
+            self.report(error);
+        }
+        let fields = self.fields(what, at, body.as_ref()?, SCHEMA);
+        let mut columns = Columns::default();
+
+        let shape = self.row_shape(&fields, &mut columns);
+        let model = self.table_model(&fields, scope, !matches!(shape, Ok(None)));
+        let examples = self.required(&fields, "examples", "examples = column examples_seen");
+        let examples = examples.and_then(|field| self.row_number(field, Dimension::EXAMPLE, &mut columns));
+        let metrics = self.metrics(&fields, &mut columns);
+        let keep = fields.get("where").map(|field| self.row_condition(field, &mut columns));
+        let hold_out = fields.get("hold_out").map(|field| self.row_condition(field, &mut columns));
+        let group = fields.get("group").map_or(Some(Vec::new()), |field| self.group(field, &mut columns));
+
+        Some(Results {
+            name: name.clone()?,
+            path: path.clone()?,
+            model: model.ok()?,
+            shape: shape.ok()?,
+            examples: examples?,
+            metrics: metrics?,
+            keep: all(keep)?,
+            hold_out: all(hold_out)?,
+            group: group?,
+            columns: columns.names,
+        })
+    }
+
+    /// The shape of a row: all three axes or none.
+    fn row_shape(
+        &mut self,
+        fields: &Fields<'_>,
+        columns: &mut Columns,
+    ) -> Result<Option<PerAxis<Spanned<RowExpression>>>, ()> {
+        let given = Axis::ALL.into_iter().find(|axis| fields.get(axis.name()).is_some());
+        let Some(given) = given else { return Ok(None) };
+        whole(PerAxis::from_fn(|axis| {
+            if let Some(field) = fields.get(axis.name()) {
+                self.row_number(field, Dimension::NONE, columns)
+            } else {
+                if !fields.is_meant(axis.name()) {
+                    let message = format!("{} has `{}` but no `{}`", fields.what, given.name(), axis.name());
+                    let span = fields.get(given.name()).map_or(fields.at, |field| field.name.span);
+                    let error = Diagnostic::error(codes::MISSING_FIELD, message)
+                        .label(fields.at, format!("`{}` is missing", axis.name()))
+                        .label(span, "a shape needs all three")
+                        .help(format!("add it, for example `{0} = column {0}`", axis.name()))
+                        .help("or leave all three out, for learning curves");
+                    self.report(error);
+                }
+                None
+            }
+        }))
+        .map(Some)
+        .ok_or(())
+    }
+
+    /// The model whose FLOPs count; may be left out of tables without shapes.
+    fn table_model(&mut self, fields: &Fields<'_>, scope: &Scope, is_needed: bool) -> Result<Option<usize>, ()> {
+        let found = match fields.get("model") {
+            Some(field) => self.name(field).and_then(|name| self.resolve(&scope.models, name, field.owner())),
+            None if is_needed => {
+                self.only(&scope.models, &fields.what, fields.at, |name| fields.insertion(&format!("model = {name}")))
+            }
+            None => return Ok(None),
+        };
+        found.map(Some).ok_or(())
+    }
+
+    fn metrics(&mut self, fields: &Fields<'_>, columns: &mut Columns) -> Option<Vec<Metric>> {
+        let given: Vec<_> = ["error", "loss"].into_iter().filter_map(|name| fields.get(name)).collect();
+        if given.is_empty() && !fields.is_meant("error") && !fields.is_meant("loss") {
+            let error = Diagnostic::error(codes::MISSING_FIELD, format!("{} has nothing to fit", fields.what))
+                .label(fields.at, "neither `error` nor `loss` is given")
+                .help("add an error as a fraction of 1, for example `error = 1 - column accuracy`")
+                .help("or a positive loss, for example `loss = column loss`");
+            self.report(error);
+        }
+        let metrics: Vec<_> = given
+            .into_iter()
+            .map(|field| {
+                Some(Metric { name: field.name.clone(), value: self.row_number(field, Dimension::NONE, columns)? })
+            })
+            .collect();
+        metrics.into_iter().collect::<Option<Vec<_>>>().filter(|metrics| !metrics.is_empty())
+    }
+
+    /// `[column A, column B]`
+    fn group(&mut self, field: crate::plan::schema::Field<'_>, columns: &mut Columns) -> Option<Vec<Column>> {
+        let list = self.list(field)?;
+        let mut group: Vec<Option<Column>> = Vec::new();
+        for expr in list {
+            if let ExprKind::Column(name) = &expr.kind {
+                let column = columns.find(name);
+                if group.contains(&Some(column)) {
+                    let error = Diagnostic::error(codes::DUPLICATE_FIELD, format!("`{}` groups twice", name.value))
+                        .label(expr.span, "named already")
+                        .label(field.name.span, "takes each column once")
+                        .help("remove it");
+                    self.report(error);
+                }
+                group.push(Some(column));
+            } else {
+                self.of_type(expr, "columns", field.owner());
+                group.push(None);
+            }
+        }
+        group.into_iter().collect()
+    }
+}
+
+/// Absent, or whole.
+#[expect(clippy::option_option, reason = "absent is not wrong")]
+fn all<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+    match value {
+        Some(value) => Some(Some(value?)),
+        None => Some(None),
+    }
+}

@@ -1,0 +1,185 @@
+//! `search NAME { ... }`
+
+use crate::diagnostic::Diagnostic;
+use crate::plan::check::{Checker, Owner, Scope};
+use crate::plan::names::Names;
+use crate::plan::schema::{Fields, RangeEntry, Schema};
+use crate::plan::values::whole;
+use crate::plan::{LawKind, Model, Plan, Range, Search, codes};
+use crate::source::Spanned;
+use crate::syntax::ast::{Item, ItemKind};
+use crate::units::Dimension;
+use crate::vit::{Architecture, PerAxis};
+
+const SCHEMA: Schema =
+    Schema { fields: &["model", "law", "start", "budget"], ranges: &["width", "depth", "mlp"], requires: true };
+
+impl Checker<'_> {
+    /// Checks a search.
+    pub(in crate::plan) fn search(&mut self, item: &Item, scope: &Scope, plan: &Plan) -> Option<Search> {
+        let ItemKind::Search { name, body } = &item.kind else { return None };
+        let at = name.as_ref().map_or(item.keyword, |name| name.span);
+        let what = name.as_ref().map_or("the search".into(), |name| format!("search `{}`", name.value));
+        let fields = self.fields(what, at, body.as_ref()?, SCHEMA);
+
+        let model = self.reference(&fields, "model", &scope.models);
+        let law = self.reference(&fields, "law", &scope.laws).filter(|&law| self.is_shape_law(law, &fields, plan));
+        let start = match fields.get("start") {
+            None if scope.starts.len() == 0 => Some(None),
+            _ => self.reference(&fields, "start", &scope.starts).map(Some),
+        };
+        let budget = self.reference(&fields, "budget", &scope.budgets);
+        let ranges = PerAxis::from_fn(|axis| {
+            if let Some(entry) = fields.range(axis.name()) {
+                self.range(entry)
+            } else {
+                let example = ["width in 384..2048 step 16", "depth in 6..60", "mlp in 512..16384 step 16"];
+                self.missing(&fields, axis.name(), example[axis as usize]);
+                None
+            }
+        });
+        if let (Some(width), Some(model)) = (ranges.width, model.and_then(|model| plan.models.get(model))) {
+            self.heads_divide_a_width(width, fields.range("width"), model);
+        }
+        let requires: Vec<_> = fields.requires.iter().map(|predicate| self.requirement(predicate)).collect();
+
+        Some(Search {
+            name: name.clone()?,
+            model: model?,
+            law: law?,
+            start: start?,
+            budget: budget?,
+            ranges: whole(ranges)?,
+            requires: requires.into_iter().collect::<Option<_>>()?,
+        })
+    }
+
+    /// A definition that a field names, or the only one there is.
+    fn reference(&mut self, fields: &Fields<'_>, field: &str, names: &Names) -> Option<usize> {
+        match fields.get(field) {
+            Some(field) => {
+                let name = self.name(field)?;
+                self.resolve(names, name, field.owner())
+            }
+            None if fields.is_meant(field) => None,
+            None => self.only(names, &fields.what, fields.at, |name| fields.insertion(&format!("{field} = {name}"))),
+        }
+    }
+
+    fn is_shape_law(&mut self, law: usize, fields: &Fields<'_>, plan: &Plan) -> bool {
+        let Some(law) = plan.laws.get(law) else { return false };
+        let is_curve = matches!(law.kind, LawKind::Curve { .. });
+        if is_curve {
+            let span = fields.get("law").map_or(fields.at, |field| field.value.span);
+            let name = &law.name.value;
+            let error = Diagnostic::error(
+                codes::WRONG_LAW,
+                format!("{} needs a shape law, and `{name}` is a learning curve", fields.what),
+            )
+            .label(span, "chooses a shape by this law")
+            .label(law.name.span, "knows no shapes")
+            .help("define a law of the form `sovit` and name it");
+            self.report(error);
+        }
+        !is_curve
+    }
+
+    fn range(&mut self, entry: RangeEntry<'_>) -> Option<Spanned<Range>> {
+        let owner = Owner { name: &entry.name.value, span: entry.name.span };
+        let limits = (1, Architecture::LIMIT);
+        let low = self.count(entry.low, Dimension::NONE, limits, owner);
+        let high = self.count(entry.high, Dimension::NONE, limits, owner);
+        let step_owner = Owner { name: "step", ..owner };
+        let step = entry.step.map_or(Some(1), |step| self.count(step, Dimension::NONE, limits, step_owner));
+        let (low, high, step) = (low?, high?, step?);
+        if low > high {
+            let name = owner.name;
+            let error = Diagnostic::error(
+                codes::EMPTY_RANGE,
+                format!("the range of `{name}` is empty: {low} lies above {high}"),
+            )
+            .label(entry.span, "no value lies in it")
+            .label(owner.span, "needs at least one value")
+            .fix("swap the ends", entry.span, format!("{high}..{low}"));
+            self.report(error);
+            return None;
+        }
+        Some(Spanned::new(Range { low, high, step }, entry.span))
+    }
+
+    fn heads_divide_a_width(&mut self, width: Spanned<Range>, entry: Option<RangeEntry<'_>>, model: &Model) {
+        let heads = model.architecture.heads;
+        let Range { low, high, step } = width.value;
+        if first_multiple(width.value, heads).is_some() {
+            return;
+        }
+        let below = (low / heads * heads).max(heads);
+        let above = (low.div_ceil(heads) * heads).max(heads);
+        let step = if step == 1 { String::new() } else { format!(" step {step}") };
+        let message = format!("no width in {low}..{high}{step} is divisible by the {heads} heads");
+        let error = Diagnostic::error(codes::HEADS, message)
+            .label(width.span, "no legal width")
+            .label(model.heads_span, format!("`{}` has {heads} heads", model.name.value));
+        let both = if below == above { format!("{below} is") } else { format!("{below} and {above} are") };
+        let low_span = entry.map_or(width.span, |entry| entry.low.span);
+        let error = if below <= high {
+            error.fix(format!("{both} divisible: begin at {below}"), low_span, below.to_string())
+        } else {
+            error.fix(format!("{both} divisible"), width.span, format!("{below}..{below}"))
+        };
+        self.report(error);
+    }
+}
+
+/// The first value of a range that is a multiple of `of`, found by solving `low + i step = 0 (mod of)`.
+fn first_multiple(range: Range, of: u64) -> Option<u64> {
+    let Range { low, high, step } = range;
+    let shared = gcd(step, of);
+    let missing = (of - low % of) % of;
+    if !missing.is_multiple_of(shared) {
+        return None;
+    }
+    let modulus = of / shared;
+    let inverse = inverse(step / shared % modulus, modulus);
+    let i = u128::from(missing / shared) * u128::from(inverse) % u128::from(modulus);
+    let value = u128::from(low) + i * u128::from(step);
+    u64::try_from(value).ok().filter(|value| *value <= high)
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// The inverse of `a` modulo `modulus`, the two having no common divisor; 0 modulo 1.
+fn inverse(a: u64, modulus: u64) -> u64 {
+    let m = i128::from(modulus);
+    let (mut rest, mut next) = (m, i128::from(a));
+    let (mut x, mut y) = (0_i128, 1_i128);
+    while next != 0 {
+        let quotient = rest / next;
+        (rest, next) = (next, rest - quotient * next);
+        (x, y) = (y, x - quotient * y);
+    }
+    x.rem_euclid(m) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn multiples_are_found_without_scanning(low in 1u64..300, more in 0u64..300, step in 1u64..40, of in 1u64..40) {
+            let range = Range { low, high: low + more, step };
+            prop_assert_eq!(first_multiple(range, of), range.iter().find(|value| value % of == 0));
+        }
+    }
+
+    #[test]
+    fn the_largest_ranges_are_quick() {
+        let limit = Architecture::LIMIT;
+        assert_eq!(first_multiple(Range { low: 1, high: limit, step: 2 }, limit), None);
+        assert_eq!(first_multiple(Range { low: 1, high: limit, step: 1 }, limit), Some(limit));
+    }
+}
