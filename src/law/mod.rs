@@ -1,5 +1,28 @@
 //! Tables to laws, and what a law says.
 
+pub mod codes;
+mod curve;
 mod model;
 
+#[cfg(feature = "fit")]
+mod bootstrap;
+#[cfg(feature = "fit")]
+mod fit;
+#[cfg(feature = "fit")]
+mod forms;
+#[cfg(feature = "fit")]
+mod levenberg;
+#[cfg(feature = "fit")]
+mod nnls;
+#[cfg(feature = "fit")]
+mod project;
+#[cfg(feature = "fit")]
+mod random;
+#[cfg(feature = "fit")]
+mod star;
+#[cfg(feature = "fit")]
+mod starts;
+
+#[cfg(feature = "fit")]
+pub use fit::fit;
 pub use model::*;

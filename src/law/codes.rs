@@ -1,0 +1,38 @@
+//! Codes of fitting.
+
+use crate::diagnostic::Code;
+
+/// The rows vary more than one dimension at once.
+pub const NOT_A_STAR: Code = Code::new("S0520", "not-a-star");
+/// Fewer rows, sizes or durations than the law has parameters for.
+pub const TOO_FEW_POINTS: Code = Code::new("S0521", "too-few-points");
+/// The table has no shapes.
+pub const NO_SHAPES: Code = Code::new("S0522", "no-shapes");
+/// No start came to a finite objective.
+pub const NO_FIT: Code = Code::new("S0523", "no-fit");
+/// An exponent ended at a bound of the search.
+pub const AT_BOUND: Code = Code::new("S0530", "at-bound");
+/// Positivity holds a coefficient at zero.
+pub const ZERO_COEFFICIENT: Code = Code::new("S0531", "zero-coefficient");
+/// The data hardly tell the exponents apart.
+pub const ILL_CONDITIONED: Code = Code::new("S0532", "ill-conditioned");
+/// Most starts ended above the best.
+pub const FEW_STARTS_AGREE: Code = Code::new("S0533", "few-starts-agree");
+/// An exponent's interval is too wide to use.
+pub const NOT_IDENTIFIED: Code = Code::new("S0534", "not-identified");
+/// The best start ran out of iterations.
+pub const NOT_CONVERGED: Code = Code::new("S0535", "not-converged");
+
+/// All of them, for the test that holds codes unique.
+pub const ALL: &[Code] = &[
+    NOT_A_STAR,
+    TOO_FEW_POINTS,
+    NO_SHAPES,
+    NO_FIT,
+    AT_BOUND,
+    ZERO_COEFFICIENT,
+    ILL_CONDITIONED,
+    FEW_STARTS_AGREE,
+    NOT_IDENTIFIED,
+    NOT_CONVERGED,
+];

@@ -1,0 +1,119 @@
+//! Learning curves, one for each group.
+
+use super::Context;
+use crate::diagnostic::Diagnostic;
+use crate::law::forms::curve::{Fitted, Points};
+use crate::law::forms::{m2, m4};
+use crate::law::{Curve, CurveLaw, CurveParameters, HoldOut, Termination, codes};
+use crate::plan::CurveForm;
+use crate::results::Row;
+
+/// Largest ceiling of an `error`; a little above 1, so that 1 itself is inside.
+const ERROR_CEILING: f64 = 1.001;
+/// Largest ceiling of any other loss, in units of its largest fitted value.
+const LOSS_CEILING: f64 = 10.0;
+
+impl Context<'_> {
+    /// Fits one curve for each group of the table, in order of first appearance.
+    pub(super) fn curves(&mut self, form: CurveForm) -> Option<CurveLaw> {
+        let table = self.table;
+        let mut groups: Vec<(&[String], Vec<&Row>)> = Vec::new();
+        for row in &table.rows {
+            match groups.iter_mut().find(|(group, _)| *group == row.group) {
+                Some((_, rows)) => rows.push(row),
+                None => groups.push((&row.group, vec![row])),
+            }
+        }
+        let curves: Vec<_> = groups.iter().map(|(group, rows)| self.curve(form, group, rows)).collect();
+        let curves: Option<Vec<Curve>> = curves.into_iter().collect();
+        Some(CurveLaw { form_name: form, metric: self.metric(), group: table.group.clone(), curves: curves? })
+    }
+
+    fn curve(&mut self, form: CurveForm, group: &[String], rows: &[&Row]) -> Option<Curve> {
+        let metric = self.data.metric;
+        let point = |row: &&Row| Some((row.examples, *row.metrics.get(metric)?));
+        let points: Vec<(f64, f64)> = rows.iter().filter(|row| !row.hold_out).filter_map(point).collect();
+        let held_out: Vec<(f64, f64)> = rows.iter().filter(|row| row.hold_out).filter_map(point).collect();
+        let of = if group.is_empty() { String::new() } else { format!(" of `{}`", group.join(", ")) };
+
+        let parameters = parameters(form);
+        let mut durations: Vec<f64> = points.iter().map(|p| p.0).collect();
+        durations.sort_by(f64::total_cmp);
+        durations.dedup();
+        if durations.len() <= parameters {
+            let message = format!(
+                "`{}` has {} points to fit for the curve{of}, and the law needs at least {}",
+                self.table.name,
+                durations.len(),
+                parameters + 1
+            );
+            let help = "add checkpoints at other numbers of examples, or hold fewer rows out";
+            let note = format!("the law has {parameters} parameters; points of equal examples count once");
+            self.report(Diagnostic::error(codes::TOO_FEW_POINTS, message).help(help).note(note));
+            return None;
+        }
+        let Some(fitted) = fit(form, &self.metric(), points) else {
+            let message = format!("the curve{of} cannot be fitted: no start has a finite objective");
+            self.report(Diagnostic::error(codes::NO_FIT, message).help("check the table for extreme values"));
+            return None;
+        };
+        for exponent in &fitted.at_bound {
+            let message =
+                format!("`{}`: the exponent `{exponent}`{of} is at a bound of its search", self.spec.name.value);
+            let help = "judge the curve by its held-out rows; its parameters are not what the data say";
+            self.report(Diagnostic::warning(codes::AT_BOUND, message).help(help));
+        }
+        if fitted.fit.termination == Termination::Iterations {
+            let message =
+                format!("`{}`: the fit{of} had not converged when its iterations ended", self.spec.name.value);
+            let help = "distrust its parameters, which the data do not tell apart; judge it by its held-out rows";
+            self.report(Diagnostic::warning(codes::NOT_CONVERGED, message).help(help));
+        }
+        let hold_out = hold_out(form, &fitted.parameters, &held_out);
+        Some(Curve { group: group.to_vec(), parameters: fitted.parameters, fit: fitted.fit, hold_out })
+    }
+}
+
+const fn parameters(form: CurveForm) -> usize {
+    match form {
+        CurveForm::M2 => m2::PARAMETERS,
+        CurveForm::M4 => m4::PARAMETERS,
+    }
+}
+
+/// Fits one form to the points that serve extrapolation best: M2 to the later half of the curve, M4 to all of it.
+///
+/// M2 has no bend at the start of training, where losses leave their ceiling; fitted to the whole curve it pays for
+/// that bend with a wrong tail. M4 has that bend, and needs the beginning to find it. Held-out rows take no part.
+fn fit(form: CurveForm, metric: &str, mut points: Vec<(f64, f64)>) -> Option<Fitted> {
+    points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    match form {
+        CurveForm::M2 => {
+            let mut fitted = m2::fit(&Points::new(later_half(&points, m2::PARAMETERS)))?;
+            fitted.fit.objective += ", later half of the points";
+            Some(fitted)
+        }
+        CurveForm::M4 => {
+            let most = points.iter().map(|p| p.1).fold(0.0, f64::max);
+            let highest = if metric == "error" { ERROR_CEILING } else { LOSS_CEILING * most };
+            m4::fit(&Points::new(&points), highest)
+        }
+    }
+}
+
+/// The later half of sorted points, reaching further back until it has two more numbers of examples than parameters.
+fn later_half(points: &[(f64, f64)], parameters: usize) -> &[(f64, f64)] {
+    let distinct = |points: &[(f64, f64)]| points.chunk_by(|a, b| a.0 == b.0).count();
+    let mut start = points.len() / 2;
+    while start > 0 && distinct(&points[start..]) < parameters + 2 {
+        start -= 1;
+    }
+    &points[start..]
+}
+
+/// `None` without held-out rows.
+fn hold_out(form: CurveForm, curve: &CurveParameters, points: &[(f64, f64)]) -> Option<HoldOut> {
+    let squares: f64 = points.iter().map(|&(x, y)| (curve.predict(form, x) / y).ln().powi(2)).sum();
+    let rows = points.len() as u64;
+    (rows > 0).then(|| HoldOut { rows, rmse_log: (squares / rows as f64).sqrt() })
+}

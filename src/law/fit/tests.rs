@@ -1,0 +1,229 @@
+use proptest::prelude::*;
+
+use super::{brief, fit};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::law::{Law, NamedLaw};
+use crate::plan::{CurveForm, LawData, LawKind, LawSpec, Plan, StatedExponents, Uncertain};
+use crate::results::{Row, Table};
+use crate::source::{SourceId, Span, Spanned};
+use crate::vit::{PerAxis, Shape};
+
+const SPAN: Span = Span::new(SourceId(0), 3, 9);
+const DATA: LawData = LawData { table: 0, metric: 0, span: SPAN };
+const SHAPE: LawKind = LawKind::Sovit { data: DATA, weights: PerAxis { width: 0.2, depth: 0.3, mlp: 0.5 } };
+const CURVE: LawKind = LawKind::Curve { data: DATA, form: CurveForm::M2 };
+
+fn run(kind: LawKind, metric: &str, rows: Vec<Row>) -> (Option<NamedLaw>, Vec<Diagnostic>) {
+    let law = LawSpec { name: Spanned::new("shape".to_owned(), SPAN), span: SPAN, kind };
+    let (name, path) = ("star".to_owned(), "star.csv".to_owned());
+    let group = vec!["model".to_owned()];
+    let table = Table { name, path, metrics: vec![metric.to_owned()], group, rows };
+    let plan = Plan {
+        name: "p".to_owned(),
+        models: Vec::new(),
+        results: Vec::new(),
+        laws: vec![law],
+        starts: Vec::new(),
+        budgets: Vec::new(),
+        searches: Vec::new(),
+        emits: Vec::new(),
+    };
+    let (laws, found) = fit(&plan, &[Some(table)]);
+    assert!(found.iter().all(|d| d.span() == Some(SPAN)), "every finding shows where the plan asks for the fit");
+    (laws.into_iter().next().flatten(), found)
+}
+
+fn row(line: usize, [width, depth, mlp_dim]: [u64; 3], examples: f64, loss: f64) -> Row {
+    let shape = Shape { width, depth, mlp_dim };
+    let t = (width * width * depth + width * depth * mlp_dim) as f64 * examples;
+    Row {
+        line: line as u64 + 2,
+        shape: Some(shape),
+        examples,
+        forward_flops: Some(t),
+        metrics: vec![loss],
+        group: vec!["m".to_owned()],
+        hold_out: false,
+    }
+}
+
+/// A star of so many sizes an arm and durations, whose loss bends up again only where `bends`.
+fn star(sizes: [usize; 3], durations: usize, bends: bool) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (axis, count) in sizes.into_iter().enumerate() {
+        for i in 0..count {
+            for j in 0..durations {
+                const CENTRE: [u64; 3] = [1600, 40, 6400];
+                let mut shape = CENTRE;
+                shape[axis] = (shape[axis] as f64 / 1.5_f64.powf(i as f64 + 1.0)) as u64;
+                let shrink = CENTRE[axis] as f64 / shape[axis] as f64;
+                let examples = 1e8 * 3_f64.powf(j as f64);
+                let t = (shape[0] * shape[0] * shape[1] + shape[0] * shape[1] * shape[2]) as f64 * examples / 1e17;
+                let rise = if bends { 0.6 * shrink.powf(-0.9) } else { 0.0 };
+                // A little of something the law cannot express, in place of noise.
+                let wiggle = 1.0 + 1e-3 * f64::sin((rows.len() * rows.len()) as f64);
+                let loss = 0.2 + 0.05 * shrink.powf(0.6) + (0.1 + rise) * t.powf(-0.5);
+                rows.push(row(rows.len(), shape, examples, loss * wiggle));
+            }
+        }
+    }
+    rows
+}
+
+fn codes(found: &[Diagnostic]) -> Vec<&'static str> {
+    found.iter().map(|d| d.code.name).collect()
+}
+
+fn check_star(rows: Vec<Row>, expected: &[&str]) -> Vec<Diagnostic> {
+    let (law, found) = run(SHAPE, "error", rows);
+    assert_eq!(codes(&found), expected, "{found:#?}");
+    assert_eq!(law.is_some(), found.iter().all(|d| d.severity == Severity::Warning));
+    found
+}
+
+#[test]
+fn a_good_star_is_fitted_without_findings() {
+    let (law, found) = run(SHAPE, "error", star([6, 6, 6], 4, true));
+    assert!(found.iter().all(|d| d.severity == Severity::Warning), "{found:#?}");
+    let Some(NamedLaw { name, law: Law::Sovit(law) }) = law else { panic!("{law:?}") };
+    assert_eq!((name.as_str(), law.metric.as_str()), ("shape", "error"));
+    assert_eq!(law.centre, Shape { width: 1600, depth: 40, mlp_dim: 6400 });
+    assert_eq!(law.weights.mlp, 0.5);
+    assert_eq!((law.fit.rows, law.fit.parameters, law.fit.draws), (72, 19, 200));
+    assert_eq!(law.draws.len(), 200);
+    assert!(law.fit.rmse < 2e-3, "{:?}", law.fit);
+    assert!(law.t_range.0 < law.t_reference && law.t_reference < law.t_range.1);
+}
+
+#[test]
+fn the_centre_is_predicted_not_fitted() {
+    let mut rows = star([6, 6, 6], 4, true);
+    rows.push(row(rows.len(), [1600, 40, 6400], 1e8, 0.9));
+    let (law, _) = run(SHAPE, "error", rows);
+    let Some(NamedLaw { law: Law::Sovit(law), .. }) = law else { panic!() };
+    assert_eq!(law.fit.rows, 72);
+}
+
+#[test]
+fn a_grid_is_refused_and_the_joint_form_is_named() {
+    let mut rows = star([4, 4, 4], 3, true);
+    rows.push(row(rows.len(), [800, 20, 6400], 1e8, 0.5));
+    let found = check_star(rows, &["not-a-star"]);
+    assert_eq!(found[0].message, "`star` is not a star sweep: line 38 varies width and depth at once");
+    assert_eq!(found[0].place.as_ref().and_then(|place| place.line), Some(38));
+    assert!(found[0].notes.iter().any(|note| note.contains("joint form")), "{found:#?}");
+}
+
+#[test]
+fn too_few_points_name_the_missing_runs() {
+    let found = check_star(star([6, 2, 6], 4, true), &["too-few-points"]);
+    assert_eq!(
+        found[0].message,
+        "the depth arm of `star` has 2 sizes trained for two durations or more, and the law needs at least 3"
+    );
+    assert_eq!(
+        found[0].help[0].message,
+        "train 1 more value of depth at width 1600 and mlp 6400, each size for at least 2 numbers of examples"
+    );
+    let found = check_star(star([3, 6, 6], 2, true), &["too-few-points"]);
+    assert_eq!(found[0].message, "the width arm of `star` has 6 runs, and the law needs at least 7");
+    check_star(star([6, 6, 6], 1, true), &["too-few-points"; 3]);
+    check_star(star([6, 0, 0], 3, true), &["too-few-points"; 2]);
+}
+
+#[test]
+fn no_upper_bend_is_told() {
+    let (law, found) = run(SHAPE, "error", star([6, 6, 6], 4, false));
+    assert!(law.is_some());
+    for code in ["zero-coefficient", "not-identified"] {
+        assert!(codes(&found).contains(&code), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_shape_law_needs_shapes() {
+    let rows = star([3, 3, 3], 3, true).into_iter().map(|row| Row { shape: None, forward_flops: None, ..row });
+    check_star(rows.collect(), &["no-shapes"]);
+}
+
+#[test]
+fn stated_laws_pass_and_lost_tables_are_silent() {
+    let half = PerAxis::from_fn(|_| Uncertain { value: 0.5, sd: 0.0 });
+    let stated = StatedExponents { effective: half, exponents: None, weights: None, calibrated_on: None };
+    let (law, found) = run(LawKind::Stated(stated.clone()), "error", Vec::new());
+    assert_eq!((law.map(|law| law.law), found), (Some(Law::Stated(stated)), Vec::new()));
+    let lost = LawData { table: 7, ..DATA };
+    let (law, found) = run(LawKind::Curve { data: lost, form: CurveForm::M4 }, "error", Vec::new());
+    assert_eq!((law, found), (None, Vec::new()));
+}
+
+fn curve(group: &str, points: usize, hold_out: usize) -> Vec<Row> {
+    (0..points)
+        .map(|i| Row {
+            shape: None,
+            forward_flops: None,
+            group: vec![group.to_owned()],
+            hold_out: i >= points - hold_out,
+            ..row(i, [1, 1, 1], 1e7 * 1.4_f64.powf(i as f64), 0.2 + 0.7 * 1.4_f64.powf(-0.4 * i as f64))
+        })
+        .collect()
+}
+
+#[test]
+fn each_group_has_its_curve() {
+    let rows = [curve("b", 20, 5), curve("a", 12, 0)].concat();
+    let (law, found) = run(CURVE, "loss", rows);
+    assert_eq!(found, []);
+    let Some(NamedLaw { law: Law::Curves(law), .. }) = law else { panic!() };
+    assert_eq!(law.group, ["model"]);
+    assert_eq!(law.curves.iter().map(|c| c.group.join(" ")).collect::<Vec<_>>(), ["b", "a"]);
+    let (first, second) = (&law.curves[0], &law.curves[1]);
+    assert_eq!((first.fit.rows, second.fit.rows), (8, 6));
+    assert_eq!(first.hold_out.map(|h| h.rows), Some(5));
+    assert!(first.hold_out.is_some_and(|h| h.rmse_log < 1e-6), "{first:?}");
+    assert_eq!(second.hold_out, None);
+    assert!((first.parameters.c - 0.4).abs() < 1e-5 && (first.parameters.floor - 0.2).abs() < 1e-5);
+}
+
+#[test]
+fn a_short_curve_is_refused_by_name() {
+    let (law, found) = run(CURVE, "loss", [curve("long", 20, 0), curve("short", 6, 3)].concat());
+    assert_eq!((law, codes(&found)), (None, vec!["too-few-points"]));
+    assert_eq!(found[0].message, "`star` has 3 points to fit for the curve of `short`, and the law needs at least 4");
+}
+
+#[test]
+fn numbers_are_brief() {
+    let check = |value, text| assert_eq!(brief(value), text);
+    check(0.0, "0");
+    check(0.2204999, "0.2205");
+    check(64e6, "6.4e7");
+    check(1968.0, "1968");
+    check(9000.0, "9000");
+    check(12345.6, "1.235e4");
+    check(1.5, "1.5");
+    check(0.00012345, "1.234e-4");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn wild_numbers_never_panic(
+        losses in prop::collection::vec(prop::num::f64::POSITIVE | prop::num::f64::NORMAL, 27),
+        spread in -300.0..300.0,
+    ) {
+        let wild = |mut rows: Vec<Row>| {
+            for (row, loss) in rows.iter_mut().zip(&losses) {
+                row.metrics = vec![loss.abs()];
+                row.examples *= f64::powf(10.0, spread);
+            }
+            rows
+        };
+        run(SHAPE, "error", wild(star([3, 3, 3], 3, true)));
+        for form in [CurveForm::M2, CurveForm::M4] {
+            run(LawKind::Curve { data: DATA, form }, "loss", wild(curve("c", 20, 5)));
+            run(LawKind::Curve { data: DATA, form }, "error", wild(curve("c", 20, 5)));
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Codes of table reading.
+
+use crate::diagnostic::Code;
+
+/// The file cannot be read.
+pub const UNREADABLE_TABLE: Code = Code::new("S0020", "unreadable-table");
+/// The bytes are not UTF-8.
+pub const NOT_UTF8: Code = Code::new("S0501", "table-not-utf8");
+/// No header, or no row below it.
+pub const EMPTY_TABLE: Code = Code::new("S0502", "empty-table");
+/// A row has more or fewer cells than the header.
+pub const RAGGED_ROW: Code = Code::new("S0503", "ragged-row");
+/// The plan names a column that the header lacks.
+pub const UNKNOWN_COLUMN: Code = Code::new("S0504", "unknown-column");
+/// The plan names a column that the header has twice.
+pub const AMBIGUOUS_COLUMN: Code = Code::new("S0505", "ambiguous-column");
+/// A cell is not what the expression needs.
+pub const BAD_CELL: Code = Code::new("S0506", "bad-cell");
+/// A value lies outside its field's range.
+pub const BAD_VALUE: Code = Code::new("S0507", "value-out-of-range");
+/// An `error` is not a fraction of 1.
+pub const BAD_ERROR: Code = Code::new("S0508", "error-not-a-fraction");
+/// A row's model cannot be built.
+pub const UNBUILDABLE_ROW: Code = Code::new("S0509", "unbuildable-row");
+/// The filter keeps no row.
+pub const NO_ROWS_KEPT: Code = Code::new("S0510", "no-rows-kept");
+
+/// All of them, for the test that holds codes unique.
+pub const ALL: &[Code] = &[
+    UNREADABLE_TABLE,
+    NOT_UTF8,
+    EMPTY_TABLE,
+    RAGGED_ROW,
+    UNKNOWN_COLUMN,
+    AMBIGUOUS_COLUMN,
+    BAD_CELL,
+    BAD_VALUE,
+    BAD_ERROR,
+    UNBUILDABLE_ROW,
+    NO_ROWS_KEPT,
+];

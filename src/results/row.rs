@@ -1,0 +1,393 @@
+//! One row after another: cells to numbers, numbers to a canonical row, and what is wrong with them.
+
+use csv::StringRecord;
+
+use super::read::written;
+use super::{Row, Table, codes};
+use crate::diagnostic::{Code, DataPlace, Diagnostic};
+use crate::plan::{Column, Expression, Metric, Operator, Plan, Results, RowExpression, Value, Wrong};
+use crate::source::{Span, Spanned};
+use crate::vit::{Axis, Problem, Shape};
+
+/// Most diagnostics of one table.
+const LIMIT: usize = 10;
+
+/// Reads rows into a table and remembers what was wrong.
+pub(super) struct Reader<'a> {
+    plan: &'a Plan,
+    results: &'a Results,
+    text: &'a str,
+    /// Place in the record of each of `results.columns`.
+    places: Vec<usize>,
+    /// Cells of a whole row.
+    cells: usize,
+    /// Rows seen, filtered ones too.
+    pub(super) seen: u64,
+    rows: Vec<Row>,
+    found: Vec<Diagnostic>,
+    /// Findings beyond [`LIMIT`].
+    more: u64,
+    /// For each metric the rows whose `error` is no fraction of 1.
+    fractions: Vec<Fraction>,
+}
+
+/// What is known of an `error` metric that leaves 0 to 1.
+#[derive(Clone, Copy, Default)]
+struct Fraction {
+    first: Option<Offender>,
+    count: u64,
+    /// Least and largest cell of its column, if it reads one column in a plain way.
+    range: Option<(f64, f64)>,
+}
+
+#[derive(Clone, Copy)]
+struct Offender {
+    line: u64,
+    value: f64,
+    cell: Option<f64>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(plan: &'a Plan, results: &'a Results, text: &'a str, places: Vec<usize>, cells: usize) -> Self {
+        let fractions = vec![Fraction::default(); results.metrics.len()];
+        Self { plan, results, text, places, cells, seen: 0, rows: Vec::new(), found: Vec::new(), more: 0, fractions }
+    }
+
+    /// Takes the next record.
+    pub(super) fn row(&mut self, record: &StringRecord) {
+        self.seen += 1;
+        let line = self.line(record);
+        if record.len() != self.cells {
+            let message = format!(
+                "line {line} of `{}` has {} cells and the header has {}",
+                self.results.path.value,
+                record.len(),
+                self.cells
+            );
+            let help = "give each row as many cells as the header, and put quotes around cells that hold a comma";
+            return self.report(codes::RAGGED_ROW, message, self.results.path.span, "this table", line, None, help);
+        }
+        if let Some(keep) = &self.results.keep {
+            match self.truth(keep, record, line) {
+                Some(true) => {}
+                Some(false) | None => return,
+            }
+        }
+        // Every field is read even after one failed, so that each mistake of a row is told at once.
+        let shape = self.results.shape.as_ref().map(|axes| {
+            let sizes = axes.iter().map(|(axis, size)| self.size(axis.name(), size, record, line));
+            (sizes.collect::<Vec<_>>(), axes.width.span)
+        });
+        let examples = self.positive("examples", &self.results.examples, record, line);
+        let metrics: Vec<_> = (0..self.results.metrics.len()).map(|i| self.metric(i, record, line)).collect();
+        let hold_out = match &self.results.hold_out {
+            Some(hold_out) => self.truth(hold_out, record, line),
+            None => Some(false),
+        };
+        let group = self.results.group.iter().map(|&column| self.cell(column, record).trim().to_owned()).collect();
+
+        let (shape, flops) = match shape {
+            None => (None, None),
+            Some((sizes, span)) => {
+                let [Some(width), Some(depth), Some(mlp_dim)] = sizes[..] else { return };
+                let shape = Shape { width, depth, mlp_dim };
+                let Some(flops) = self.flops(shape, span, line) else { return };
+                (Some(shape), Some(flops))
+            }
+        };
+        let (Some(examples), Some(metrics), Some(hold_out)) = (examples, metrics.into_iter().collect(), hold_out)
+        else {
+            return;
+        };
+        let forward_flops = flops.map(|flops| flops as f64 * examples);
+        self.rows.push(Row { line, shape, examples, forward_flops, metrics, group, hold_out });
+    }
+
+    /// The table, and what was wrong.
+    pub(super) fn finish(mut self) -> (Option<Table>, Vec<Diagnostic>) {
+        for (metric, fraction) in self.results.metrics.iter().zip(std::mem::take(&mut self.fractions)) {
+            if let Some(first) = fraction.first {
+                self.found.push(self.no_fraction(metric, first, fraction));
+            }
+        }
+        if self.rows.is_empty() && self.found.is_empty() {
+            let span = self.results.keep.as_ref().map_or(self.results.path.span, |keep| keep.span);
+            let message = format!("no row of `{}` passes the filter of `{}`", self.path(), self.results.name.value);
+            self.found.push(
+                Diagnostic::error(codes::NO_ROWS_KEPT, message)
+                    .label(span, format!("false in all {} rows", self.seen))
+                    .at(DataPlace { path: self.path().to_owned(), line: None, column: None })
+                    .help("widen the filter, or check the values it compares with"),
+            );
+        }
+        if self.more > 0 {
+            let rows = if self.more == 1 { "finding" } else { "findings" };
+            let note = format!("and {} more {rows} like this in `{}`", self.more, self.path());
+            if let Some(last) = self.found.get_mut(LIMIT - 1) {
+                last.notes.push(note);
+            }
+        }
+        let table = Table {
+            name: self.results.name.value.clone(),
+            path: self.path().to_owned(),
+            metrics: self.results.metrics.iter().map(|metric| metric.name.value.clone()).collect(),
+            group: self.results.group.iter().filter_map(|&column| self.column(column)).map(str::to_owned).collect(),
+            rows: self.rows,
+        };
+        (Some(table), self.found)
+    }
+
+    /// The line a record begins on. The reader's own positions lie before the blank lines that it skips.
+    fn line(&self, record: &StringRecord) -> u64 {
+        let Some(position) = record.position() else { return 0 };
+        let rest = self.text.as_bytes().get(position.byte() as usize..).unwrap_or_default();
+        let blank = rest.iter().take_while(|&&b| b == b'\n' || b == b'\r').filter(|&&b| b == b'\n').count();
+        position.line() + blank as u64
+    }
+
+    fn path(&self) -> &'a str {
+        &self.results.path.value
+    }
+
+    fn column(&self, column: Column) -> Option<&'a str> {
+        self.results.columns.get(column.0).map(|name| name.value.as_str())
+    }
+
+    fn cell<'r>(&self, column: Column, record: &'r StringRecord) -> &'r str {
+        self.places.get(column.0).and_then(|&place| record.get(place)).unwrap_or("")
+    }
+
+    fn number(&mut self, field: &str, from: &Spanned<RowExpression>, record: &StringRecord, line: u64) -> Option<f64> {
+        let value = from.value.number(&mut |&column| Value::Text(self.cell(column, record).to_owned()));
+        value.map_err(|wrong| self.wrong(field, &wrong, from, record, line)).ok()
+    }
+
+    fn truth(&mut self, from: &Spanned<RowExpression>, record: &StringRecord, line: u64) -> Option<bool> {
+        let value = from.value.truth(&mut |&column| Value::Text(self.cell(column, record).to_owned()));
+        value.map_err(|wrong| self.wrong("the condition", &wrong, from, record, line)).ok()
+    }
+
+    fn positive(
+        &mut self,
+        field: &str,
+        from: &Spanned<RowExpression>,
+        record: &StringRecord,
+        line: u64,
+    ) -> Option<f64> {
+        let value = self.number(field, from, record, line)?;
+        if value > 0.0 && value.is_finite() {
+            return Some(value);
+        }
+        self.outside(field, value, "positive and finite", from, record, line);
+        None
+    }
+
+    fn size(&mut self, field: &str, from: &Spanned<RowExpression>, record: &StringRecord, line: u64) -> Option<u64> {
+        let value = self.number(field, from, record, line)?;
+        if value >= 1.0 && value.fract() == 0.0 && value <= (1_u64 << 53) as f64 {
+            return Some(value as u64);
+        }
+        self.outside(field, value, "a whole number from 1", from, record, line);
+        None
+    }
+
+    fn metric(&mut self, i: usize, record: &StringRecord, line: u64) -> Option<f64> {
+        let metric = self.results.metrics.get(i)?;
+        if metric.name.value != "error" {
+            return self.positive(&metric.name.value, &metric.value, record, line);
+        }
+        let value = self.number(&metric.name.value, &metric.value, record, line)?;
+        let cell =
+            fraction_column(&metric.value.value).and_then(|(column, _)| self.cell(column, record).trim().parse().ok());
+        let known = &mut self.fractions[i];
+        if let Some(cell) = cell {
+            let (low, high) = known.range.unwrap_or((cell, cell));
+            known.range = Some((low.min(cell), high.max(cell)));
+        }
+        // An error of exactly 0 has no logarithm and no relative residual.
+        if value > 0.0 && value <= 1.0 {
+            return Some(value);
+        }
+        known.count += 1;
+        known.first.get_or_insert(Offender { line, value, cell });
+        None
+    }
+
+    /// Forward FLOPs of one example.
+    fn flops(&mut self, shape: Shape, span: Span, line: u64) -> Option<u64> {
+        let model = self.results.model.and_then(|model| self.plan.models.get(model))?;
+        let problem = match model.architecture.with(shape) {
+            Ok(vit) => return Some(vit.cost().forward_flops_per_example),
+            Err(problem) => problem,
+        };
+        let (name, heads, path) = (&model.name.value, model.architecture.heads, self.path());
+        let (message, label) = match problem {
+            Problem::HeadsDoNotDivideWidth => (
+                format!(
+                    "the {heads} heads of `{name}` do not divide the width {} in line {line} of `{path}`",
+                    shape.width
+                ),
+                format!("{heads} heads"),
+            ),
+            Problem::TooLarge(axis) => {
+                (format!("{axis} is beyond any model in line {line} of `{path}`"), String::new())
+            }
+            Problem::Zero(_) | Problem::PatchDoesNotDivideImage | Problem::NoClassToken => {
+                (format!("the model `{name}` cannot be built at {shape}, line {line} of `{path}`"), String::new())
+            }
+        };
+        let column = match problem {
+            Problem::HeadsDoNotDivideWidth => {
+                self.results.shape.as_ref().and_then(|axes| only_column(&axes.get(Axis::Width).value))
+            }
+            _ => None,
+        };
+        let place = self.place(line, column);
+        let error = Diagnostic::error(codes::UNBUILDABLE_ROW, message)
+            .label(model.heads_span, label)
+            .label(span, "the widths come from here")
+            .at(place)
+            .help("give the model the heads that these runs had, or correct the row");
+        self.push(error);
+        None
+    }
+
+    fn place(&self, line: u64, column: Option<Column>) -> DataPlace {
+        let column = column.and_then(|column| self.column(column)).map(str::to_owned);
+        DataPlace { path: self.path().to_owned(), line: Some(line), column }
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) {
+        if self.found.len() < LIMIT {
+            self.found.push(diagnostic);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one finding, told in one line where it is found")]
+    fn report(
+        &mut self,
+        code: Code,
+        message: String,
+        span: Span,
+        label: &str,
+        line: u64,
+        column: Option<Column>,
+        help: &str,
+    ) {
+        let place = self.place(line, column);
+        self.push(Diagnostic::error(code, message).label(span, label).at(place).help(help));
+    }
+
+    fn outside(
+        &mut self,
+        field: &str,
+        value: f64,
+        range: &str,
+        from: &Spanned<RowExpression>,
+        record: &StringRecord,
+        line: u64,
+    ) {
+        let column = only_column(&from.value);
+        let written = column.map_or_else(|| value.to_string(), |column| self.cell(column, record).trim().to_owned());
+        let message = format!("`{field}` is {value} in line {line} of `{}`, and must be {range}", self.path());
+        let help = format!("correct the row, or leave it out with `where`; the cell reads `{written}`");
+        self.report(codes::BAD_VALUE, message, from.span, "computed from this", line, column, &help);
+    }
+
+    fn wrong(&mut self, field: &str, wrong: &Wrong, from: &Spanned<RowExpression>, record: &StringRecord, line: u64) {
+        let mut column = only_column(&from.value);
+        let (message, label) = match wrong {
+            Wrong::NotANumber(text) => {
+                from.value.variables(&mut |&c| {
+                    if column.is_none() && self.cell(c, record) == text {
+                        column = Some(c);
+                    }
+                });
+                let cell = match column.and_then(|column| self.column(column)) {
+                    Some(name) => format!("column `{name}`"),
+                    None => "a cell".to_owned(),
+                };
+                let text = text.trim();
+                let what = if text.is_empty() {
+                    "is empty".to_owned()
+                } else {
+                    format!("holds `{}`, which is no number", short(text))
+                };
+                (format!("{cell} {what} in line {line} of `{}`", self.path()), format!("{field} needs a number"))
+            }
+            Wrong::NotATruth => (
+                format!("{field} is neither true nor false in line {line} of `{}`", self.path()),
+                "must be a comparison".to_owned(),
+            ),
+            Wrong::Incomparable => (
+                format!("{field} compares values of different kinds in line {line} of `{}`", self.path()),
+                "text and truth values can only be equal or not".to_owned(),
+            ),
+        };
+        let help = "correct the cell, or leave the row out with `where`";
+        self.report(codes::BAD_CELL, message, from.span, &label, line, column, help);
+    }
+
+    fn no_fraction(&self, metric: &Metric, first: Offender, fraction: Fraction) -> Diagnostic {
+        let Offender { line, value, cell } = first;
+        let plain = fraction_column(&metric.value.value);
+        let percent = fraction.range.is_some_and(|(low, high)| low >= 0.0 && high > 1.5 && high <= 100.0);
+        let name = plain.and_then(|(column, _)| self.column(column));
+        let place = self.place(line, only_column(&metric.value.value));
+        let path = self.path();
+        let error = |message| {
+            let error =
+                Diagnostic::error(codes::BAD_ERROR, message).label(metric.value.span, format!("gives {value:.6}"));
+            let error = error.at(place);
+            match fraction.count - 1 {
+                0 => error,
+                1 => error.note("and 1 more row like this"),
+                more => error.note(format!("and {more} more rows like this")),
+            }
+        };
+        match (plain, name, cell) {
+            (Some((_, complement)), Some(name), Some(cell)) if percent => {
+                let text = if complement { "1 - " } else { "" };
+                let text = format!("{text}column {} / 100", written(name));
+                error(format!("`error` is {value:.6} in line {line} of `{path}`: column `{name}` holds percent ({cell}), not a fraction of 1"))
+                    .fix("divide the percentage by 100", metric.value.span, text)
+            }
+            _ => error(format!("`error` is {value} in line {line} of `{path}`, and must be above 0 and at most 1"))
+                .help("an error is a fraction of 1; a loss of any other range is written `loss = ...`"),
+        }
+    }
+}
+
+/// The column of `column x` and of `1 - column x`; the latter is a complement.
+fn fraction_column(expression: &RowExpression) -> Option<(Column, bool)> {
+    match expression {
+        Expression::Variable(column) => Some((*column, false)),
+        Expression::Arithmetic(Operator::Subtract, left, right) => match (&**left, &**right) {
+            (Expression::Number(1.0), Expression::Variable(column)) => Some((*column, true)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The column an expression reads, if it reads exactly one.
+fn only_column(expression: &RowExpression) -> Option<Column> {
+    let mut columns = Vec::new();
+    expression.variables(&mut |&column| columns.push(column));
+    columns.dedup();
+    match columns[..] {
+        [column] => Some(column),
+        _ => None,
+    }
+}
+
+/// The beginning of a cell's text.
+fn short(text: &str) -> String {
+    const SHOWN: usize = 40;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
