@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::law::Estimate;
 use crate::plan::Counting;
 use crate::vit::{Axis, Cost, PerAxis, Shape, Vit};
 
@@ -64,6 +65,9 @@ pub struct Loss {
     pub excess: f64,
     /// Shapes that are practically as good.
     pub plateau: Plateau,
+    /// The star optimum `x_k*(t)` of each axis at the budget, with its 95 % interval: the best size of that axis alone,
+    /// with the others at the centre of the star. Not a shape; infinite where an arm does not bend.
+    pub star_optimum: PerAxis<Estimate>,
 }
 
 /// Shapes whose predicted loss is within a tolerance of the chosen one's.

@@ -5,7 +5,7 @@ use super::frontier::{self, Frontier};
 use super::search::{Box3, Found, best, legal};
 use super::{Alternative, Answer, Loss, Plateau, Spending, codes};
 use crate::diagnostic::Diagnostic;
-use crate::law::{Law, NamedLaw, SovitLaw};
+use crate::law::{Estimate, Law, NamedLaw, SovitLaw};
 use crate::plan::{LawKind, Plan, Range, Requirement, Search, Start};
 use crate::vit::{Axis, PerAxis, Shape};
 
@@ -205,6 +205,7 @@ impl<'a> Question<'a> {
             high,
             excess: self.excess(shape),
             plateau: Plateau { tolerance: PLATEAU, ranges },
+            star_optimum: star_optimum(law, self.space.forward_flops),
         }
     }
 
@@ -353,6 +354,17 @@ impl<'a> Question<'a> {
             .help("give the ranges coarser steps, or narrow them around the frontier")
             .note(format!("the law wants {}", sizes(self.frontier)))
     }
+}
+
+/// Where each arm of the star alone is best at `t`, with its interval over the draws.
+fn star_optimum(law: &SovitLaw, t: f64) -> PerAxis<Estimate> {
+    PerAxis::from_fn(|axis| {
+        let reference = law.x_reference.get(axis);
+        let draws = law.draws.iter().map(|draw| draw.optimum(axis, t / law.t_reference) * reference);
+        let (low, high) = frontier::percentiles(draws.collect());
+        let end = |end: f64| (!end.is_nan()).then_some(end);
+        Estimate { value: law.star_optimum(axis, t), low: end(low), high: end(high) }
+    })
 }
 
 /// How far along an axis a legal neighbour is looked for, in grid steps.
