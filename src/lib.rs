@@ -22,7 +22,11 @@ pub mod shape;
 
 pub mod kernel;
 
+pub mod lock;
+
 pub mod emit;
+
+pub mod disk;
 
 #[cfg(feature = "render")]
 pub mod render;

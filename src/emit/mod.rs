@@ -1,5 +1,26 @@
 //! Everything to artefacts. minijinja lives here and nowhere else.
 
+pub mod codes;
+pub(crate) mod engine;
+mod kernels;
+pub(crate) mod path;
+mod ratio;
+mod rust;
+mod summary;
+pub mod targets;
+mod terminal;
+
+pub use kernels::kernel_source;
+pub use rust::{RustModule, rust_module};
+pub use terminal::{laws_report, report};
+
+use crate::diagnostic::Diagnostic;
+use crate::kernel::KernelPlan;
+use crate::law::NamedLaw;
+use crate::lock::Warning;
+use crate::plan::{Emit, Plan};
+use crate::shape::{Answer, Spending};
+
 /// A file to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artefact {
@@ -7,4 +28,88 @@ pub struct Artefact {
     pub path: String,
     /// Its text.
     pub text: String,
+}
+
+/// What is emitted: a plan, and what was found for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Its laws, fitted or stated.
+    pub laws: &'a [NamedLaw],
+    /// Answers of its searches; a search without a start has none.
+    pub answers: &'a [Answer],
+    /// What the user must know with them.
+    pub warnings: &'a [Warning],
+}
+
+/// The name of the summary, at the root of the output folder.
+pub const SUMMARY: &str = "summary.json";
+
+/// Every artefact of the plan, by path, the summary last.
+///
+/// # Errors
+/// Every target that cannot say what its model is, and every path that cannot be used.
+pub fn render(request: &Request<'_>) -> Result<Vec<Artefact>, Vec<Diagnostic>> {
+    let mut artefacts: Vec<Artefact> = printed(request)?.into_iter().map(|printed| printed.artefact).collect();
+    artefacts.sort_by(|a, b| a.path.cmp(&b.path));
+    let text = summary::text(request, &artefacts).map_err(|diagnostic| vec![diagnostic])?;
+    artefacts.push(Artefact { path: SUMMARY.to_owned(), text });
+    Ok(artefacts)
+}
+
+/// An artefact and where it comes from.
+pub(crate) struct Printed<'a> {
+    pub(crate) answer: &'a Answer,
+    pub(crate) emit: &'a Emit,
+    pub(crate) artefact: Artefact,
+    /// The kernel whose source it is.
+    pub(crate) kernel: Option<KernelPlan>,
+}
+
+/// Artefacts of every target, in the order of the answers, then of the plan's `emit`s.
+pub(crate) fn printed<'a>(request: &Request<'a>) -> Result<Vec<Printed<'a>>, Vec<Diagnostic>> {
+    let mut list: Vec<Printed<'a>> = Vec::new();
+    let mut wrong = Vec::new();
+    for answer in request.answers {
+        for emit in request.plan.emits.iter().filter(|emit| applies(request.plan, emit, answer)) {
+            let pieces = targets::print(&targets::Job { plan: request.plan, emit, answer });
+            for targets::Piece { artefact, kernel } in pieces.unwrap_or_else(|diagnostic| {
+                wrong.push(diagnostic);
+                Vec::new()
+            }) {
+                if let Some(other) = clash(&list, &artefact.path) {
+                    wrong.push(same_path(emit, &artefact.path, other));
+                }
+                list.push(Printed { answer, emit, artefact, kernel });
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(list) } else { Err(wrong) }
+}
+
+/// The whole examples that a budget pays for.
+pub(crate) fn whole_examples(budget: &Spending) -> u64 {
+    budget.examples as u64
+}
+
+fn applies(plan: &Plan, emit: &Emit, answer: &Answer) -> bool {
+    emit.search.is_none_or(|index| plan.searches.get(index).is_some_and(|search| search.name.value == answer.search))
+}
+
+/// The path already taken that leaves no room for `path`.
+fn clash<'a>(list: &'a [Printed<'_>], path: &str) -> Option<&'a str> {
+    let taken = list.iter().map(|printed| printed.artefact.path.as_str()).chain([SUMMARY]);
+    taken.into_iter().find(|other| path::holds(other, path) || path::holds(path, other))
+}
+
+fn same_path(emit: &Emit, path: &str, other: &str) -> Diagnostic {
+    let message = if path == other {
+        format!("two outputs would be written to `{path}`")
+    } else {
+        format!("`{path}` and `{other}` cannot both be written: one is a folder of the other")
+    };
+    Diagnostic::error(codes::SAME_PATH, message)
+        .label(emit.path.span, "this path is taken")
+        .help("give each `emit` its own path")
 }

@@ -1,0 +1,277 @@
+//! What a person sees on the terminal: the shape first, then why, then what was written.
+
+use serde::Serialize;
+
+use super::{Artefact, Request, engine};
+use crate::diagnostic::Diagnostic;
+use crate::law::{Curve, CurveLaw, Estimate, FitReport, Law, NamedLaw, SovitLaw};
+use crate::plan::{Counting, CurveForm, StatedExponents};
+use crate::shape::{Alternative, Answer, Loss};
+use crate::units::{Dimension, human};
+use crate::vit::{Axis, PerAxis};
+
+/// The report of a build, with ANSI styles.
+///
+/// # Errors
+/// Only if a template of sovitc is broken.
+pub fn report(request: &Request<'_>, artefacts: &[Artefact], out: &str) -> Result<String, Vec<Diagnostic>> {
+    let files: Vec<_> = artefacts.iter().map(|a| vec![a.path.clone(), bytes(a.text.len())]).collect();
+    let files = Section {
+        title: format!("{} written to {out}", count(artefacts.len(), "file")),
+        rows: columns(&files, &[Left, Right]),
+    };
+    let view = View {
+        searches: request.answers.iter().map(search).collect(),
+        laws: request.laws.iter().map(law).collect(),
+        files: Some(files),
+    };
+    engine::render("terminal.txt.j2", view).map_err(|diagnostic| vec![diagnostic])
+}
+
+/// The report of laws whose searches could not be answered, with ANSI styles.
+///
+/// # Errors
+/// Only if a template of sovitc is broken.
+pub fn laws_report(laws: &[NamedLaw]) -> Result<String, Vec<Diagnostic>> {
+    let view = View { searches: Vec::new(), laws: laws.iter().map(law).collect(), files: None };
+    engine::render("terminal.txt.j2", view).map_err(|diagnostic| vec![diagnostic])
+}
+
+#[derive(Serialize)]
+struct View {
+    searches: Vec<SearchView>,
+    laws: Vec<Section>,
+    files: Option<Section>,
+}
+
+#[derive(Serialize)]
+struct SearchView {
+    title: String,
+    shape: String,
+    cost: String,
+    budget: String,
+    loss: Option<String>,
+    frontier: Vec<String>,
+    plateau: Option<String>,
+    neighbours: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Section {
+    title: String,
+    rows: Vec<String>,
+}
+
+fn search(answer: &Answer) -> SearchView {
+    let (shape, cost, a) = (answer.vit.shape, &answer.cost, &answer.vit.architecture);
+    SearchView {
+        title: format!("search {}", answer.search),
+        shape: format!(
+            "width {}, depth {}, mlp {}, {} heads of {}",
+            shape.width,
+            shape.depth,
+            shape.mlp_dim,
+            a.heads,
+            answer.vit.head_dim()
+        ),
+        cost: format!(
+            "{}, {} forward at {} px in patches of {}",
+            human(cost.params as f64, Dimension::PARAM),
+            human(cost.forward_flops_per_example as f64, Dimension::FLOP_PER_EXAMPLE),
+            a.image,
+            a.patch
+        ),
+        budget: format!(
+            "{} forward{} pays for {}",
+            human(answer.budget.forward_flops, Dimension::FLOP),
+            match answer.budget.counted {
+                Counting::Forward => String::new(),
+                Counting::Training => format!(" (training over {})", Counting::TRAINING_FACTOR),
+            },
+            examples(answer.budget.examples)
+        ),
+        loss: answer.loss.as_ref().map(loss),
+        frontier: frontier(answer),
+        plateau: answer.loss.as_ref().map(plateau),
+        neighbours: neighbours(answer),
+    }
+}
+
+fn examples(number: f64) -> String {
+    format!("{}s", human(number, Dimension::EXAMPLE))
+}
+
+fn loss(loss: &Loss) -> String {
+    format!("predicted {} {:.4}, 95 % within {:.4} to {:.4}", loss.metric, loss.value, loss.low, loss.high)
+}
+
+fn frontier(answer: &Answer) -> Vec<String> {
+    let star = answer.loss.as_ref().map(|loss| &loss.star_optimum);
+    let mut head = texts(["", "chosen", "the law wants", "95 % interval"]);
+    if star.is_some() {
+        head.extend(texts(["best alone", "95 % interval"]));
+    }
+    let mut rows = vec![head];
+    for (axis, wanted) in answer.frontier.iter() {
+        let interval = answer.frontier_interval.as_ref().map(|interval| *interval.get(axis));
+        let mut row = vec![
+            axis.name().to_owned(),
+            answer.vit.shape.get(axis).to_string(),
+            format!("{wanted:.1}"),
+            interval.map_or_else(|| "exact".to_owned(), |(low, high)| format!("{low:.1} to {high:.1}")),
+        ];
+        if let Some(star) = star {
+            let Estimate { value, low, high } = star.get(axis);
+            row.push(format!("{value:.0}"));
+            row.push(low.zip(*high).map_or_else(String::new, |(low, high)| format!("{low:.0} to {high:.0}")));
+        }
+        rows.push(row);
+    }
+    columns(&rows, &[Left, Right, Right, Right, Right, Right])
+}
+
+fn plateau(loss: &Loss) -> String {
+    let range = |axis: Axis| {
+        let (low, high) = loss.plateau.ranges.get(axis);
+        format!("{} {low} to {high}", axis.name())
+    };
+    let list: Vec<String> = Axis::ALL.into_iter().map(range).collect();
+    format!("within {} % of that loss, one at a time: {}", loss.plateau.tolerance * 100.0, list.join(", "))
+}
+
+fn neighbours(answer: &Answer) -> Vec<String> {
+    if answer.alternatives.is_empty() {
+        return Vec::new();
+    }
+    let has_loss = answer.loss.is_some();
+    let mut head = texts(["neighbour", "params", "examples"]);
+    if has_loss {
+        head.extend(texts(["loss", "wasted compute"]));
+    }
+    let mut rows = vec![head];
+    for Alternative { shape, params, examples, excess, wasted_compute, .. } in &answer.alternatives {
+        let mut row = vec![
+            format!("{} x {} x {}", shape.width, shape.depth, shape.mlp_dim),
+            human(*params as f64, Dimension::PARAM),
+            self::examples(*examples),
+        ];
+        if has_loss {
+            row.push(excess.map_or_else(String::new, |excess| format!("{excess:+.1e}")));
+            row.push(wasted_compute.map_or_else(|| "beyond the law".to_owned(), |w| format!("{:.2} %", w * 100.0)));
+        }
+        rows.push(row);
+    }
+    columns(&rows, &[Left, Right, Right, Right, Right])
+}
+
+fn law(named: &NamedLaw) -> Section {
+    let (form, rows) = match &named.law {
+        Law::Stated(stated) => ("sovit, exponents as written", stated_rows(stated)),
+        Law::Sovit(sovit) => ("sovit, fitted to a star", sovit_rows(sovit)),
+        Law::Curves(curves) => match curves.form_name {
+            CurveForm::M2 => ("m2: loss = b x^-c + floor", curve_rows(curves)),
+            CurveForm::M4 => ("m4: (loss - floor) / (ceiling - loss)^a = b x^-c", curve_rows(curves)),
+        },
+    };
+    Section { title: format!("law {} ({form})", named.name), rows }
+}
+
+fn stated_rows(stated: &StatedExponents) -> Vec<String> {
+    let list = |values: PerAxis<f64>| {
+        let list: Vec<String> = values.iter().map(|(axis, value)| format!("{} {value}", axis.name())).collect();
+        list.join(", ")
+    };
+    let mut rows = Vec::new();
+    if let (Some(exponents), Some(weights)) = (&stated.exponents, &stated.weights) {
+        rows.push(format!("exponents s: {}", list(exponents.map(|s| s.value))));
+        rows.push(format!("shares w: {}", list(weights.map(|w| (w * 1e4).round() / 1e4))));
+    }
+    rows.push(format!("effective exponents: {}", list(stated.effective.map(|e| (e.value * 1e6).round() / 1e6))));
+    if let Some(calibration) = &stated.calibrated_on {
+        rows.push(format!("calibrated on {calibration}"));
+    }
+    rows
+}
+
+fn sovit_rows(law: &SovitLaw) -> Vec<String> {
+    let mut table = vec![texts(["", "exponent", "95 % interval"])];
+    let mut push = |name: String, estimate: &Estimate| {
+        let interval = match (estimate.low, estimate.high) {
+            (Some(low), Some(high)) => format!("{low:.3} to {high:.3}"),
+            _ => String::new(),
+        };
+        table.push(vec![name, format!("{:.3}", estimate.value), interval]);
+    };
+    for (axis, estimate) in law.exponents.iter() {
+        push(format!("s of {}", axis.name()), estimate);
+    }
+    push("c of data".to_owned(), &law.data_exponent);
+    let mut rows = columns(&table, &[Left, Right, Right]);
+    rows.push(fit(&law.fit));
+    rows
+}
+
+fn fit(fit: &FitReport) -> String {
+    format!(
+        "{} rows, {} parameters, rmse {:.2e}; {} of {} starts agree; condition {:.0}; {} draws",
+        fit.rows, fit.parameters, fit.rmse, fit.at_best, fit.starts, fit.condition, fit.draws
+    )
+}
+
+fn curve_rows(law: &CurveLaw) -> Vec<String> {
+    let mut head: Vec<String> = law.group.clone();
+    head.extend(texts(["floor", "c", "rows", "rmse of log"]));
+    let held_out = law.curves.iter().any(|curve| curve.hold_out.is_some());
+    if held_out {
+        head.extend(texts(["held out", "rmse of log"]));
+    }
+    let mut rows = vec![head];
+    for Curve { group, parameters, fit, hold_out } in &law.curves {
+        let mut row = group.clone();
+        row.extend([
+            format!("{:.4}", parameters.floor),
+            format!("{:.4}", parameters.c),
+            fit.rows.to_string(),
+            format!("{:.4}", fit.rmse),
+        ]);
+        if let Some(hold_out) = hold_out {
+            row.extend([hold_out.rows.to_string(), format!("{:.4}", hold_out.rmse_log)]);
+        }
+        rows.push(row);
+    }
+    let sides: Vec<Side> = (0..law.group.len()).map(|_| Left).chain([Right; 6]).collect();
+    columns(&rows, &sides)
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Left,
+    Right,
+}
+use Side::{Left, Right};
+
+fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(str::to_owned).to_vec()
+}
+
+/// Rows with their cells under each other, two spaces apart.
+fn columns(rows: &[Vec<String>], sides: &[Side]) -> Vec<String> {
+    let width = |i: usize| rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..sides.len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(sides).zip(&widths).map(|((cell, side), width)| match side {
+            Left => format!("{cell:<width$}"),
+            Right => format!("{cell:>width$}"),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+fn count(n: usize, word: &str) -> String {
+    if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
+}
+
+fn bytes(n: usize) -> String {
+    if n < 1000 { format!("{n} B") } else { format!("{:.1} kB", n as f64 / 1000.0) }
+}

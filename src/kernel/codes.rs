@@ -1,0 +1,22 @@
+//! What can go wrong with kernels, from the plan to the compiled binary.
+
+use crate::diagnostic::Code;
+
+/// No kernel is written for this width.
+pub const WIDTH: Code = Code::new("S0801", "kernel-width");
+/// The layer norm's epsilon is not a positive `float`.
+pub const EPSILON: Code = Code::new("S0802", "kernel-epsilon");
+/// libnvrtc was not found.
+pub const NVRTC_MISSING: Code = Code::new("S0810", "nvrtc-missing");
+/// A libnvrtc was found that cannot be used.
+pub const NVRTC_UNUSABLE: Code = Code::new("S0811", "nvrtc-unusable");
+/// The GPU architecture is not one that NVRTC knows.
+pub const ARCHITECTURE: Code = Code::new("S0812", "gpu-architecture");
+/// The source does not compile.
+pub const COMPILE: Code = Code::new("S0813", "kernel-compile");
+/// The kernel does not fit in registers.
+pub const SPILLS: Code = Code::new("S0814", "kernel-spills");
+/// The compiler announced a loss of performance.
+pub const SLOW: Code = Code::new("S0815", "kernel-slow");
+/// NVRTC failed for reasons of its own.
+pub const NVRTC_FAILED: Code = Code::new("S0816", "nvrtc-failed");

@@ -1,0 +1,127 @@
+//! Layer norm with residual add: one read of memory, the whole row in registers.
+//!
+//! The rule, in order:
+//!
+//! 1. An access moves as many bf16 as the rows' alignment allows: 8 (16 bytes) where 8 divides the width, else 4, 2, 1.
+//! 2. A thread holds at most [`LIMIT`] elements, so that the row and the loads in flight stay in registers.
+//! 3. Of the warps per row that allow this, up to twice the fewest, those with the fewest idle lanes; the fewest of them.
+//! 4. A row of one warp shares its block with three others and needs no shared memory; a wider row has its block alone.
+
+use super::{KernelPlan, codes};
+use crate::diagnostic::Diagnostic;
+
+/// Lanes of a warp.
+const WARP: u64 = 32;
+/// Most elements of a row that one thread holds.
+const LIMIT: u64 = 64;
+/// Most warps of a block: 512 threads leave each of them 128 registers.
+const MOST_WARPS: u64 = 16;
+/// Warps of a block whose rows take one warp each.
+const ROWS: u64 = 4;
+
+/// The widest row: every thread of the largest block holds [`LIMIT`] elements.
+const WIDEST: u64 = LIMIT * WARP * MOST_WARPS;
+
+/// The plan for rows of `width` bf16.
+pub(super) fn plan(width: u64, epsilon: f64) -> Result<KernelPlan, Diagnostic> {
+    if width == 0 || width > WIDEST {
+        let message = format!("no layer-norm kernel is written for width {width}");
+        return Err(Diagnostic::error(codes::WIDTH, message).help(format!("choose a width from 1 to {WIDEST}")));
+    }
+    // Below the smallest normal `float`, a row of equal elements would divide by zero.
+    if !(f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)).contains(&epsilon) {
+        let message = format!("the layer norm's epsilon {epsilon:e} is not a positive `float`");
+        return Err(Diagnostic::error(codes::EPSILON, message).help("the usual value is 1e-6"));
+    }
+    let vector = [8, 4, 2].into_iter().find(|&v| width.is_multiple_of(v)).unwrap_or(1);
+    let vectors = width / vector;
+    let warps = warps_per_row(vectors, LIMIT / vector);
+    let rows_per_block = if warps == 1 { ROWS } else { 1 };
+    let threads_per_row = warps * WARP;
+    let constants = [
+        ("WIDTH", width),
+        ("VECTOR", vector),
+        ("VECTORS_PER_ROW", vectors),
+        ("VECTORS_PER_THREAD", vectors.div_ceil(threads_per_row)),
+        ("THREADS_PER_ROW", threads_per_row),
+        ("WARPS_PER_ROW", warps),
+        ("ROWS_PER_BLOCK", rows_per_block),
+    ];
+    Ok(KernelPlan {
+        template: "layernorm_residual".to_owned(),
+        entry: format!("sovit_layernorm_residual_w{width}"),
+        constants: constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        norm_epsilon: epsilon,
+        threads: threads_per_row * rows_per_block,
+        rows_per_block,
+        // Three floats a warp: its part of the mean, then of the two sums that correct it.
+        shared_bytes: if warps == 1 { 0 } else { 3 * warps * 4 },
+    })
+}
+
+/// Warps that share a row of so many vectors when a thread holds at most `most` of them.
+fn warps_per_row(vectors: u64, most: u64) -> u64 {
+    let fewest = vectors.div_ceil(most * WARP);
+    let slots = |warps: u64| vectors.div_ceil(warps * WARP) * warps;
+    (fewest..=(2 * fewest).min(MOST_WARPS)).min_by_key(|&warps| slots(warps)).unwrap_or(fewest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn constant(plan: &KernelPlan, name: &str) -> u64 {
+        plan.constants.iter().find(|(n, _)| n == name).unwrap().1
+    }
+
+    fn check(width: u64, [vector, per_thread, warps, rows]: [u64; 4]) {
+        let plan = plan(width, 1e-6).unwrap();
+        let names = ["VECTOR", "VECTORS_PER_THREAD", "WARPS_PER_ROW", "ROWS_PER_BLOCK"];
+        assert_eq!(names.map(|name| constant(&plan, name)), [vector, per_thread, warps, rows], "width {width}");
+    }
+
+    #[test]
+    fn the_published_widths() {
+        check(192, [8, 1, 1, 4]);
+        check(880, [8, 4, 1, 4]);
+        check(1152, [8, 5, 1, 4]);
+        check(1408, [8, 6, 1, 4]);
+        check(1664, [8, 7, 1, 4]);
+    }
+
+    #[test]
+    fn odd_and_wide_rows() {
+        check(1, [1, 1, 1, 4]);
+        check(55, [1, 2, 1, 4]);
+        check(897, [1, 29, 1, 4]);
+        check(1156, [4, 10, 1, 4]);
+        check(2304, [8, 3, 3, 1]);
+        check(4096, [8, 8, 2, 1]);
+        check(16384, [8, 8, 8, 1]);
+    }
+
+    #[test]
+    fn refused_sizes_are_diagnostics() {
+        assert_eq!(plan(0, 1e-6).unwrap_err().code, codes::WIDTH);
+        assert_eq!(plan(WIDEST + 1, 1e-6).unwrap_err().code, codes::WIDTH);
+        for epsilon in [0.0, -1e-6, 1e-60, 1e60, f64::NAN, f64::INFINITY] {
+            assert_eq!(plan(768, epsilon).unwrap_err().code, codes::EPSILON, "{epsilon}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_width_is_covered_once_and_fits(width in 1..=WIDEST) {
+            let plan = plan(width, 1e-6).unwrap();
+            let [vector, vectors, per_thread, threads] =
+                ["VECTOR", "VECTORS_PER_ROW", "VECTORS_PER_THREAD", "THREADS_PER_ROW"].map(|n| constant(&plan, n));
+            prop_assert_eq!(vector * vectors, width);
+            prop_assert!(per_thread * threads >= vectors && (per_thread - 1) * threads < vectors);
+            prop_assert!(per_thread * vector <= LIMIT);
+            prop_assert!(plan.threads <= 512 && plan.threads.is_multiple_of(WARP));
+            // Every row starts on an access's boundary.
+            prop_assert!(width.is_multiple_of(vector));
+        }
+    }
+}

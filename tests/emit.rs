@@ -1,0 +1,180 @@
+//! What is emitted: golden files, refusals, paths.
+
+#[path = "support/so400m.rs"]
+mod so400m;
+
+use std::path::Path;
+
+use so400m::case;
+use sovitc::diagnostic::Diagnostic;
+use sovitc::emit::{Artefact, RustModule, render, rust_module};
+use sovitc::plan::Target;
+use sovitc::vit::{Activation, Architecture, Pooling};
+
+/// Compares with `tests/golden/NAME`; `SOVIT_UPDATE=1` rewrites it.
+fn check_golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("SOVIT_UPDATE").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(text, golden, "{name} differs; SOVIT_UPDATE=1 rewrites it");
+}
+
+fn find<'a>(artefacts: &'a [Artefact], path: &str) -> &'a str {
+    let found = artefacts.iter().find(|artefact| artefact.path == path);
+    &found.unwrap_or_else(|| panic!("no {path} in {:?}", artefacts.iter().map(|a| &a.path).collect::<Vec<_>>())).text
+}
+
+fn refusal(target: Target, architecture: Architecture) -> Diagnostic {
+    let case = case().with(architecture).emitting(&[(target, "out")]);
+    let mut wrong = render(&case.request()).unwrap_err();
+    assert_eq!(wrong.len(), 1);
+    wrong.remove(0)
+}
+
+#[test]
+fn so400m_is_golden() {
+    let artefacts = render(&case().request()).unwrap();
+    for path in
+        ["flagship/hf/config.json", "flagship/timm/config.json", "flagship/big_vision/so400m.py", "summary.json"]
+    {
+        check_golden(&format!("so400m/{path}"), find(&artefacts, path));
+    }
+    assert_eq!(artefacts.len(), 4);
+}
+
+#[test]
+fn the_rust_module_is_golden() {
+    let emits = [(Target::Transformers, "hf/"), (Target::Timm, "timm"), (Target::Kernels, "kernels/")];
+    let case = case().emitting(&emits);
+    let module = RustModule { folder: "so400m", runtime: Some("::sovit_kernels") };
+    let artefact = rust_module(&case.request(), &module).unwrap();
+    assert_eq!(artefact.path, "so400m.rs");
+    check_golden("so400m/so400m.rs", &artefact.text);
+    let bare = rust_module(&case.request(), &RustModule { runtime: None, ..module }).unwrap();
+    assert!(bare.text.contains("CONFIG_TIMM") && !bare.text.contains("static"), "{}", bare.text);
+    let odd = RustModule { runtime: Some("::x; use std"), ..module };
+    assert!(rust_module(&case.request(), &odd).is_err());
+}
+
+#[test]
+fn kernels_come_with_a_manifest() {
+    let artefacts = render(&case().emitting(&[(Target::Kernels, "kernels/")]).request()).unwrap();
+    let source = find(&artefacts, "flagship/kernels/layernorm_residual.cu");
+    let manifest: serde_json::Value = serde_json::from_str(find(&artefacts, "flagship/kernels/manifest.json")).unwrap();
+    let kernel = &manifest["kernels"][0];
+    assert_eq!(kernel["file"], "layernorm_residual.cu");
+    assert_eq!(kernel["entry"], "sovit_layernorm_residual_w1152");
+    assert_eq!(kernel["blake3"], sovitc::lock::Input::new("", source.as_bytes()).blake3);
+    assert_eq!(kernel["archs"], serde_json::json!(["sm_80", "sm_90a"]));
+    assert_eq!(kernel["bytes_per_row"], 8 * 1152);
+    assert_eq!(kernel["arguments"][0]["shape"], serde_json::json!(["rows", 1152]));
+    assert!(source.contains("sovit_layernorm_residual_w1152"));
+}
+
+#[test]
+fn the_summary_lists_every_other_file() {
+    let artefacts = render(&case().request()).unwrap();
+    let summary: serde_json::Value = serde_json::from_str(find(&artefacts, "summary.json")).unwrap();
+    let listed: Vec<(&str, u64)> = summary["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|file| (file["path"].as_str().unwrap(), file["bytes"].as_u64().unwrap()))
+        .collect();
+    let others = artefacts.iter().filter(|artefact| artefact.path != "summary.json");
+    assert_eq!(listed, others.map(|a| (a.path.as_str(), a.text.len() as u64)).collect::<Vec<_>>());
+    assert!(listed.is_sorted());
+    assert_eq!(summary["searches"][0]["cost"]["params"], 427_680_704);
+    assert!(summary["searches"][0]["predicted"].is_null());
+}
+
+#[test]
+fn transformers_refuses_what_siglip_has_not() {
+    let base = Architecture::default();
+    for (architecture, what) in [
+        (Architecture { class_token: true, ..base }, "class token"),
+        (Architecture { pooling: Pooling::Class, class_token: true, ..base }, "class token"),
+        (Architecture { pooling: Pooling::Average, ..base }, "average pooling"),
+        (Architecture { classes: 10, ..base }, "classifier"),
+    ] {
+        let diagnostic = refusal(Target::Transformers, architecture);
+        assert!(diagnostic.message.contains(what), "{}", diagnostic.message);
+        assert_eq!(diagnostic.help[0].edits[0].text, "timm");
+    }
+}
+
+#[test]
+fn big_vision_refuses_what_it_would_build_otherwise() {
+    let base = Architecture::default();
+    for (architecture, what) in [
+        (Architecture { class_token: true, pooling: Pooling::Class, ..base }, "class token"),
+        (Architecture { class_token: true, ..base }, "class token"),
+        (Architecture { class_token: true, pooling: Pooling::Average, ..base }, "class token"),
+        (Architecture { activation: Activation::Gelu, ..base }, "gelu"),
+        (Architecture { norm_epsilon: 1e-5, ..base }, "epsilon"),
+    ] {
+        let diagnostic = refusal(Target::BigVision, architecture);
+        assert!(diagnostic.message.contains(what), "{}", diagnostic.message);
+    }
+    assert!(refusal(Target::Timm, Architecture { norm_epsilon: 1e-5, ..base }).message.contains("epsilon"));
+}
+
+#[test]
+fn every_pooling_has_its_config() {
+    let base = Architecture::default();
+    for (pooling, class_token, timm, big_vision) in [
+        (Pooling::Map, false, "map", Some("map")),
+        (Pooling::Average, false, "avg", Some("gap")),
+        (Pooling::Average, true, "avg", None),
+        (Pooling::Class, true, "token", None),
+    ] {
+        let architecture = Architecture { pooling, class_token, classes: 10, ..base };
+        let artefacts = render(&case().with(architecture).emitting(&[(Target::Timm, "timm")]).request()).unwrap();
+        let config: serde_json::Value = serde_json::from_str(find(&artefacts, "flagship/timm/config.json")).unwrap();
+        assert_eq!(config["model_args"]["global_pool"], timm);
+        assert_eq!(config["model_args"]["class_token"], class_token);
+        assert_eq!(config["num_classes"], 10);
+        if let Some(pool_type) = big_vision {
+            let case = case().with(architecture).emitting(&[(Target::BigVision, "bv.py")]);
+            let artefacts = render(&case.request()).unwrap();
+            let text = find(&artefacts, "flagship/bv.py");
+            assert!(
+                text.contains(&format!("pool_type=\"{pool_type}\"")) && text.contains("num_classes = 10"),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn hostile_names_stay_data() {
+    let hostile = "x\"\n import os; os.system('true') #\\";
+    let mut case = case();
+    case.plan.name = hostile.to_owned();
+    case.answers[0].budget.name = hostile.to_owned();
+    case.answers[0].model = hostile.to_owned();
+    let artefacts = render(&case.request()).unwrap();
+    let python = find(&artefacts, "flagship/big_vision/so400m.py");
+    assert!(python.lines().all(|line| !line.trim_start().starts_with("import os")), "{python}");
+    let summary: serde_json::Value = serde_json::from_str(find(&artefacts, "summary.json")).unwrap();
+    assert_eq!(summary["plan"], hostile);
+    case.plan.name = "so400m".to_owned();
+    let module = rust_module(&case.request(), &RustModule { folder: "x", runtime: None }).unwrap();
+    assert!(module.text.lines().all(|line| !line.trim_start().starts_with("import os")), "{}", module.text);
+}
+
+#[test]
+fn paths_stay_inside_and_apart() {
+    let refused = |emits: &[(Target, &str)]| render(&case().emitting(emits).request()).unwrap_err()[0].code.name;
+    assert_eq!(refused(&[(Target::Timm, "../up")]), "unsafe-output-path");
+    assert_eq!(refused(&[(Target::Timm, "/etc")]), "unsafe-output-path");
+    assert_eq!(refused(&[(Target::BigVision, "bv/")]), "unsafe-output-path");
+    assert_eq!(refused(&[(Target::Timm, "x"), (Target::Transformers, "x/")]), "same-output-path");
+    assert_eq!(refused(&[(Target::Timm, "x"), (Target::BigVision, "x")]), "same-output-path");
+    let mut escaping = case();
+    escaping.answers[0].search = "../flagship".to_owned();
+    assert_eq!(render(&escaping.request()).unwrap_err()[0].code.name, "unsafe-output-path");
+}

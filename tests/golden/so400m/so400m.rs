@@ -1,0 +1,55 @@
+// Made by sovitc 0.1.0 from plan `so400m`. Change the plan, not this file.
+
+/// Search `flagship`: model `encoder`, law `shape`, budget `vit_g`.
+#[allow(dead_code, unreachable_pub, clippy::all, clippy::pedantic)]
+pub mod flagship {
+    /// Width of the embedding.
+    pub const WIDTH: usize = 1152;
+    /// Encoder blocks.
+    pub const DEPTH: usize = 27;
+    /// Hidden size of the MLP.
+    pub const MLP_DIM: usize = 4304;
+    /// Attention heads.
+    pub const HEADS: usize = 16;
+    /// Width of one attention head.
+    pub const HEAD_DIM: usize = 72;
+    /// Side of a patch, in pixels.
+    pub const PATCH: usize = 14;
+    /// Side of the image, in pixels.
+    pub const IMAGE: usize = 224;
+    /// Colour channels.
+    pub const CHANNELS: usize = 3;
+    /// Tokens that a block sees.
+    pub const TOKENS: usize = 256;
+    /// Outputs of the classifier; 0 for none.
+    pub const CLASSES: usize = 0;
+    /// Epsilon of every layer norm.
+    pub const NORM_EPSILON: f64 = 1e-6;
+    /// Parameters of the model.
+    pub const PARAMS: u64 = 427680704;
+    /// Forward FLOPs of one image, two per multiply-add.
+    pub const FORWARD_FLOPS_PER_EXAMPLE: u64 = 220353896448;
+    /// Whole examples that the budget pays for.
+    pub const EXAMPLES: u64 = 38755838392;
+    /// `config.json` for Hugging Face transformers.
+    pub const CONFIG_TRANSFORMERS: &str = include_str!("so400m/flagship/hf/config.json");
+    /// `config.json` for timm.
+    pub const CONFIG_TIMM: &str = include_str!("so400m/flagship/timm/config.json");
+    /// Fused kernel `sovit_layernorm_residual_w1152`.
+    pub static LAYERNORM_RESIDUAL: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
+        entry: "sovit_layernorm_residual_w1152",
+        source: include_str!("so400m/flagship/kernels/layernorm_residual.cu"),
+        threads: 128,
+        rows_per_block: 4,
+        shared_bytes: 0,
+        constants: &[
+            ("WIDTH", 1152),
+            ("VECTOR", 8),
+            ("VECTORS_PER_ROW", 144),
+            ("VECTORS_PER_THREAD", 5),
+            ("THREADS_PER_ROW", 32),
+            ("WARPS_PER_ROW", 1),
+            ("ROWS_PER_BLOCK", 4),
+        ],
+    };
+}

@@ -1,0 +1,138 @@
+//! A plan and its answer as the earlier stages give them: SoViT-400m.
+#![allow(dead_code, reason = "each test uses its own part")]
+
+use sovitc::emit::Request;
+use sovitc::law::{Law, NamedLaw};
+use sovitc::plan::{
+    Budget, Counting, Emit, LawKind, LawSpec, Model, Plan, Range, Search, Start, StatedExponents, Target, Uncertain,
+};
+use sovitc::shape::{Alternative, Answer, Spending};
+use sovitc::source::{Span, Spanned};
+use sovitc::vit::{Architecture, PerAxis, Shape};
+
+/// What a [`Request`] borrows.
+pub(crate) struct Case {
+    pub(crate) plan: Plan,
+    pub(crate) laws: Vec<NamedLaw>,
+    pub(crate) answers: Vec<Answer>,
+}
+
+impl Case {
+    /// Everything that is emitted for it.
+    pub(crate) fn request(&self) -> Request<'_> {
+        Request { plan: &self.plan, laws: &self.laws, answers: &self.answers, warnings: &[] }
+    }
+
+    /// The same for another model.
+    pub(crate) fn with(mut self, architecture: Architecture) -> Self {
+        let answer = &mut self.answers[0];
+        answer.vit = architecture.with(answer.vit.shape).expect("a buildable model");
+        answer.cost = answer.vit.cost();
+        self
+    }
+
+    /// The same for other targets.
+    pub(crate) fn emitting(mut self, emits: &[(Target, &str)]) -> Self {
+        let emit = |&(target, path): &(Target, &str)| Emit {
+            target: at(target),
+            path: at(path.to_owned()),
+            search: None,
+            arch: vec!["sm_80".to_owned(), "sm_90a".to_owned()],
+        };
+        self.plan.emits = emits.iter().map(emit).collect();
+        self
+    }
+}
+
+fn at<T>(value: T) -> Spanned<T> {
+    Spanned::new(value, Span::default())
+}
+
+/// SoViT-400m for the budget of ViT-g/14 on 16 billion examples.
+pub(crate) fn case() -> Case {
+    let shape = Shape { width: 1152, depth: 27, mlp_dim: 4304 };
+    let architecture = Architecture::default();
+    let vit = architecture.with(shape).expect("a buildable model");
+    let forward_flops = 8.54e21;
+    let effective = PerAxis { width: 0.0675, depth: 0.1055, mlp: 0.1633 }.map(|&value| Uncertain { value, sd: 0.0 });
+    let stated = StatedExponents {
+        effective,
+        exponents: None,
+        weights: None,
+        calibrated_on: Some("SoViT-400m/14 and SoViT-150m/14".to_owned()),
+    };
+    let plan = Plan {
+        name: "so400m".to_owned(),
+        models: vec![Model { name: at("encoder".to_owned()), architecture, heads_span: Span::default() }],
+        results: Vec::new(),
+        laws: vec![LawSpec {
+            name: at("shape".to_owned()),
+            span: Span::default(),
+            kind: LawKind::Stated(stated.clone()),
+        }],
+        starts: vec![Start {
+            name: at("small".to_owned()),
+            shape: Shape { width: 608, depth: 10, mlp_dim: 928 },
+            forward_flops: 7e17,
+        }],
+        budgets: vec![Budget {
+            name: at("vit_g".to_owned()),
+            span: Span::default(),
+            forward_flops,
+            stated: forward_flops,
+            kind: Counting::Forward,
+        }],
+        searches: vec![Search {
+            name: at("flagship".to_owned()),
+            model: 0,
+            law: 0,
+            start: Some(0),
+            budget: 0,
+            ranges: PerAxis {
+                width: at(Range { low: 384, high: 2048, step: 16 }),
+                depth: at(Range { low: 6, high: 60, step: 1 }),
+                mlp: at(Range { low: 512, high: 16384, step: 16 }),
+            },
+            requires: Vec::new(),
+        }],
+        emits: Vec::new(),
+    };
+    let examples = |flops: u64| forward_flops / flops as f64;
+    let neighbour = architecture.with(Shape { width: 1136, ..shape }).expect("a buildable model").cost();
+    let answer = Answer {
+        search: "flagship".to_owned(),
+        law: "shape".to_owned(),
+        model: "encoder".to_owned(),
+        vit,
+        cost: vit.cost(),
+        budget: Spending {
+            name: "vit_g".to_owned(),
+            forward_flops,
+            counted: Counting::Forward,
+            examples: examples(vit.cost().forward_flops_per_example),
+        },
+        frontier: PerAxis { width: 1148.7, depth: 27.03, mlp: 4320.5 },
+        frontier_interval: None,
+        loss: None,
+        alternatives: vec![Alternative {
+            shape: Shape { width: 1136, ..shape },
+            params: neighbour.params,
+            forward_flops_per_example: neighbour.forward_flops_per_example,
+            examples: examples(neighbour.forward_flops_per_example),
+            excess: None,
+            wasted_compute: None,
+        }],
+        at_edge: Vec::new(),
+        binding: Vec::new(),
+    };
+    let case = Case {
+        plan,
+        laws: vec![NamedLaw { name: "shape".to_owned(), law: Law::Stated(stated) }],
+        answers: vec![answer],
+    };
+    case.emitting(&[
+        (Target::Transformers, "hf/"),
+        (Target::Timm, "timm/"),
+        (Target::BigVision, "big_vision/so400m.py"),
+    ])
+}
