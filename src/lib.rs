@@ -30,3 +30,6 @@ pub mod disk;
 
 #[cfg(feature = "render")]
 pub mod render;
+
+#[cfg(feature = "nvrtc")]
+pub mod nvrtc;

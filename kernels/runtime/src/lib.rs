@@ -1,1 +1,84 @@
-//! The run-time half of `sovitc`.
+//! The run-time half of `sovitc`: what a plan compiled to, in a program.
+//!
+//! A build script compiles the plan; the program includes what came out and finds its kernels as plain data.
+//!
+//! ```
+//! use sovit_kernels::Kernel;
+//!
+//! // In a crate with a build script: mod encoder { sovit_kernels::include_plan!("encoder"); }
+//! # mod encoder {
+//! #     use sovit_kernels::Kernel;
+//! #     pub const LAYERNORM: Kernel = Kernel {
+//! #         entry: "sovit_layernorm_residual_w1152", source: "", threads: 128, rows_per_block: 4, shared_bytes: 0,
+//! #         constants: &[("WIDTH", 1152)],
+//! #     };
+//! # }
+//! let kernel: Kernel = encoder::LAYERNORM;
+//! assert_eq!(kernel.constant("WIDTH"), Some(1152));
+//! assert_eq!(kernel.blocks(256), 64);
+//! ```
+//!
+//! With the feature `cuda`, the module `cuda` loads a compiled kernel and launches it; no CUDA is needed to build it.
+//! Without it the crate needs neither a dependency nor the standard library.
+#![cfg_attr(not(feature = "cuda"), no_std)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "cuda")]
+#[cfg_attr(docsrs, doc(cfg(feature = "cuda")))]
+pub mod cuda;
+
+/// One kernel, specialised to a shape: its source and how it is launched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Kernel {
+    /// The entry point, such as `sovit_layernorm_residual_w1152`.
+    pub entry: &'static str,
+    /// The CUDA source: one file that needs no header. Its first lines say what the arguments are.
+    pub source: &'static str,
+    /// Threads of a block.
+    pub threads: u32,
+    /// Rows that a block handles, at least 1.
+    pub rows_per_block: u32,
+    /// Dynamic shared memory of a block, in bytes.
+    pub shared_bytes: u32,
+    /// The compile-time constants of the source, in its order.
+    pub constants: &'static [(&'static str, u64)],
+}
+
+impl Kernel {
+    /// Blocks of the grid for so many rows.
+    pub const fn blocks(&self, rows: u32) -> u32 {
+        rows.div_ceil(self.rows_per_block)
+    }
+
+    /// A compile-time constant by name.
+    pub fn constant(&self, name: &str) -> Option<u64> {
+        self.constants.iter().find(|&&(n, _)| n == name).map(|&(_, value)| value)
+    }
+}
+
+/// Includes the module that a build script wrote for a plan, by the plan's name.
+///
+/// ```ignore
+/// mod encoder {
+///     sovit_kernels::include_plan!("encoder"); // OUT_DIR/encoder.rs
+/// }
+/// ```
+#[macro_export]
+macro_rules! include_plan {
+    ($name:literal) => {
+        include!(concat!(env!("OUT_DIR"), "/", $name, ".rs"));
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_block_may_be_part_full() {
+        let kernel =
+            Kernel { entry: "k", source: "", threads: 128, rows_per_block: 4, shared_bytes: 0, constants: &[] };
+        assert_eq!([0, 1, 4, 5, u32::MAX].map(|rows| kernel.blocks(rows)), [0, 1, 1, 2, 1 << 30]);
+        assert_eq!(kernel.constant("WIDTH"), None);
+    }
+}

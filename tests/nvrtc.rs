@@ -1,0 +1,107 @@
+//! The kernels compiled by NVRTC, spills and lost performance being errors. Needs no GPU.
+#![cfg(feature = "nvrtc")]
+
+mod support;
+
+use std::path::PathBuf;
+
+use sovitc::diagnostic::{Code, Diagnostic, Fault};
+use sovitc::emit::kernel_source;
+use sovitc::kernel::{codes, plan};
+use sovitc::nvrtc::{Compiled, Library, Missing, Search, find};
+use sovitc::vit::{Architecture, Shape, Vit};
+
+/// The library, or a loud word that the test did not run.
+fn library(test: &str) -> Option<Library> {
+    match find(&Search::from_environment(|name| std::env::var_os(name))) {
+        Ok(library) => Some(library),
+        Err(missing) => {
+            let diagnostic = Diagnostic::from(missing);
+            support::skip("nvrtc", test, &diagnostic.message);
+            None
+        }
+    }
+}
+
+fn compile(library: &Library, width: u64, arch: &str) -> Compiled {
+    let architecture = Architecture { heads: 1, ..Architecture::default() };
+    let vit = Vit { architecture, shape: Shape { width, depth: 1, mlp_dim: width } };
+    let kernel = plan(&vit).unwrap().list.remove(0);
+    let source = kernel_source(&kernel, &vit).unwrap();
+    library.compile(&source, &kernel.entry, arch).unwrap_or_else(|d| panic!("{}\n{}", d.message, d.notes.join("\n")))
+}
+
+#[test]
+fn every_kernel_fits_in_registers() {
+    let Some(library) = library("nvrtc::every_kernel_fits_in_registers") else { return };
+    for width in [1, 192, 880, 897, 1152, 1408, 1664, 2050, 4097, 8190, 16384, 32768] {
+        for arch in ["sm_80", "sm_90a"] {
+            let compiled = compile(&library, width, arch);
+            assert_eq!(compiled.spill_bytes, 0);
+            assert_eq!(compiled.file, format!("sovit_layernorm_residual_w{width}.{arch}.cubin"));
+            assert_eq!(compiled.bytes, compiled.cubin.len() as u64);
+            assert!(compiled.cubin.starts_with(b"\x7fELF"));
+            // 512 threads of 128 registers fill the file of registers.
+            assert!(compiled.registers <= 128, "{width} {arch}: {}", compiled.registers);
+        }
+    }
+}
+
+#[test]
+fn an_index_entry_holds_no_binary() {
+    let Some(library) = library("nvrtc::an_index_entry_holds_no_binary") else { return };
+    let compiled = compile(&library, 1152, "sm_90a");
+    let json = serde_json::to_string(&compiled).unwrap();
+    assert!(json.contains(r#""arch":"sm_90a""#) && !json.contains("cubin\":") && json.len() < 400, "{json}");
+}
+
+fn refuses(library: &Library, source: &str, arch: &str, code: Code, note: &str) {
+    let diagnostic = library.compile(source, "entry", arch).map(|compiled| compiled.log).unwrap_err();
+    assert_eq!(diagnostic.code, code, "{}\n{}", diagnostic.message, diagnostic.notes.join("\n"));
+    let all = [std::slice::from_ref(&diagnostic.message), diagnostic.notes.as_slice()].concat().join("\n");
+    assert!(all.contains(note), "{all}");
+}
+
+#[test]
+fn faulty_kernels_are_refused() {
+    let Some(library) = library("nvrtc::faulty_kernels_are_refused") else { return };
+    refuses(&library, "__global__ void entry( {", "sm_80", codes::COMPILE, "entry.cu(1)");
+    refuses(&library, "__global__ void entry() {}", "sm_11", codes::ARCHITECTURE, "sm_11");
+    refuses(&library, "__global__ void entry() {}", "hopper", codes::ARCHITECTURE, "hopper");
+    refuses(&library, "__global__ void entry() {}\0", "sm_80", codes::NVRTC_FAILED, "zero byte");
+    // 32 registers a thread for 100 live floats.
+    let spilling = r#"extern "C" __global__ void __launch_bounds__(1024, 2) entry(const float* in, float* out) {
+        float v[100], s = 0;
+        #pragma unroll
+        for (int i = 0; i < 100; ++i) { v[i] = in[i * 1024 + threadIdx.x]; s += v[i]; }
+        __syncthreads();
+        #pragma unroll
+        for (int i = 0; i < 100; ++i) out[i * 1024 + threadIdx.x] = v[i] * s;
+    }"#;
+    refuses(&library, spilling, "sm_80", codes::SPILLS, "registers");
+    let unbounded = r#"extern "C" __global__ void entry(int* out) {
+        asm volatile("setmaxnreg.dec.sync.aligned.u32 24;");
+        out[threadIdx.x] = 1;
+    }"#;
+    refuses(&library, unbounded, "sm_90a", codes::SLOW, "C7508");
+}
+
+#[test]
+fn an_absent_library_is_a_diagnostic_with_three_ways_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let search = Search { explicit: Some(folder.path().to_owned()), system: true, ..Search::default() };
+    let missing = find(&search).unwrap_err();
+    assert_eq!(missing, Missing::NotFound(vec![folder.path().to_owned()]));
+    let diagnostic = Diagnostic::from(missing);
+    assert_eq!((diagnostic.code, diagnostic.fault), (codes::NVRTC_MISSING, Fault::World));
+    assert_eq!(diagnostic.help.len(), 3);
+}
+
+#[test]
+fn a_file_that_is_no_library_is_a_diagnostic() {
+    let folder = tempfile::tempdir().unwrap();
+    let file: PathBuf = folder.path().join("libnvrtc.so.13");
+    std::fs::write(&file, "no library").unwrap();
+    let missing = find(&Search { explicit: Some(file), ..Search::default() }).unwrap_err();
+    assert_eq!(Diagnostic::from(missing).code, codes::NVRTC_UNUSABLE);
+}
