@@ -1,3 +1,5 @@
 //! The command line: `sovitc PLAN.sov` and the commands around it.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    sovitc::cli::run()
+}

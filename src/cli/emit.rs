@@ -1,0 +1,28 @@
+//! `sovitc emit --list`
+
+use clap::Args;
+
+use super::{Common, Format, Status, answer};
+use crate::emit::targets;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: sovitc emit --list", arg_required_else_help = true)]
+pub(super) struct Arguments {
+    /// List the targets of `emit`.
+    #[arg(long, required = true)]
+    list: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Status {
+    let list = targets::list();
+    answer(&match arguments.common.format {
+        Format::Json => serde_json::to_string_pretty(&list).unwrap_or_default() + "\n",
+        Format::Human => {
+            let lines: Vec<String> = list.iter().map(|t| format!("{:<14} {}", t.name, t.writes)).collect();
+            lines.join("\n") + "\n"
+        }
+    });
+    Status::Done
+}

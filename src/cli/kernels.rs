@@ -1,0 +1,139 @@
+//! `sovitc kernels ...`
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{Common, Format, Located, Status, answer, build, report};
+use crate::diagnostic::Diagnostic;
+use crate::nvrtc::{self, Compiled, Library};
+use crate::plan::Target;
+use crate::shape::Answer;
+use crate::{Outcome, disk, emit, kernel};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Compile the kernels of a plan to CUBINs; needs libnvrtc and no GPU.
+    Compile(Compile),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: sovitc kernels compile examples/so400m/plan.sov --arch sm_80,sm_90a --out cubins/")]
+pub(super) struct Compile {
+    /// The plan.
+    #[arg(value_name = "PLAN.sov")]
+    plan: PathBuf,
+    /// GPU architectures; those of the plan's `emit kernels`, else sm_80 and sm_90a, where absent.
+    #[arg(long, value_delimiter = ',', value_name = "ARCH")]
+    arch: Vec<String>,
+    /// Where to write; `sovit-out/<plan>/cubins` where absent.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Take the shapes from the lock and refuse to fit.
+    #[arg(long)]
+    locked: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What `index.json` holds.
+#[derive(Serialize)]
+struct Index<'a> {
+    plan: &'a str,
+    cubins: &'a [Entry],
+}
+
+#[derive(Serialize)]
+struct Entry {
+    search: String,
+    path: String,
+    #[serde(flatten)]
+    compiled: Compiled,
+}
+
+pub(super) fn run(command: &Command) -> Status {
+    let Command::Compile(arguments) = command;
+    let format = arguments.common.format;
+    let located = Located::new(&arguments.plan);
+    let compiled = build::compile(&located, arguments.locked);
+    let Some(outcome) = &compiled.outcome else { return report(&compiled.diagnostics, &compiled.sources, format) };
+    let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("sovit-out").join(&located.name).join("cubins"));
+    match compile(arguments, outcome, &out) {
+        Ok(text) => {
+            answer(&text);
+            Status::Done
+        }
+        Err(found) => report(&found, &compiled.sources, format),
+    }
+}
+
+fn compile(arguments: &Compile, outcome: &Outcome, out: &std::path::Path) -> Result<String, Vec<Diagnostic>> {
+    let one = |diagnostic: Diagnostic| vec![diagnostic];
+    let search = nvrtc::Search::from_environment(|name| std::env::var_os(name));
+    let library = nvrtc::find(&search).map_err(|missing| one(missing.into()))?;
+    let mut entries = Vec::new();
+    let mut found = Vec::new();
+    for item in &outcome.answers {
+        let architectures = architectures(arguments, outcome, &item.search);
+        for result in compile_answer(&library, item, &architectures) {
+            match result {
+                Ok(entry) => entries.push(entry),
+                Err(diagnostic) => found.push(diagnostic),
+            }
+        }
+    }
+    if !found.is_empty() {
+        return Err(found);
+    }
+    let index = Index { plan: &outcome.plan.name, cubins: &entries };
+    // Plain data: no map with odd keys, hence no error.
+    let text = serde_json::to_string_pretty(&index).unwrap_or_default() + "\n";
+    let files = entries.iter().map(|entry| (entry.path.as_str(), entry.compiled.cubin.as_slice()));
+    disk::write_files(out, files.chain([("index.json", text.as_bytes())])).map_err(one)?;
+    Ok(match arguments.common.format {
+        Format::Json => text,
+        Format::Human => human(&library, &entries, out),
+    })
+}
+
+/// The architectures asked for on the command line, else by the plan for this search, else the usual two.
+fn architectures(arguments: &Compile, outcome: &Outcome, search: &str) -> Vec<String> {
+    let mut list = arguments.arch.clone();
+    if list.is_empty() {
+        let emits = outcome.plan.emits.iter().filter(|emit| emit.target.value == Target::Kernels);
+        let applies = |index: Option<usize>| {
+            index.is_none_or(|index| outcome.plan.searches.get(index).is_some_and(|s| s.name.value == search))
+        };
+        list = emits.filter(|emit| applies(emit.search)).flat_map(|emit| emit.arch.clone()).collect();
+    }
+    if list.is_empty() {
+        list = vec!["sm_80".to_owned(), "sm_90a".to_owned()];
+    }
+    list.sort();
+    list.dedup();
+    list
+}
+
+fn compile_answer(library: &Library, item: &Answer, architectures: &[String]) -> Vec<Result<Entry, Diagnostic>> {
+    let kernels = match kernel::plan(&item.vit) {
+        Ok(kernels) => kernels,
+        Err(diagnostic) => return vec![Err(diagnostic)],
+    };
+    let jobs = kernels.list.iter().flat_map(|plan| architectures.iter().map(move |arch| (plan, arch)));
+    jobs.map(|(plan, arch)| {
+        let source = emit::kernel_source(plan, &item.vit)?;
+        let compiled = library.compile(&source, &plan.entry, arch)?;
+        Ok(Entry { search: item.search.clone(), path: format!("{}/{}", item.search, compiled.file), compiled })
+    })
+    .collect()
+}
+
+fn human(library: &Library, entries: &[Entry], out: &std::path::Path) -> String {
+    let (major, minor) = library.version();
+    let head = format!("{} CUBINs by NVRTC {major}.{minor} in {}", entries.len(), out.display());
+    let lines = entries.iter().map(|Entry { path, compiled, .. }| {
+        format!("  {path}  {} B, {} registers, no spills", compiled.bytes, compiled.registers)
+    });
+    std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n") + "\n"
+}

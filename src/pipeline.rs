@@ -1,0 +1,233 @@
+//! The stages one after the other.
+
+use std::cell::RefCell;
+
+use crate::diagnostic::{self, Code, Diagnostic};
+use crate::law::NamedLaw;
+use crate::lock::{Input, Lock};
+use crate::plan::{self, Plan};
+use crate::shape::Answer;
+use crate::source::{ReadError, Source, Sources, World};
+use crate::syntax;
+
+mod codes {
+    use super::Code;
+
+    pub(super) const UNREADABLE_PLAN: Code = Code::new("S0001", "unreadable-plan");
+    pub(super) const NOT_UTF8: Code = Code::new("S0002", "not-utf8");
+    pub(super) const PLAN_TOO_LARGE: Code = Code::new("S0003", "plan-too-large");
+    pub(super) const STALE_ANSWERS: Code = Code::new("S0004", "lock-does-not-answer");
+}
+
+/// Which plan to read.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanFile<'a> {
+    /// The plan's name: the file stem, or its folder's name when the stem is `plan`.
+    pub name: &'a str,
+    /// The file in the [`World`], whose root is the plan's folder.
+    pub file: &'a str,
+    /// The path as the user wrote it, for messages.
+    pub shown: &'a str,
+}
+
+impl<'a> PlanFile<'a> {
+    /// A plan whose path is shown as it is opened.
+    pub const fn named(name: &'a str, file: &'a str) -> Self {
+        Self { name, file, shown: file }
+    }
+}
+
+/// A plan that was read and checked.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Every text that was opened.
+    pub sources: Sources,
+    /// The plan's own hash.
+    pub hash: Input,
+    /// What is whole of the plan; to be used only if no diagnostic is an error.
+    pub plan: Plan,
+    /// What was found, sorted.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A plan that was compiled.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// Every text that was opened.
+    pub sources: Sources,
+    /// What was found, sorted. With an error among them there is no outcome.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Paths of the tables that were read, from the plan's folder.
+    pub read: Vec<String>,
+    /// The laws that could be fitted, even where a later stage failed.
+    pub laws: Vec<NamedLaw>,
+    /// The answers and what they rest on.
+    pub outcome: Option<Outcome>,
+}
+
+/// A compiled plan, ready to be emitted.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The plan.
+    pub plan: Plan,
+    /// Its laws, in its order.
+    pub laws: Vec<NamedLaw>,
+    /// Its searches' answers, in its order.
+    pub answers: Vec<Answer>,
+    /// What pins them.
+    pub lock: Lock,
+}
+
+/// Reads and checks a plan: [`syntax`], then [`plan`].
+pub fn check(world: &dyn World, file: &PlanFile<'_>) -> Checked {
+    let mut sources = Sources::default();
+    let (text, bytes, unreadable) = match read(world, file) {
+        Ok((text, bytes)) => (text, bytes, None),
+        Err((diagnostic, bytes)) => (String::new(), bytes, Some(diagnostic)),
+    };
+    let id = sources.add(file.shown, text);
+    let hash = Input::new(file.file, &bytes);
+    let mut diagnostics = Vec::from_iter(unreadable);
+    let mut plan = Plan::empty(file.name);
+    if diagnostics.is_empty() {
+        let (ast, syntax) = syntax::parse(&sources, id);
+        let (checked, mut semantic) = plan::check(&ast, &sources, file.name);
+        plan = checked;
+        if diagnostic::any_error(&syntax) {
+            // What is missing may be what could not be read.
+            semantic.retain(|found| found.code != plan::codes::NOTHING_ASKED);
+        }
+        diagnostics.extend(syntax);
+        diagnostics.extend(semantic);
+    }
+    diagnostic::sort(&mut diagnostics);
+    Checked { sources, hash, plan, diagnostics }
+}
+
+/// Compiles a plan: [`check`], then `results`, `law`, `shape`.
+#[cfg(feature = "fit")]
+pub fn compile(world: &dyn World, file: &PlanFile<'_>) -> Compiled {
+    let Checked { sources, hash, plan, mut diagnostics } = check(world, file);
+    if diagnostic::any_error(&diagnostics) {
+        return Compiled::failed(sources, diagnostics);
+    }
+    let recorder = Recorder { world, inputs: RefCell::default() };
+    let (tables, found) = crate::results::read(&plan, &recorder);
+    diagnostics.extend(found);
+    let (laws, found) = crate::law::fit(&plan, &tables);
+    diagnostics.extend(found);
+    let (answers, found) = crate::shape::choose(&plan, &laws);
+    diagnostics.extend(found);
+    diagnostic::sort(&mut diagnostics);
+
+    let inputs = recorder.inputs.into_inner();
+    let mut compiled = Compiled::failed(sources, diagnostics);
+    compiled.read = paths(&inputs);
+    compiled.laws = laws.into_iter().flatten().collect();
+    if !diagnostic::any_error(&compiled.diagnostics) {
+        let (laws, answers) = (compiled.laws.clone(), answers.into_iter().flatten().collect::<Vec<_>>());
+        let warnings = crate::lock::Warning::among(&compiled.diagnostics);
+        let lock = Lock::new(hash, inputs, laws.clone(), answers.clone(), warnings);
+        compiled.outcome = Some(Outcome { plan, laws, answers, lock });
+    }
+    compiled
+}
+
+/// Takes laws and answers from a lock instead of fitting: [`check`], then [`Lock::verify`].
+///
+/// Tables are read for their hashes only; one that is not there, as in a published crate without its data, is not held
+/// against the lock.
+pub fn locked(world: &dyn World, file: &PlanFile<'_>, lock: Result<Lock, Diagnostic>) -> Compiled {
+    let Checked { sources, hash, plan, diagnostics } = check(world, file);
+    let mut compiled = Compiled::failed(sources, diagnostics);
+    if diagnostic::any_error(&compiled.diagnostics) {
+        return compiled;
+    }
+    let recorder = Recorder { world, inputs: RefCell::default() };
+    for results in &plan.results {
+        let _ = recorder.read(&results.path.value);
+    }
+    let inputs = recorder.inputs.into_inner();
+    compiled.read = paths(&inputs);
+    match lock.and_then(|lock| hold(lock, &plan, &Input { path: file.shown.to_owned(), ..hash }, &inputs)) {
+        Ok(lock) => {
+            let (laws, answers) = (lock.laws.clone(), lock.answers.clone());
+            compiled.laws.clone_from(&laws);
+            compiled.outcome = Some(Outcome { plan, laws, answers, lock });
+        }
+        Err(diagnostic) => compiled.diagnostics.push(diagnostic),
+    }
+    compiled
+}
+
+/// The lock, if it is fresh and answers this plan.
+fn hold(lock: Lock, plan: &Plan, hash: &Input, inputs: &[Input]) -> Result<Lock, Diagnostic> {
+    lock.verify(hash, inputs)?;
+    let answered = lock.answers.iter().map(|answer| &answer.search);
+    if answered.eq(plan.searches.iter().map(|search| &search.name.value)) {
+        return Ok(lock);
+    }
+    let message = format!("the lock of `{}` does not answer its searches", hash.path);
+    Err(Diagnostic::error(codes::STALE_ANSWERS, message).help(format!("run `sovitc lock {}`", hash.path)))
+}
+
+fn paths(inputs: &[Input]) -> Vec<String> {
+    inputs.iter().map(|input| input.path.clone()).collect()
+}
+
+impl Compiled {
+    /// Nothing but findings, so far.
+    const fn failed(sources: Sources, diagnostics: Vec<Diagnostic>) -> Self {
+        Self { sources, diagnostics, read: Vec::new(), laws: Vec::new(), outcome: None }
+    }
+}
+
+fn read(world: &dyn World, file: &PlanFile<'_>) -> Result<(String, Vec<u8>), (Diagnostic, Vec<u8>)> {
+    let bytes = world.read(file.file).map_err(|error| {
+        let message = format!("cannot read the plan `{}`: {error}", file.shown);
+        let diagnostic = Diagnostic::error(codes::UNREADABLE_PLAN, message).from_world();
+        let help = match error {
+            ReadError::Folder => {
+                Some(format!("name the plan inside it: `{}/plan.sov`", file.shown.trim_end_matches('/')))
+            }
+            ReadError::NotFound => Some("check the path; plans end in `.sov`".to_owned()),
+            _ => None,
+        };
+        (help.into_iter().fold(diagnostic, Diagnostic::help), Vec::new())
+    })?;
+    if bytes.len() > Source::LIMIT {
+        let message = format!("the plan `{}` has {} bytes; the limit is {}", file.shown, bytes.len(), Source::LIMIT);
+        return Err((
+            Diagnostic::error(codes::PLAN_TOO_LARGE, message).help("keep data in tables beside the plan"),
+            bytes,
+        ));
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok((text.clone(), text.into_bytes())),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let bytes = error.into_bytes();
+            let line = bytes[..at].split(|&b| b == b'\n').count();
+            let place = diagnostic::DataPlace { path: file.shown.to_owned(), line: Some(line as u64), column: None };
+            let message = format!("the plan `{}` is not UTF-8: byte {at} is 0x{:02x}", file.shown, bytes[at]);
+            Err((Diagnostic::error(codes::NOT_UTF8, message).at(place).help("save the file as UTF-8"), bytes))
+        }
+    }
+}
+
+/// Passes reads on and remembers what was read.
+struct Recorder<'a> {
+    world: &'a dyn World,
+    inputs: RefCell<Vec<Input>>,
+}
+
+impl World for Recorder<'_> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
+        let bytes = self.world.read(path)?;
+        let mut inputs = self.inputs.borrow_mut();
+        if !inputs.iter().any(|input| input.path == path) {
+            inputs.push(Input::new(path, &bytes));
+        }
+        Ok(bytes)
+    }
+}

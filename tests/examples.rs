@@ -1,0 +1,214 @@
+//! The examples do what they say, and say the same everywhere.
+#![cfg(feature = "cli")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use serde_json::Value;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs an example where it lies, writing elsewhere; its lock must be up to date.
+fn build(name: &str) -> (tempfile::TempDir, Value) {
+    let lock = root().join("examples").join(name).join("plan.lock");
+    let before = fs::read(&lock).ok();
+    let out = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_sovitc"))
+        .current_dir(root())
+        .arg(format!("examples/{name}/plan.sov"))
+        .args(["--format", "json", "--out"])
+        .arg(out.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let written = fs::read(out.path().join("summary.json")).unwrap();
+    assert_eq!(output.stdout, written, "stdout is the summary and nothing else");
+    if env::var_os("SOVIT_UPDATE").is_none() {
+        assert!(before == fs::read(&lock).ok(), "examples/{name}/plan.lock was stale: commit the new one");
+    }
+    (out, serde_json::from_slice(&written).unwrap())
+}
+
+fn codes(summary: &Value) -> Vec<&str> {
+    summary["warnings"].as_array().unwrap().iter().map(|w| w["code"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn so400m_lands_on_the_published_shapes() {
+    let (out, summary) = build("so400m");
+    assert_eq!(summary["plan"], "so400m");
+    for (search, name, [width, depth, mlp]) in [(0, "so400m", [1152, 27, 4304]), (1, "so150m", [880, 18, 2320])] {
+        let search = &summary["searches"][search];
+        assert_eq!(search["name"], name);
+        let shape = &search["shape"];
+        let near = |key: &str, want: i64, step: i64| {
+            let got = shape[key].as_i64().unwrap();
+            assert!((got - want).abs() <= step, "{name}: {key} {got}, published {want}");
+        };
+        near("width", width, 16);
+        near("depth", depth, 1);
+        near("mlp_dim", mlp, 16);
+        assert_eq!(shape["heads"], 16);
+        assert!(search["predicted"].is_null());
+    }
+    assert_eq!(summary["searches"][1]["shape"]["head_dim"], 55);
+    let flops = summary["searches"][0]["budget"]["forward_flops"].as_f64().unwrap();
+    assert!((flops / 8.544e21 - 1.0).abs() < 1e-4, "{flops}");
+    assert!(codes(&summary).contains(&"no-loss-model"));
+    assert!(codes(&summary).contains(&"calibrated-exponents"));
+    for file in summary["files"].as_array().unwrap() {
+        let path = out.path().join(file["path"].as_str().unwrap());
+        assert_eq!(fs::metadata(&path).unwrap().len(), file["bytes"].as_u64().unwrap());
+    }
+    for file in [
+        "so400m/hf/config.json",
+        "so400m/timm/config.json",
+        "so400m/big_vision.py",
+        "so400m/kernels/layernorm_residual.cu",
+    ] {
+        assert!(out.path().join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn other_budgets_and_starts_follow_the_law() {
+    let text = fs::read_to_string(root().join("examples/so400m/plan.sov")).unwrap();
+    let solve = |examples: &str, start: [f64; 3]| {
+        let folder = tempfile::tempdir().unwrap();
+        let [width, depth, mlp] = start;
+        let text = text
+            .replace("16e9 example", &format!("{examples} example"))
+            .replace("width = 608, depth = 10, mlp = 928", &format!("width = {width}, depth = {depth}, mlp = {mlp}"));
+        fs::write(folder.path().join("plan.sov"), text.replace("  require params < 450 Mparam\n", "")).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_sovitc"))
+            .current_dir(folder.path())
+            .args(["plan.sov", "--format", "json"])
+            .output()
+            .unwrap();
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let shape = &summary["searches"][0]["shape"];
+        ["width", "depth", "mlp_dim"].map(|key| shape[key].as_f64().unwrap())
+    };
+    for (examples, tokens_times) in [("2e9", 2e9), ("100e9", 100e9)] {
+        for start in [[608.0, 10.0, 928.0], [512.0, 12.0, 1360.0]] {
+            let growth = tokens_times * 533_999_763_456.0 / 7.0e17;
+            let chosen = solve(examples, start);
+            for (i, (exponent, step)) in [(0.0675, 16.0), (0.1055, 1.0), (0.1633, 16.0)].into_iter().enumerate() {
+                let law: f64 = start[i] * f64::powf(growth, exponent);
+                assert!((chosen[i] - law).abs() <= step, "{examples} {start:?}: {} against {law}", chosen[i]);
+            }
+        }
+    }
+}
+
+#[test]
+fn star_covers_the_planted_truth() {
+    let (_, summary) = build("star");
+    let law = &summary["laws"][0];
+    let text = serde_json::to_string_pretty(law).unwrap();
+    for (axis, truth) in [("width", 0.22), ("depth", 0.45), ("mlp", 0.60)] {
+        let s = &law["intervals"]["exponents"][axis];
+        let (low, high) = (s["low"].as_f64().unwrap(), s["high"].as_f64().unwrap());
+        assert!(low < truth && truth < high, "{axis}: {low} to {high}\n{text}");
+    }
+    let search = &summary["searches"][0];
+    let predicted = &search["predicted"];
+    let [value, low, high] = ["value", "low", "high"].map(|key| predicted[key].as_f64().unwrap());
+    assert!(low <= value && value <= high && high - low > 0.0, "{predicted}");
+    assert!(!search["plateau"].is_null());
+    let alternatives = search["alternatives"].as_array().unwrap();
+    assert!(!alternatives.is_empty());
+    for other in alternatives {
+        assert!(other["wasted_compute"].as_f64().unwrap() >= 0.0, "{other}");
+    }
+    assert!(search["shape"]["head_dim"].as_u64().unwrap().is_multiple_of(8));
+}
+
+#[test]
+fn curves_predict_their_held_out_part() {
+    let (_, summary) = build("curves");
+    assert!(summary["searches"].as_array().unwrap().is_empty());
+    let laws = summary["laws"].as_array().unwrap();
+    assert_eq!(laws.len(), 2);
+    for law in laws {
+        for curve in law["parameters"]["curves"].as_array().unwrap() {
+            let rmse = curve["hold_out"]["rmse_log"].as_f64().unwrap();
+            assert!(rmse > 0.0 && rmse < 0.15, "{curve}");
+        }
+    }
+}
+
+#[test]
+fn output_is_the_same_everywhere() {
+    let run = |name: &str, zone: &str, locale: &str| {
+        let home = tempfile::Builder::new().prefix("a folder é").tempdir().unwrap();
+        let plan = home.path().join(name);
+        support::copy(&root().join("examples").join(name), &plan);
+        let status = Command::new(env!("CARGO_BIN_EXE_sovitc"))
+            .current_dir(&plan)
+            .args(["plan.sov", "--out", "out"])
+            .env("TZ", zone)
+            .env("LC_ALL", locale)
+            .env("LANG", locale)
+            .env("HOME", home.path())
+            .output()
+            .unwrap();
+        assert!(status.status.success());
+        let mut files = BTreeMap::new();
+        read_all(&plan, &plan, &mut files);
+        files
+    };
+    for name in ["so400m", "star", "curves"] {
+        let (here, there) = (run(name, "UTC", "C"), run(name, "Asia/Kolkata", "de_DE.UTF-8"));
+        assert!(here.keys().any(|path| path.ends_with("plan.lock")));
+        assert_eq!(here.keys().collect::<Vec<_>>(), there.keys().collect::<Vec<_>>());
+        for (path, bytes) in &here {
+            assert!(there[path] == *bytes, "{path} differs");
+        }
+    }
+}
+
+#[test]
+fn a_locked_build_writes_the_same_bytes_and_refuses_a_changed_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    support::copy(&root().join("examples/so400m"), folder.path());
+    let run = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_sovitc")).current_dir(folder.path()).args(arguments).output().unwrap()
+    };
+    assert!(run(&["plan.sov", "--out", "fresh"]).status.success());
+    assert!(run(&["plan.sov", "--out", "locked", "--locked"]).status.success());
+    let read = |name: &str| {
+        let mut files = BTreeMap::new();
+        read_all(&folder.path().join(name), &folder.path().join(name), &mut files);
+        files
+    };
+    let (fresh, locked) = (read("fresh"), read("locked"));
+    for (path, bytes) in &fresh {
+        // A locked build does not repeat the warnings of the fit.
+        assert!(path == "summary.json" || locked[path] == *bytes, "{path} differs");
+    }
+    let plan = fs::read_to_string(folder.path().join("plan.sov")).unwrap();
+    fs::write(folder.path().join("plan.sov"), plan.replace("16e9", "17e9")).unwrap();
+    let stale = run(&["plan.sov", "--locked"]);
+    assert_eq!(stale.status.code(), Some(1));
+    let text = String::from_utf8(stale.stderr).unwrap();
+    assert!(text.contains("sovitc lock"), "{text}");
+}
+
+fn read_all(base: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_all(base, &path, files);
+        } else {
+            let name = path.strip_prefix(base).unwrap().to_string_lossy().into_owned();
+            files.insert(name, fs::read(path).unwrap());
+        }
+    }
+}
