@@ -93,6 +93,9 @@ pub mod render;
 #[cfg(feature = "nvrtc")]
 pub mod nvrtc;
 
+#[cfg(feature = "plugin")]
+pub mod plugin;
+
 #[cfg(feature = "cli")]
 pub mod cli;
 

@@ -1,0 +1,3 @@
+fn main() -> Result<(), sovitc::plugin::Error> {
+    sovitc::plugin::Build::new().plan("plans/encoder.sov").compile()
+}
