@@ -147,7 +147,52 @@ impl<'a> Anchored<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::law::{ArmParameters, Estimate, FitReport, Termination};
+    use crate::source::{Span, Spanned};
     use proptest::prelude::*;
+
+    /// A law whose three arms agree at the centre, with the paper's exponents.
+    fn law() -> SovitLaw {
+        let s = PerAxis { width: 0.22, depth: 0.45, mlp: 0.60 };
+        let c = 0.65;
+        let axes = s.map(|s| {
+            let sum = c / s;
+            ArmParameters { alpha: 0.1, a: 0.4 * sum, beta: 0.05, b: 0.6 * sum, xi: 0.15, eps: 0.2 }
+        });
+        let exact = |value| Estimate { value, low: None, high: None };
+        SovitLaw {
+            metric: "error".to_owned(),
+            weights: PerAxis { width: 1.0 / 3.0, depth: 1.0 / 3.0, mlp: 1.0 / 3.0 },
+            centre: Shape { width: 2048, depth: 40, mlp_dim: 6144 },
+            x_reference: PerAxis { width: 2048.0, depth: 40.0, mlp: 6144.0 },
+            t_reference: 1e21,
+            x_range: PerAxis::default(),
+            t_range: (1e19, 1e22),
+            parameters: SovitParameters { c, axes },
+            exponents: s.map(|&s| exact(s)),
+            data_exponent: exact(c),
+            fit: FitReport {
+                rows: 0,
+                parameters: 19,
+                objective: String::new(),
+                value: 0.0,
+                rmse: 0.0,
+                termination: Termination::Gradient,
+                evaluations: 0,
+                starts: 0,
+                at_best: 0,
+                condition: 1.0,
+                draws: 0,
+                seed: 0,
+            },
+            draws: Vec::new(),
+        }
+    }
+
+    fn start() -> Start {
+        let name = Spanned::new("small".to_owned(), Span::default());
+        Start { name, shape: Shape { width: 608, depth: 10, mlp_dim: 928 }, forward_flops: 3.5e18 }
+    }
 
     proptest! {
         #[test]
@@ -161,6 +206,43 @@ mod tests {
             prop_assert!(at(u) >= 0.0);
             let middle = at(f64::midpoint(u, v));
             prop_assert!(middle <= f64::midpoint(at(u), at(v)) * (1.0 + 1e-9) + 1e-12);
+        }
+
+        #[test]
+        fn wasted_compute_is_what_the_frontier_can_do_without(ln_t in 44.0..52.0f64, excess in 1e-5..1e-2f64) {
+            let (law, start) = (law(), start());
+            let anchored = Anchored::new(&law, &start);
+            let t = ln_t.exp();
+            let wasted = anchored.wasted(t, excess).unwrap();
+            prop_assert!((0.0..1.0).contains(&wasted));
+            let less = anchored.on_frontier(t * (1.0 - wasted));
+            prop_assert!((less - anchored.on_frontier(t) - excess).abs() < 1e-9, "{wasted}");
+        }
+    }
+
+    #[test]
+    fn a_shape_on_the_frontier_has_the_loss_of_the_frontier() {
+        let (law, start) = (law(), start());
+        let anchored = Anchored::new(&law, &start);
+        let (value, low, high) = anchored.predict(start.shape, start.forward_flops);
+        assert!((value - anchored.on_frontier(start.forward_flops)).abs() < 1e-15);
+        assert_eq!((low, high), (value, value));
+        let wide = anchored.predict(Shape { width: 1216, ..start.shape }, start.forward_flops).0;
+        let narrow = anchored.predict(Shape { width: 304, ..start.shape }, start.forward_flops).0;
+        assert!(wide > value && narrow > value);
+    }
+
+    #[test]
+    fn the_loss_keeps_the_fitted_curvature_of_each_dimension() {
+        // Second derivative in log x of the anchored loss on the frontier: alpha x^-a a (a + b).
+        let law = law();
+        let frontier = PerAxis { width: 900.0, depth: 20.0, mlp: 3000.0 };
+        for (axis, cost) in costs(&Law::Sovit(Box::new(law.clone())), frontier).iter() {
+            let (x, h) = (*frontier.get(axis), 1e-3_f64);
+            let second = (cost.loss(x * h.exp()) + cost.loss(x * (-h).exp())) / (h * h);
+            let arm = law.parameters.axes.get(axis);
+            let fitted = arm.alpha * (x / law.x_reference.get(axis)).powf(-arm.a) * arm.a * (arm.a + arm.b);
+            assert!((second / fitted - 1.0).abs() < 1e-3, "{axis:?} {second} {fitted}");
         }
     }
 }
