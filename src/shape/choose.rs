@@ -214,16 +214,13 @@ impl<'a> Question<'a> {
         let mut list = Vec::new();
         for axis in Axis::ALL {
             let range = self.space.ranges.get(axis);
+            let index = (shape.get(axis) - range.low) / range.step;
+            let size_at = |i: u64| range.low + i * range.step;
             let is_legal = |size: &u64| legal(&self.space, all, shape.with(axis, *size));
-            let size = shape.get(axis);
-            let index = (size - range.low) / range.step;
-            let below = (index.saturating_sub(NEIGHBOURS)..index).rev();
-            let above = index + 1..(index + 1 + NEIGHBOURS).min(range.len());
-            let sizes = |mut indices: &mut dyn Iterator<Item = u64>| {
-                (&mut indices).map(|i| range.low + i * range.step).find(is_legal)
-            };
-            let found = [sizes(&mut below.into_iter()), sizes(&mut above.into_iter())];
-            list.extend(found.into_iter().flatten().filter_map(|size| self.alternative(shape, shape.with(axis, size))));
+            let below = (index.saturating_sub(NEIGHBOURS)..index).rev().map(size_at).find(is_legal);
+            let above = (index + 1..(index + 1 + NEIGHBOURS).min(range.len())).map(size_at).find(is_legal);
+            let shapes = [below, above].into_iter().flatten().map(|size| shape.with(axis, size));
+            list.extend(shapes.filter_map(|other| self.alternative(shape, other)));
         }
         list
     }
@@ -374,24 +371,21 @@ const NEIGHBOURS: u64 = 1024;
 fn inside(range: &Range, cost: &AxisCost, limit: f64, chosen: u64) -> Range {
     let good = |i: u64| cost.loss((range.low + i * range.step) as f64) <= limit;
     let here = (chosen - range.low) / range.step;
-    // Largest run of good indices around `here`, each end by bisection.
-    let (mut bad, mut low) = (None, 0);
-    if !good(0) {
-        bad = Some(0);
-        low = here;
+    let [low, high] = [0, range.len() - 1].map(|end| range.low + furthest(here, end, good) * range.step);
+    Range { low, high, step: range.step }
+}
+
+/// The furthest index from `here` towards `end` that is good; on the way goodness ends once.
+fn furthest(here: u64, end: u64, good: impl Fn(u64) -> bool) -> u64 {
+    if good(end) {
+        return end;
     }
-    while let Some(outside) = bad.filter(|&outside| low - outside > 1) {
-        let middle = u64::midpoint(outside, low);
-        if good(middle) { low = middle } else { bad = Some(middle) }
+    let (mut inside, mut outside) = (here, end);
+    while inside.abs_diff(outside) > 1 {
+        let middle = u64::midpoint(inside, outside);
+        if good(middle) { inside = middle } else { outside = middle }
     }
-    let end = range.len() - 1;
-    let mut high = if good(end) { end } else { here };
-    let mut outside = if good(end) { None } else { Some(end) };
-    while let Some(bad) = outside.filter(|&bad| bad - high > 1) {
-        let middle = u64::midpoint(high, bad);
-        if good(middle) { high = middle } else { outside = Some(middle) }
-    }
-    Range { low: range.low + low * range.step, high: range.low + high * range.step, step: range.step }
+    inside
 }
 
 fn sizes(shape: PerAxis<f64>) -> String {
