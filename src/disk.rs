@@ -3,10 +3,11 @@
 //! Writing is all or nothing as far as a file system allows: every file is written beside its place under another name
 //! and flushed; only when all are there is each renamed. A failure before that leaves what was there before.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
 use crate::emit::{Artefact, path};
@@ -89,6 +90,22 @@ pub fn write_files<'a>(
     Ok(written)
 }
 
+/// Writes every artefact below `out`, and the lock of the plan last: all of them, or none.
+///
+/// # Errors
+/// As [`write_all`].
+pub fn write_build(out: &Path, artefacts: &[Artefact], lock: Option<(&Path, &str)>) -> Result<(), Diagnostic> {
+    let mut staged = Staged::default();
+    for artefact in artefacts {
+        path::check(&artefact.path)?;
+        staged.file(&out.join(&artefact.path), artefact.text.as_bytes())?;
+    }
+    if let Some((path, text)) = lock {
+        staged.file(path, text.as_bytes())?;
+    }
+    staged.commit()
+}
+
 /// Writes one file whole, if its bytes differ; returns whether they did.
 ///
 /// # Errors
@@ -159,6 +176,8 @@ struct Staged {
     files: Vec<(PathBuf, PathBuf)>,
     /// Outermost first.
     folders: Vec<PathBuf>,
+    /// Folders that were swept already.
+    swept: Vec<PathBuf>,
 }
 
 impl Staged {
@@ -172,6 +191,10 @@ impl Staged {
                 return Ok(false);
             }
             _ => {}
+        }
+        if !self.swept.iter().any(|swept| swept == folder) {
+            sweep(folder);
+            self.swept.push(folder.to_owned());
         }
         let (temporary, mut file) = temporary(target, self.files.len()).map_err(|error| unwritable(target, &error))?;
         self.files.push((temporary, target.to_owned()));
@@ -225,13 +248,40 @@ impl Drop for Staged {
     }
 }
 
+/// How temporary names end.
+const TEMPORARY: &str = ".sovtmp";
+
+/// A temporary file this old was left by a process that was killed.
+const ABANDONED: Duration = Duration::from_secs(3600);
+
+/// Removes what killed processes left in a folder, as far as that is possible.
+fn sweep(folder: &Path) {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten().filter(|entry| is_temporary(&entry.file_name())) {
+        let Ok(about) = entry.metadata() else { continue };
+        let age = about.modified().ok().and_then(|written| written.elapsed().ok());
+        if about.is_file() && age.is_some_and(|age| age > ABANDONED) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether [`temporary`] makes such names.
+fn is_temporary(name: &OsStr) -> bool {
+    let numbers = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(TEMPORARY));
+    numbers.is_some_and(|numbers| {
+        numbers.split('-').count() == 3 && numbers.split('-').all(|number| number.parse::<u32>().is_ok())
+    })
+}
+
 /// A new file beside `target`; the name never collides with another process's or file's of this one.
 fn temporary(target: &Path, index: usize) -> io::Result<(PathBuf, File)> {
     const TRIES: u32 = 100;
     let mut last = ErrorKind::AlreadyExists.into();
     for attempt in 0..TRIES {
         let mut name = OsString::from(".");
-        name.push(format!("{}-{index}-{attempt}.sovtmp", std::process::id()));
+        name.push(format!("{}-{index}-{attempt}{TEMPORARY}", std::process::id()));
         let path = target.with_file_name(name);
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Ok(file) => return Ok((path, file)),
@@ -243,16 +293,17 @@ fn temporary(target: &Path, index: usize) -> io::Result<(PathBuf, File)> {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Diagnostic {
-    let blocker = path.ancestors().skip(1).find(|above| above.is_file());
-    let reason = match (error.kind(), blocker) {
-        (_, Some(file)) => format!("`{}` is a file, not a folder", file.display()),
-        (ErrorKind::PermissionDenied, _) => "permission denied".to_owned(),
-        (ErrorKind::IsADirectory, _) => "a folder of that name stands there".to_owned(),
-        (ErrorKind::AlreadyExists, _) => "a file of that name stands there".to_owned(),
-        _ => error.to_string(),
+    let blocker = path.ancestors().skip(1).find(|above| above.exists()).filter(|above| !above.is_dir());
+    let elsewhere = "choose another output folder with `--out`";
+    let (reason, help) = match (error.kind(), blocker) {
+        (_, Some(file)) => (format!("`{}` is a file, not a folder", file.display()), elsewhere),
+        (ErrorKind::PermissionDenied, _) => ("permission denied".to_owned(), elsewhere),
+        (ErrorKind::IsADirectory, _) => ("a folder of that name stands there".to_owned(), "move that folder away"),
+        (ErrorKind::AlreadyExists, _) => ("a file of that name stands there".to_owned(), "move that file away"),
+        _ => (error.to_string(), elsewhere),
     };
     let message = format!("cannot write `{}`: {reason}", path.display());
-    Diagnostic::error(codes::UNWRITABLE, message).from_world().help("choose another output folder with `--out`")
+    Diagnostic::error(codes::UNWRITABLE, message).from_world().help(help)
 }
 
 #[cfg(test)]
@@ -326,6 +377,50 @@ mod tests {
         let error = write_all(root.path(), &artefacts(&[("b", "1"), ("a", "2")])).unwrap_err();
         assert!(error.message.contains("a folder of that name"), "{}", error.message);
         assert_eq!(text(&tree(root.path())), [("a/", "")]);
+    }
+
+    #[test]
+    fn a_lock_that_cannot_be_written_holds_everything_back() {
+        let root = tempfile::tempdir().unwrap();
+        let (out, lock) = (root.path().join("out"), root.path().join("plan.lock"));
+        fs::create_dir(&lock).unwrap();
+        let error = write_build(&out, &artefacts(&[("a/b", "1")]), Some((&lock, "x"))).unwrap_err();
+        assert!(error.message.contains("a folder of that name"), "{}", error.message);
+        assert_eq!(text(&tree(root.path())), [("plan.lock/", "")]);
+        fs::remove_dir(&lock).unwrap();
+        write_build(&out, &artefacts(&[("a/b", "1")]), Some((&lock, "x"))).unwrap();
+        assert_eq!(text(&tree(root.path())), [("out/", ""), ("out/a/", ""), ("out/a/b", "1"), ("plan.lock", "x")]);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_after_an_hour() {
+        let root = tempfile::tempdir().unwrap();
+        let old = std::time::SystemTime::now() - 2 * ABANDONED;
+        for (name, is_old) in [
+            (".71-0-0.sovtmp", true),
+            (".72-3-1.sovtmp", false),
+            (".notes.sovtmp", true),
+            (".7-1.sovtmp", true),
+            (".1-2-x.sovtmp", true),
+            ("1-2-3.sovtmp", true),
+            (".1-2-3.tmp", true),
+        ] {
+            let file = File::create(root.path().join(name)).unwrap();
+            file.set_modified(if is_old { old } else { std::time::SystemTime::now() }).unwrap();
+        }
+        write_all(root.path(), &artefacts(&[("a", "1"), ("b", "2")])).unwrap();
+        let names: Vec<_> = tree(root.path()).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(
+            names,
+            [".1-2-3.tmp", ".1-2-x.sovtmp", ".7-1.sovtmp", ".72-3-1.sovtmp", ".notes.sovtmp", "1-2-3.sovtmp", "a", "b"]
+        );
+    }
+
+    #[test]
+    fn temporary_names_are_known_again() {
+        let root = tempfile::tempdir().unwrap();
+        let (path, _) = temporary(&root.path().join("summary.json"), 17).unwrap();
+        assert!(is_temporary(path.file_name().unwrap()), "{}", path.display());
     }
 
     #[test]

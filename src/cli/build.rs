@@ -1,6 +1,6 @@
 //! `sovitc PLAN.sov`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -71,7 +71,9 @@ struct Written {
     summary: String,
 }
 
-fn write(located: &Located, out: &std::path::Path, outcome: &Outcome, lock: bool) -> Result<Written, Vec<Diagnostic>> {
+/// Renders everything before anything is written.
+fn write(located: &Located, out: &Path, outcome: &Outcome, lock: bool) -> Result<Written, Vec<Diagnostic>> {
+    let one = |diagnostic: Diagnostic| vec![diagnostic];
     let request = Request {
         plan: &outcome.plan,
         laws: &outcome.laws,
@@ -79,15 +81,11 @@ fn write(located: &Located, out: &std::path::Path, outcome: &Outcome, lock: bool
         warnings: &outcome.lock.warnings,
     };
     let artefacts = emit::render(&request)?;
-    disk::write_all(out, &artefacts).map_err(|diagnostic| vec![diagnostic])?;
-    if lock {
-        write_lock(located, &outcome.lock).map_err(|diagnostic| vec![diagnostic])?;
-    }
-    let summary = artefacts.iter().find(|artefact| artefact.path == "summary.json");
-    Ok(Written {
-        report: emit::report(&request, &artefacts, &out.to_string_lossy())?,
-        summary: summary.map_or_else(String::new, |artefact| artefact.text.clone()),
-    })
+    let report = emit::report(&request, &artefacts, &out.to_string_lossy())?;
+    let (path, text) = (located.lock_path(), outcome.lock.to_text().map_err(one)?);
+    disk::write_build(out, &artefacts, lock.then_some((path.as_path(), text.as_str()))).map_err(one)?;
+    let summary = artefacts.into_iter().find(|artefact| artefact.path == emit::SUMMARY);
+    Ok(Written { report, summary: summary.map_or_else(String::new, |artefact| artefact.text) })
 }
 
 /// Writes the lock beside the plan if its text changed.
