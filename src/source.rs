@@ -110,6 +110,25 @@ impl Sources {
     }
 }
 
+/// Whether a character could steer a terminal or turn the direction of the text around it.
+///
+/// Names, paths and cells come from anyone: nobody's file may colour, hide or rearrange what is shown.
+pub fn is_disturbing(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A JSON text whose strings hold no disturbing character unescaped; it reads back the same.
+pub fn plain_json(text: String) -> String {
+    let is_plain = |c: char| c == '\n' || !is_disturbing(c);
+    if text.chars().all(is_plain) {
+        return text;
+    }
+    // Such characters stand in strings only, and all of them take four hexadecimal digits.
+    text.chars().map(|c| if is_plain(c) { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) }).collect()
+}
+
 /// Why a file could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -167,6 +186,14 @@ impl World for MemoryWorld {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_json_reads_back() {
+        let name = "a\u{1b}[31m\u{9b}b\u{202e}c\u{7f}\n é😀";
+        let text = plain_json(serde_json::to_string_pretty(&[name]).unwrap());
+        assert!(!text.chars().any(|c| c != '\n' && is_disturbing(c)), "{text}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), [name]);
+    }
 
     #[test]
     fn columns_count_characters() {

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::codes;
 use crate::diagnostic::Diagnostic;
+use crate::source::is_disturbing;
 
 /// Renders the template of that file name under `templates/`.
 pub(crate) fn render(template: &str, context: impl Serialize) -> Result<String, Diagnostic> {
@@ -58,6 +59,7 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.add_filter("identifier", identifier);
     environment.add_filter("rust_path", rust_path);
     environment.add_filter("line", line);
+    environment.add_filter("shown", shown);
     environment.add_filter("bold", |value: &Value| styled(value, "1"));
     environment.add_filter("good", |value: &Value| styled(value, "32"));
     environment.add_filter("float", float);
@@ -170,11 +172,12 @@ fn identifier(value: &Value) -> Result<Value, Error> {
 /// A text that stays on its line of a `//`, `///` or `#` comment: what could end the line, continue it or turn its
 /// direction becomes a space.
 fn line(value: &Value) -> Result<Value, Error> {
-    let breaks = |c: char| {
-        c.is_control()
-            || matches!(c, '\\' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    Ok(safe(text(value)?.replace(breaks, " ")))
+    Ok(safe(text(value)?.replace(|c| c == '\\' || is_disturbing(c), " ")))
+}
+
+/// A text for a terminal; what could steer it becomes a space.
+fn shown(value: &Value) -> Result<Value, Error> {
+    Ok(safe(text(value)?.replace(is_disturbing, " ")))
 }
 
 /// A text that another filter made safe, in an ANSI style; the door strips it where no terminal shows it.

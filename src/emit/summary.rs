@@ -13,6 +13,7 @@ use crate::law::{
 use crate::lock::Warning;
 use crate::plan::{Counting, StatedExponents, Uncertain};
 use crate::shape::{Alternative, Answer, Plateau};
+use crate::source::plain_json;
 use crate::vit::{Axis, Components, Cost, PerAxis, Pooling, Shape};
 
 /// The text of the summary; `artefacts` are the files it lists, sorted.
@@ -23,7 +24,7 @@ pub(super) fn text(request: &Request<'_>, artefacts: &[Artefact]) -> Result<Stri
 /// JSON with two spaces of indent and a closing newline.
 pub(super) fn pretty(value: &impl Serialize) -> Result<String, Diagnostic> {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => Ok(text + "\n"),
+        Ok(text) => Ok(plain_json(text) + "\n"),
         Err(error) => Err(Diagnostic::error(codes::TEMPLATE, format!("a JSON file does not serialise: {error}"))),
     }
 }
