@@ -23,6 +23,8 @@ pub mod codes {
     pub const VERSION: Code = Code::new("S0012", "lock-version");
     /// There is no lock.
     pub const MISSING: Code = Code::new("S0014", "missing-lock");
+    /// A warning that the lock kept.
+    pub const KEPT: Code = Code::new("S0015", "kept-warning");
     /// A number that a lock cannot hold.
     pub const UNLOCKABLE: Code = Code::new("S0013", "unlockable-number");
 }
@@ -66,6 +68,11 @@ impl Warning {
     pub fn among(diagnostics: &[Diagnostic]) -> Vec<Self> {
         let warnings = diagnostics.iter().filter(|d| d.severity == Severity::Warning);
         warnings.map(|d| Self { code: d.code.name.to_owned(), message: d.message.clone() }).collect()
+    }
+
+    /// The warning as a build from the lock tells it again.
+    pub fn diagnostic(&self) -> Diagnostic {
+        Diagnostic::warning(codes::KEPT, self.message.clone()).note(format!("`{}`, kept by the lock", self.code))
     }
 }
 

@@ -380,7 +380,8 @@ help: divide the compute by the rate
     fn an_endless_name_ends() {
         let (sources, id) = plan();
         let name = "x".repeat(1 << 20);
-        let diagnostic = Diagnostic::error(CODE, format!("there is no `{name}`")).fix("write it", Span::new(id, 0, 1), name);
+        let diagnostic =
+            Diagnostic::error(CODE, format!("there is no `{name}`")).fix("write it", Span::new(id, 0, 1), name);
         assert!(draw(&[diagnostic], &sources, Style::default()).len() < 1000);
     }
 

@@ -74,7 +74,10 @@ fn a_crate_puts_a_plan_into_its_build_script() {
     consumer.edit("16e9 example", "4e9 example");
     let stale = consumer.cargo(&["build"]);
     let said = text(&stale.stderr);
-    assert!(!stale.status.success() && said.contains("stale") && said.contains("sovitc lock plans/encoder.sov"), "{said}");
+    assert!(
+        !stale.status.success() && said.contains("stale") && said.contains("sovitc lock plans/encoder.sov"),
+        "{said}"
+    );
     assert!(!said.contains("panicked"), "{said}");
 
     let locked = Command::new(env!("CARGO_BIN_EXE_sovitc"))

@@ -128,7 +128,14 @@ fn the_right_plan_is_right() {
 fn usage_is_status_2() {
     let case = Case::new(plan());
     assert_eq!(case.run(&["--frobnicate"]).status.code(), Some(2));
-    assert_eq!(case.run(&[]).status.code(), Some(2));
+    for arguments in
+        [&[][..], &["build"], &["--locked"], &["lock"], &["check"], &["kernels"], &["emit"], &["plan.sov", "--out", ""]]
+    {
+        let output = case.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{arguments:?}");
+    }
+    assert_eq!(files(case.folder.path()), ["plan.sov"]);
 }
 
 #[test]
@@ -269,6 +276,85 @@ fn an_output_folder_that_cannot_be_made() {
     let output = case.run(&["plan.sov", "--out", "file/out"]);
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(files(case.folder.path()), ["file", "plan.sov"]);
+}
+
+#[test]
+fn every_command_has_an_example() {
+    let case = Case::new(plan());
+    for command in
+        [&[][..], &["build"], &["lock"], &["check"], &["cost"], &["emit"], &["kernels"], &["kernels", "compile"]]
+    {
+        let output = case.run(&[command, &["--help"]].concat());
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("Example: sovitc"), "{text}");
+    }
+}
+
+#[test]
+fn a_lock_that_cannot_be_written_leaves_nothing_behind() {
+    let case = Case::new(plan());
+    fs::create_dir(case.folder.path().join("plan.lock")).unwrap();
+    let found = case.fails(3, "cannot-write");
+    assert!(found["message"].as_str().unwrap().contains("plan.lock"), "{found}");
+    // Errors come before the warnings of the search.
+    let report: Value = serde_json::from_slice(&case.run(&["plan.sov", "--format", "json"]).stderr).unwrap();
+    assert_eq!(report["diagnostics"][0]["name"], "cannot-write", "{report}");
+}
+
+#[test]
+fn a_law_without_a_number_leaves_nothing_behind() {
+    let table: String = star()
+        .lines()
+        .enumerate()
+        .map(|(i, line)| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            if i > 0 {
+                cells[4] = "0.5";
+            }
+            cells.join(",") + "\n"
+        })
+        .collect();
+    let case = Case::new(fitted()).with("star.csv", table);
+    let status = case.run(&["plan.sov"]).status.code();
+    assert!(status == Some(0) || files(case.folder.path()) == ["plan.sov", "star.csv"], "{status:?}");
+}
+
+#[test]
+fn what_is_no_plan_is_said() {
+    let case = Case::new(plan());
+    for path in [".", "..", "/"] {
+        let output = case.run(&[path]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(3) && text.contains("it is a folder"), "{text}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_answer_that_cannot_be_written_is_status_3() {
+    let case = Case::new(plan());
+    let cost: Vec<&str> = "cost --width 16 --depth 1 --mlp 4 --heads 1 --patch 14 --image 224".split(' ').collect();
+    for arguments in [&["plan.sov"][..], &["check", "plan.sov"], &["lock", "plan.sov"], &["emit", "--list"], &cost] {
+        let output = Command::new(env!("CARGO_BIN_EXE_sovitc"))
+            .args(arguments)
+            .current_dir(case.folder.path())
+            .stdout(fs::File::create("/dev/full").unwrap())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {text}");
+        assert!(text.contains("cannot write the answer"), "{text}");
+    }
+}
+
+#[test]
+fn a_locked_build_repeats_the_warnings() {
+    let case = Case::new(plan());
+    assert_eq!(case.run(&["plan.sov", "--out", "a"]).status.code(), Some(0));
+    let locked = case.run(&["plan.sov", "--out", "b", "--locked"]);
+    let text = String::from_utf8(locked.stderr).unwrap();
+    assert!(text.contains("has no loss") && text.contains("`no-loss-model`"), "{text}");
 }
 
 #[test]

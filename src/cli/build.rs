@@ -2,15 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _};
 
 use super::{Common, Format, Located, Status, answer, report};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, sort};
 use crate::emit::{self, Request};
-use crate::lock::Lock;
+use crate::law::{Law, NamedLaw};
+use crate::lock::{Lock, Warning};
 use crate::{Compiled, Outcome, disk};
 
 #[derive(Debug, Args)]
+#[command(after_help = "Example: sovitc build examples/so400m/plan.sov --locked --out out/")]
 pub(super) struct Arguments {
     /// The plan.
     #[arg(value_name = "PLAN.sov")]
@@ -27,43 +30,54 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Status {
     let Some(path) = &arguments.plan else {
-        answer("no plan was given; see `sovitc --help`\n");
-        return Status::PlanWrong;
+        super::Cli::command()
+            .error(ErrorKind::MissingRequiredArgument, "no plan was given: name one, such as plan.sov")
+            .exit()
     };
     let format = arguments.common.format;
     let located = Located::new(path);
     let compiled = compile(&located, arguments.locked);
     let Some(outcome) = &compiled.outcome else {
-        if format == Format::Human {
-            answer(&emit::laws_report(&compiled.laws).unwrap_or_default());
-        }
-        return report(&compiled.diagnostics, &compiled.sources, format);
+        let answered = answer_laws(&compiled.laws, format);
+        return report(&compiled.diagnostics, &compiled.sources, format).max(answered);
     };
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("sovit-out").join(&located.name));
     match write(&located, &out, outcome, !arguments.locked) {
         Ok(written) => {
             let status = report(&compiled.diagnostics, &compiled.sources, format);
-            answer(&match format {
+            let text = match format {
                 Format::Human => written.report,
                 Format::Json => written.summary,
-            });
-            status
+            };
+            status.max(answer(&text, format))
         }
         Err(found) => {
-            let diagnostics: Vec<Diagnostic> = compiled.diagnostics.iter().cloned().chain(found).collect();
+            let mut diagnostics: Vec<Diagnostic> = compiled.diagnostics.iter().cloned().chain(found).collect();
+            sort(&mut diagnostics);
             report(&diagnostics, &compiled.sources, format)
         }
     }
 }
 
-/// Compiles the plan, from its lock if `locked`.
+/// What the data taught, where a search could not be answered.
+fn answer_laws(laws: &[NamedLaw], format: Format) -> Status {
+    let fitted: Vec<_> = laws.iter().filter(|named| !matches!(named.law, Law::Stated(_))).cloned().collect();
+    match format {
+        Format::Human if !fitted.is_empty() => answer(&emit::laws_report(&fitted).unwrap_or_default(), format),
+        _ => Status::Done,
+    }
+}
+
+/// Compiles the plan, from its lock if `locked`; the lock's warnings are told as those of the fit are.
 pub(super) fn compile(located: &Located, locked: bool) -> Compiled {
     let world = located.world();
-    if locked {
-        crate::locked(&world, &located.plan(), disk::read_lock(&located.path))
-    } else {
-        crate::compile(&world, &located.plan())
+    if !locked {
+        return crate::compile(&world, &located.plan());
     }
+    let mut compiled = crate::locked(&world, &located.plan(), disk::read_lock(&located.path));
+    let warnings = compiled.outcome.iter().flat_map(|outcome| &outcome.lock.warnings);
+    compiled.diagnostics.extend(warnings.map(Warning::diagnostic));
+    compiled
 }
 
 struct Written {
@@ -82,8 +96,9 @@ fn write(located: &Located, out: &Path, outcome: &Outcome, lock: bool) -> Result
     };
     let artefacts = emit::render(&request)?;
     let report = emit::report(&request, &artefacts, &out.to_string_lossy())?;
-    let (path, text) = (located.lock_path(), outcome.lock.to_text().map_err(one)?);
-    disk::write_build(out, &artefacts, lock.then_some((path.as_path(), text.as_str()))).map_err(one)?;
+    let path = located.lock_path();
+    let text = if lock { Some(outcome.lock.to_text().map_err(one)?) } else { None };
+    disk::write_build(out, &artefacts, text.as_deref().map(|text| (path.as_path(), text))).map_err(one)?;
     let summary = artefacts.into_iter().find(|artefact| artefact.path == emit::SUMMARY);
     Ok(Written { report, summary: summary.map_or_else(String::new, |artefact| artefact.text) })
 }

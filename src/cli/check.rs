@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Common, Format, Located, Status, answer, report};
+use super::{Common, Format, Located, Status, answer, tell};
+use crate::render::visible;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: sovitc check plan.sov --format json")]
@@ -20,11 +21,11 @@ pub(super) fn run(arguments: &Arguments) -> Status {
     let located = Located::new(&arguments.plan);
     let checked = crate::check(&located.world(), &located.plan());
     let format = arguments.common.format;
-    if format == Format::Human && checked.diagnostics.is_empty() {
-        answer(&format!("{} is fine\n", located.shown));
-    }
-    if format == Format::Json && checked.diagnostics.is_empty() {
-        answer("{\"diagnostics\": []}\n");
-    }
-    report(&checked.diagnostics, &checked.sources, format)
+    let status = tell(&checked.diagnostics, &checked.sources, format, "");
+    let text = match format {
+        _ if !checked.diagnostics.is_empty() => return status,
+        Format::Human => format!("{} is fine\n", visible(&located.shown)),
+        Format::Json => "{\"diagnostics\": []}\n".to_owned(),
+    };
+    status.max(answer(&text, format))
 }

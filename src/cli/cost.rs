@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{Common, Format, Status, answer, report};
+use super::{Common, Format, Status, answer, tell};
 use crate::diagnostic::Diagnostic;
 use crate::plan::codes::UNBUILDABLE;
 use crate::source::Sources;
@@ -92,15 +92,16 @@ pub(super) fn run(arguments: &Arguments) -> Status {
         ..Architecture::default()
     };
     let shape = Shape { width: arguments.width, depth: arguments.depth, mlp_dim: arguments.mlp };
+    let format = arguments.common.format;
     match architecture.with(shape) {
         Ok(vit) => {
-            answer(&match arguments.common.format {
+            let text = match format {
                 Format::Json => json(&vit),
                 Format::Human => human(&vit),
-            });
-            Status::Done
+            };
+            answer(&text, format)
         }
-        Err(problem) => report(&[refusal(problem, &architecture, shape)], &Sources::default(), arguments.common.format),
+        Err(problem) => tell(&[refusal(problem, &architecture, shape)], &Sources::default(), format, ""),
     }
 }
 

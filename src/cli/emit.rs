@@ -17,12 +17,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Status {
     let list = targets::list();
-    answer(&match arguments.common.format {
+    let text = match arguments.common.format {
         Format::Json => serde_json::to_string_pretty(&list).unwrap_or_default() + "\n",
         Format::Human => {
             let lines: Vec<String> = list.iter().map(|t| format!("{:<14} {}", t.name, t.writes)).collect();
             lines.join("\n") + "\n"
         }
-    });
-    Status::Done
+    };
+    answer(&text, arguments.common.format)
 }

@@ -6,9 +6,10 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{Common, Format, Located, Status, answer, build, report};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, sort};
 use crate::nvrtc::{self, Compiled, Library};
 use crate::plan::Target;
+use crate::render::visible;
 use crate::shape::Answer;
 use crate::{Outcome, disk, emit, kernel};
 
@@ -60,11 +61,12 @@ pub(super) fn run(command: &Command) -> Status {
     let Some(outcome) = &compiled.outcome else { return report(&compiled.diagnostics, &compiled.sources, format) };
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("sovit-out").join(&located.name).join("cubins"));
     match compile(arguments, outcome, &out) {
-        Ok(text) => {
-            answer(&text);
-            Status::Done
+        Ok(text) => answer(&text, format),
+        Err(mut found) => {
+            // Every search asks for the same architectures.
+            sort(&mut found);
+            report(&found, &compiled.sources, format)
         }
-        Err(found) => report(&found, &compiled.sources, format),
     }
 }
 
@@ -131,7 +133,7 @@ fn compile_answer(library: &Library, item: &Answer, architectures: &[String]) ->
 
 fn human(library: &Library, entries: &[Entry], out: &std::path::Path) -> String {
     let (major, minor) = library.version();
-    let head = format!("{} CUBINs by NVRTC {major}.{minor} in {}", entries.len(), out.display());
+    let head = format!("{} CUBINs by NVRTC {major}.{minor} in {}", entries.len(), visible(&out.to_string_lossy()));
     let lines = entries.iter().map(|Entry { path, compiled, .. }| {
         format!("  {path}  {} B, {} registers, no spills", compiled.bytes, compiled.registers)
     });

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Common, Format, Located, Status, answer, build, report};
+use crate::diagnostic::sort;
+use crate::render::visible;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: sovitc lock plans/encoder.sov")]
@@ -21,17 +23,23 @@ pub(super) fn run(arguments: &Arguments) -> Status {
     let format = arguments.common.format;
     let mut compiled = crate::compile(&located.world(), &located.plan());
     let path = located.lock_path();
-    match compiled.outcome.as_ref().map(|outcome| build::write_lock(&located, &outcome.lock)) {
+    let written = compiled.outcome.as_ref().map(|outcome| build::write_lock(&located, &outcome.lock));
+    let text = match written {
         Some(Ok(changed)) => {
             let path = path.to_string_lossy();
-            answer(&match format {
-                Format::Human if changed => format!("wrote {path}\n"),
-                Format::Human => format!("{path} is up to date\n"),
+            match format {
+                Format::Human if changed => format!("wrote {}\n", visible(&path)),
+                Format::Human => format!("{} is up to date\n", visible(&path)),
                 Format::Json => serde_json::json!({ "lock": path, "changed": changed }).to_string() + "\n",
-            });
+            }
         }
-        Some(Err(diagnostic)) => compiled.diagnostics.push(diagnostic),
-        None => {}
-    }
-    report(&compiled.diagnostics, &compiled.sources, format)
+        Some(Err(diagnostic)) => {
+            compiled.diagnostics.push(diagnostic);
+            sort(&mut compiled.diagnostics);
+            String::new()
+        }
+        None => String::new(),
+    };
+    let status = report(&compiled.diagnostics, &compiled.sources, format);
+    if text.is_empty() { status } else { status.max(answer(&text, format)) }
 }

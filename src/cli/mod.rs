@@ -10,7 +10,7 @@ mod emit;
 mod kernels;
 mod lock;
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -46,7 +46,7 @@ enum Command {
     /// Show what plans can emit.
     Emit(emit::Arguments),
     /// Work with the CUDA kernels of a plan.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example: sovitc kernels compile examples/so400m/plan.sov --arch sm_90a")]
     Kernels(kernels::Command),
 }
 
@@ -68,6 +68,14 @@ struct Common {
     format: Format,
 }
 
+/// Codes of the command line: S004x.
+pub mod codes {
+    use crate::diagnostic::Code;
+
+    /// Standard output took no more.
+    pub const UNANSWERED: Code = Code::new("S0040", "cannot-answer");
+}
+
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
@@ -82,8 +90,8 @@ pub fn run() -> ExitCode {
     ExitCode::from(status as u8)
 }
 
-/// How the process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How the process ends, the worse the later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Status {
     Done = 0,
     PlanWrong = 1,
@@ -111,9 +119,10 @@ struct Located {
 
 impl Located {
     fn new(path: &Path) -> Self {
-        let text = |part: Option<&std::ffi::OsStr>| part.map_or_else(String::new, |p| p.to_string_lossy().into_owned());
+        // A path such as `..` names no file; reading it says that it is a folder.
+        let file = path.file_name().map_or_else(|| ".".to_owned(), |name| name.to_string_lossy().into_owned());
         let shown = path.to_string_lossy().replace('\\', "/");
-        Self { path: path.to_owned(), name: disk::plan_name(path), file: text(path.file_name()), shown }
+        Self { path: path.to_owned(), name: disk::plan_name(path), file, shown }
     }
 
     fn world(&self) -> DiskWorld {
@@ -130,14 +139,19 @@ impl Located {
     }
 }
 
-/// Shows diagnostics on stderr and says how the process should end.
+/// Shows the diagnostics of a command that writes files, and says how the process should end.
 fn report(diagnostics: &[Diagnostic], sources: &Sources, format: Format) -> Status {
+    tell(diagnostics, sources, format, "; nothing was written")
+}
+
+/// Shows diagnostics on stderr and says how the process should end; `closing` follows the count of errors.
+fn tell(diagnostics: &[Diagnostic], sources: &Sources, format: Format, closing: &str) -> Status {
     let text = match format {
         _ if diagnostics.is_empty() => String::new(),
         Format::Human => {
             let mut text = render::draw(diagnostics, sources, render::Style { colour: true, width: terminal_width() });
             if any_error(diagnostics) {
-                text.push_str(&closing_line(diagnostics));
+                text.push_str(&format!("{}{closing}\n", counted(diagnostics)));
             }
             text
         }
@@ -148,21 +162,33 @@ fn report(diagnostics: &[Diagnostic], sources: &Sources, format: Format) -> Stat
     Status::of(diagnostics)
 }
 
-fn closing_line(diagnostics: &[Diagnostic]) -> String {
+/// `2 errors, 1 warning`
+fn counted(diagnostics: &[Diagnostic]) -> String {
     let count = |severity| diagnostics.iter().filter(|d| d.severity == severity).count();
     let plural = |n: usize, word: &str| if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") };
     let errors = plural(count(Severity::Error), "error");
     match count(Severity::Warning) {
-        0 => format!("{errors}; nothing was written\n"),
-        n => format!("{errors}, {}; nothing was written\n", plural(n, "warning")),
+        0 => errors,
+        n => format!("{errors}, {}", plural(n, "warning")),
     }
 }
 
-/// Writes an answer to stdout; a closed pipe is not an error.
-fn answer(text: &str) {
-    let _ = anstream::stdout().write_all(text.as_bytes());
+/// Writes an answer to stdout. A reader who has seen enough is no error; a disk that is full is.
+fn answer(text: &str, format: Format) -> Status {
+    let mut stdout = anstream::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            let message = format!("cannot write the answer to standard output: {error}");
+            let found = Diagnostic::error(codes::UNANSWERED, message).from_world().help("check where it is sent");
+            tell(&[found], &Sources::default(), format, "")
+        }
+        _ => Status::Done,
+    }
 }
 
+/// Columns of the terminal, as `COLUMNS` or else the terminal itself says.
 fn terminal_width() -> usize {
-    std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok()).filter(|&columns| columns >= 40).unwrap_or(120)
+    let stated = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let measured = || terminal_size::terminal_size_of(std::io::stderr()).map(|(width, _)| usize::from(width.0));
+    stated.or_else(measured).filter(|&columns| columns >= 40).unwrap_or(120)
 }
