@@ -185,10 +185,17 @@ pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
 }
 
 /// The name nearest to `wrong` among `known`, if one is near enough to be what the user meant.
+///
+/// Names of more than 100 bytes are near nothing: comparing two takes time with the product of their lengths.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const LONGEST: usize = 100;
+    if wrong.len() > LONGEST {
+        return None;
+    }
     let limit = (wrong.chars().count() / 3).max(1);
     known
         .into_iter()
+        .filter(|name| name.len() <= LONGEST)
         .map(|name| (strsim::damerau_levenshtein(&wrong.to_lowercase(), &name.to_lowercase()), name))
         .filter(|&(distance, _)| distance <= limit)
         .min_by_key(|&(distance, _)| distance)
@@ -204,6 +211,8 @@ mod tests {
         assert_eq!(nearest("widht", ["width", "depth"]), Some("width"));
         assert_eq!(nearest("MLP", ["width", "mlp"]), Some("mlp"));
         assert_eq!(nearest("colour", ["width", "depth"]), None);
+        let long = "a".repeat(1 << 20);
+        assert_eq!(nearest(&long, [format!("{long}b").as_str()]), None);
     }
 
     #[test]

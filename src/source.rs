@@ -67,6 +67,8 @@ pub struct Source {
     pub name: String,
     /// The text.
     pub text: Arc<str>,
+    /// Where lines begin, so that a place is found without reading what stands before it.
+    lines: Arc<[u32]>,
 }
 
 impl Source {
@@ -83,7 +85,10 @@ pub struct Sources {
 impl Sources {
     /// Adds a text and returns its handle.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
-        self.list.push(Source { name: name.into(), text: text.into() });
+        let text: Arc<str> = text.into();
+        let ends = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n').map(|(at, _)| at as u32 + 1);
+        let lines = std::iter::once(0).chain(ends).collect();
+        self.list.push(Source { name: name.into(), text, lines });
         SourceId((self.list.len() - 1) as u32)
     }
 
@@ -104,9 +109,9 @@ impl Sources {
         while !source.text.is_char_boundary(end) {
             end -= 1;
         }
-        let before = &source.text[..end];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        (before.bytes().filter(|&b| b == b'\n').count() + 1, before[line_start..].chars().count() + 1)
+        let line = source.lines.partition_point(|&start| start as usize <= end);
+        let start = source.lines.get(line.saturating_sub(1)).map_or(0, |&start| start as usize);
+        (line, source.text.get(start..end).unwrap_or("").chars().count() + 1)
     }
 }
 
@@ -199,6 +204,7 @@ mod tests {
     fn columns_count_characters() {
         let mut sources = Sources::default();
         let id = sources.add("a.sov", "ä = 1\nß = 2");
+        assert_eq!(sources.line_column(id, 0), (1, 1));
         assert_eq!(sources.line_column(id, 3), (1, 3));
         assert_eq!(sources.line_column(id, 7), (2, 1));
         assert_eq!(sources.line_column(id, 999), (2, 6));

@@ -14,6 +14,8 @@ pub use kernels::kernel_source;
 pub use rust::{RustModule, rust_module};
 pub use terminal::{laws_report, report};
 
+use std::collections::BTreeSet;
+
 use crate::diagnostic::Diagnostic;
 use crate::kernel::KernelPlan;
 use crate::law::NamedLaw;
@@ -70,6 +72,7 @@ pub(crate) struct Printed<'a> {
 /// Artefacts of every target, in the order of the answers, then of the plan's `emit`s.
 pub(crate) fn printed<'a>(request: &Request<'a>) -> Result<Vec<Printed<'a>>, Vec<Diagnostic>> {
     let mut list: Vec<Printed<'a>> = Vec::new();
+    let mut taken = BTreeSet::from([SUMMARY.to_owned()]);
     let mut wrong = Vec::new();
     for answer in request.answers {
         for emit in request.plan.emits.iter().filter(|emit| applies(request.plan, emit, answer)) {
@@ -78,9 +81,10 @@ pub(crate) fn printed<'a>(request: &Request<'a>) -> Result<Vec<Printed<'a>>, Vec
                 wrong.push(diagnostic);
                 Vec::new()
             }) {
-                if let Some(other) = clash(&list, &artefact.path) {
+                if let Some(other) = clash(&taken, &artefact.path) {
                     wrong.push(same_path(emit, &artefact.path, other));
                 }
+                taken.insert(artefact.path.clone());
                 list.push(Printed { answer, emit, artefact, kernel });
             }
         }
@@ -97,10 +101,11 @@ fn applies(plan: &Plan, emit: &Emit, answer: &Answer) -> bool {
     emit.search.is_none_or(|index| plan.searches.get(index).is_some_and(|search| search.name.value == answer.search))
 }
 
-/// The path already taken that leaves no room for `path`.
-fn clash<'a>(list: &'a [Printed<'_>], path: &str) -> Option<&'a str> {
-    let taken = list.iter().map(|printed| printed.artefact.path.as_str()).chain([SUMMARY]);
-    taken.into_iter().find(|other| path::holds(other, path) || path::holds(path, other))
+/// The path already taken that leaves no room for `path`: the same, a folder above it, or a file below it.
+fn clash<'a>(taken: &'a BTreeSet<String>, path: &str) -> Option<&'a str> {
+    let above = path.match_indices('/').filter_map(|(at, _)| taken.get(path.get(..at)?));
+    let below = taken.range(format!("{path}/")..).next().filter(|other| path::holds(path, other));
+    taken.get(path).into_iter().chain(above).chain(below).next().map(String::as_str)
 }
 
 fn same_path(emit: &Emit, path: &str, other: &str) -> Diagnostic {
@@ -112,4 +117,20 @@ fn same_path(emit: &Emit, path: &str, other: &str) -> Diagnostic {
     Diagnostic::error(codes::SAME_PATH, message)
         .label(emit.path.span, "this path is taken")
         .help("give each `emit` its own path")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_taken_by_itself_and_by_what_holds_it() {
+        let taken: BTreeSet<String> = ["a/b", "a-b", "a/bc/d", "x"].map(str::to_owned).into();
+        for (path, other) in [("a/b", "a/b"), ("a/b/c", "a/b"), ("a/bc", "a/bc/d"), ("a", "a/b"), ("x/y/z", "x")] {
+            assert_eq!(clash(&taken, path), Some(other), "{path}");
+        }
+        for path in ["a/c", "a/b-", "xy", "a/bc/e"] {
+            assert_eq!(clash(&taken, path), None, "{path}");
+        }
+    }
 }

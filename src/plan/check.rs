@@ -12,9 +12,35 @@ use crate::syntax::ast::{Ast, Item, ItemKind, Name};
 /// where no diagnostic is an error. Holes that the parser left are silent. `name` becomes [`Plan::name`].
 pub fn check(ast: &Ast, sources: &Sources, name: &str) -> (Plan, Vec<Diagnostic>) {
     let mut checker = Checker { sources, sink: Vec::new() };
-    let plan = checker.plan(ast, name);
+    let plan = match ast.items.get(LARGEST) {
+        None => checker.plan(ast, name),
+        Some(item) => {
+            checker.report(too_large("a plan", "definitions", item.keyword));
+            Plan::empty(name)
+        }
+    };
     sort(&mut checker.sink);
+    if checker.sink.len() > SHOWN {
+        let more = checker.sink.split_off(SHOWN);
+        let message = format!("more than {SHOWN} mistakes; the rest is not shown");
+        let place = more.first().and_then(Diagnostic::span).unwrap_or_default();
+        checker.sink.push(Diagnostic::error(codes::TOO_MANY, message).label(place, "the next one"));
+    }
     (plan, checker.sink)
+}
+
+/// Most definitions of a plan, and most elements of a list: far beyond what a person writes, and few enough that
+/// comparing each with each takes no time.
+pub(super) const LARGEST: usize = 10_000;
+
+/// How many mistakes are shown.
+const SHOWN: usize = 100;
+
+/// Something holds more than [`LARGEST`] of a kind.
+pub(super) fn too_large(what: &str, kind: &str, first_beyond: Span) -> Diagnostic {
+    Diagnostic::error(codes::TOO_LARGE, format!("{what} has more than {LARGEST} {kind}"))
+        .label(first_beyond, "the first beyond that")
+        .help("split it into several")
 }
 
 /// What every check needs: the text, and somewhere to put what is wrong.
@@ -45,7 +71,14 @@ pub(super) struct Scope {
 impl Checker<'_> {
     /// Says that something is wrong.
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
-        self.sink.push(diagnostic);
+        if !self.has_enough() {
+            self.sink.push(diagnostic);
+        }
+    }
+
+    /// Whether so much is wrong that looking further is of no use.
+    pub(super) fn has_enough(&self) -> bool {
+        self.sink.len() >= 10 * SHOWN
     }
 
     /// Tries something and forgets what it reports.

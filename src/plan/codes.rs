@@ -80,6 +80,10 @@ pub const EXCLUSIVE: Code = Code::new("S0414", "exclusive-fields");
 pub const CONSTANT_REQUIREMENT: Code = Code::new("S0415", "constant-requirement");
 /// Two sides of a comparison are of different types.
 pub const INCOMPARABLE: Code = Code::new("S0416", "incomparable");
+/// A plan with more definitions, or a list with more elements, than anyone needs.
+pub const TOO_LARGE: Code = Code::new("S0417", "too-large");
+/// The rest of many mistakes.
+pub const TOO_MANY: Code = Code::new("S0418", "more-mistakes");
 
 /// All of them.
 pub const ALL: &[Code] = &[
@@ -121,6 +125,8 @@ pub const ALL: &[Code] = &[
     EXCLUSIVE,
     CONSTANT_REQUIREMENT,
     INCOMPARABLE,
+    TOO_LARGE,
+    TOO_MANY,
 ];
 
 #[cfg(test)]

@@ -71,6 +71,9 @@ impl Checker<'_> {
         let Some(unit) = unit else { return Some(Quantity::number(value)) };
         let mut product = Some(Quantity::number(value));
         for (name, exponent) in &unit.factors {
+            if self.has_enough() {
+                return None;
+            }
             let found = match resolve(&name.value) {
                 Ok(found) => found,
                 Err(why) => {

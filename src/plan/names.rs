@@ -108,7 +108,7 @@ impl Checker<'_> {
             _ => Diagnostic::error(codes::AMBIGUOUS, format!("{what} does not say which {noun} it means"))
                 .label(at, format!("needs `{noun} = NAME`")),
         };
-        for name in names.list.iter().filter_map(|known| known.name.as_ref()) {
+        for name in names.list.iter().filter_map(|known| known.name.as_ref()).take(OFFERED) {
             let (span, text) = insert(&name.value);
             error = error.label(name.span, "could be meant").fix(format!("name `{}`", name.value), span, text);
         }
@@ -117,9 +117,18 @@ impl Checker<'_> {
     }
 }
 
-/// `` `a`, `b` and `c` ``
+/// Of several definitions that may be meant, so many are offered.
+const OFFERED: usize = 4;
+
+/// `` `a`, `b` and `c` ``; of a long list the beginning.
 pub(super) fn list_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    const SHOWN: usize = 20;
+    let mut rest = names.into_iter();
+    let mut names: Vec<_> = rest.by_ref().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match rest.count() {
+        0 => {}
+        more => names.push(format!("{more} more")),
+    }
     match names.as_slice() {
         [] => "none".into(),
         [only] => only.clone(),

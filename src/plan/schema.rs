@@ -110,6 +110,9 @@ impl Checker<'_> {
             meant: Vec::new(),
         };
         for entry in &block.entries {
+            if self.has_enough() {
+                break;
+            }
             match &entry.kind {
                 EntryKind::Field { name, value } if schema.fields.contains(&name.value.as_str()) => {
                     match read.get(&name.value) {

@@ -1,6 +1,6 @@
 //! Values of fields: numbers in their ranges, whole numbers, words, texts, truth values, one for each axis.
 
-use super::check::{Checker, Owner};
+use super::check::{Checker, LARGEST, Owner, too_large};
 use super::codes;
 use super::names::list_of;
 use super::schema::{Field, Schema};
@@ -171,7 +171,13 @@ impl Checker<'_> {
     /// The elements of a list.
     pub(super) fn list<'a>(&mut self, field: Field<'a>) -> Option<&'a [Expr]> {
         match &field.value.kind {
-            ExprKind::List(list) => Some(list),
+            ExprKind::List(list) => {
+                let beyond = list.get(LARGEST);
+                if let Some(beyond) = beyond {
+                    self.report(too_large(&format!("`{}`", field.name.value), "elements", beyond.span));
+                }
+                beyond.is_none().then_some(list)
+            }
             ExprKind::Error => None,
             _ => {
                 let text = self.sources.slice(field.value.span);

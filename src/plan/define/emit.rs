@@ -65,12 +65,15 @@ impl Checker<'_> {
 
     /// Reports artefacts that would overwrite one another, for those emits that share a search.
     pub(in crate::plan) fn one_artefact_a_path(&mut self, emits: &[Emit]) {
-        for (i, emit) in emits.iter().enumerate() {
-            let clash = emits.iter().take(i).find(|other| {
-                let together = emit.search.is_none() || other.search.is_none() || emit.search == other.search;
-                together && collide(emit, other)
+        let cleaned: Vec<_> = emits.iter().map(|emit| (emit, clean(emit))).collect();
+        for (i, one) in cleaned.iter().enumerate() {
+            let emit = one.0;
+            let clash = cleaned.iter().take(i).find(|other| {
+                let searches = (emit.search, other.0.search);
+                let together = searches.0.is_none() || searches.1.is_none() || searches.0 == searches.1;
+                together && collide(one, other)
             });
-            if let Some(other) = clash {
+            if let Some((other, _)) = clash {
                 let error = Diagnostic::error(codes::SAME_PATH, format!("two emits write to `{}`", emit.path.value))
                     .label(emit.path.span, "written again here")
                     .label(other.path.span, "first written here")
@@ -177,14 +180,18 @@ impl Checker<'_> {
     }
 }
 
-/// Whether one path is the other, or lies below it though it is a file. File systems that ignore case are thought of.
-fn collide(a: &Emit, b: &Emit) -> bool {
-    let clean = |emit: &Emit| emit.path.value.trim_end_matches('/').to_lowercase();
-    let below_file = |inner: &str, outer: &str, emit: &Emit| {
-        emit.target.value == Target::BigVision && inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
+/// The path as file systems that ignore case see it.
+fn clean(emit: &Emit) -> String {
+    emit.path.value.trim_end_matches('/').to_lowercase()
+}
+
+/// Whether one path is the other, or lies below it though it is a file.
+fn collide(a: &(&Emit, String), b: &(&Emit, String)) -> bool {
+    let below_file = |inner: &str, (emit, outer): &(&Emit, String)| {
+        emit.target.value == Target::BigVision
+            && inner.strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('/'))
     };
-    let (path_a, path_b) = (clean(a), clean(b));
-    path_a == path_b || below_file(&path_b, &path_a, a) || below_file(&path_a, &path_b, b)
+    a.1 == b.1 || below_file(&b.1, a) || below_file(&a.1, b)
 }
 
 fn name_of(target: Target) -> &'static str {

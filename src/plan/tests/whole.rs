@@ -241,3 +241,37 @@ fn dimensions_are_printed_as_plans_write_them() {
         assert!(found[0].labels[0].message.contains(name), "{}", list(&found, &sources));
     }
 }
+
+#[test]
+fn what_no_person_writes_ends_soon() {
+    let budgets: String = (0..20_000).map(|i| format!("budget b{i} = 1 ZFLOP as forward\n")).collect();
+    assert_eq!(codes_of(&budgets), ["S0417"]);
+    let columns: Vec<String> = (0..20_000).map(|i| format!("column g{i}")).collect();
+    let group = format!(
+        "results r from \"r.csv\" {{ examples = column n, loss = column l, group = [{}] }}\nlaw m = m2 fitted to r.loss\n",
+        columns.join(", ")
+    );
+    assert_eq!(codes_of(&group), ["S0417"]);
+    let fields: String = (0..20_000).map(|i| format!("  x{i} = 1\n")).collect();
+    let found = codes_of(&format!("model m {{\n{fields}}}\n"));
+    assert!(found.len() == 101 && found.contains(&"S0418"), "{found:?}");
+    let unit = format!("budget b = 1 {}FLOP as forward\n", "x*".repeat(20_000));
+    assert_eq!(codes_of(&unit).len(), 101);
+}
+
+#[test]
+fn of_many_definitions_some_are_offered() {
+    let budgets: String = (0..100).map(|i| format!("budget b{i} = 1 ZFLOP as forward\n")).collect();
+    let mut sources = Sources::default();
+    let id = sources.add("plan.sov", SKETCH.replace("  budget = flagship\n", "") + &budgets);
+    let (_, found) = check_tree(&parse(&sources, id).0, &sources, "plan");
+    assert_eq!((found.len(), found[0].code, found[0].help.len()), (1, codes::AMBIGUOUS, 4));
+}
+
+fn codes_of(text: &str) -> Vec<&'static str> {
+    let mut sources = Sources::default();
+    let id = sources.add("plan.sov", text);
+    let (_, mut found) = check_tree(&parse(&sources, id).0, &sources, "plan");
+    found.retain(|found| found.code != codes::NOTHING_ASKED);
+    found.iter().map(|found| found.code.id).collect()
+}
