@@ -121,7 +121,10 @@ impl Lock {
             Diagnostic::error(codes::UNLOCKABLE, format!("the lock of `{}` cannot hold {what}", self.plan.path))
         };
         let text = toml::to_string(self).map_err(|error| unlockable(format!("a number: {error}")))?;
-        let table: toml::Table = toml::from_str(&text).map_err(|error| unlockable(format!("itself: {error}")))?;
+        let table: toml::Table = toml::from_str(&text).map_err(|_| {
+            unlockable("a count of 2^63 or more".to_owned())
+                .help("narrow the ranges of its searches: no such model can be trained")
+        })?;
         match not_a_number(&toml::Value::Table(table)) {
             Some(key) => Err(unlockable(format!("`{key}`, which is not a number"))
                 .help("check that the data of its law are finite and that the law fits them")),

@@ -321,6 +321,16 @@ fn a_law_without_a_number_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_model_beyond_counting_leaves_nothing_behind() {
+    let text = plan()
+        .replace("heads = 16", "heads = 1")
+        .replace("384..2048 step 16", "1..1048576\n  require params > 5e18 param")
+        .replace("6..60", "1..1048576")
+        .replace("512..16384 step 16", "1..1048576");
+    Case::new(text).fails(1, "unlockable-number");
+}
+
+#[test]
 fn what_is_no_plan_is_said() {
     let case = Case::new(plan());
     for path in [".", "..", "/"] {

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::{Artefact, Request, engine};
+use super::{Artefact, Request, SUMMARY, engine};
 use crate::diagnostic::Diagnostic;
 use crate::law::{Curve, CurveLaw, Estimate, FitReport, Law, NamedLaw, SovitLaw};
 use crate::plan::{Counting, CurveForm, StatedExponents};
 use crate::shape::{Alternative, Answer, Loss};
-use crate::units::{Dimension, human};
+use crate::units::{Dimension, fixed, human};
 use crate::vit::{Axis, PerAxis};
 
 /// The report of a build, with ANSI styles.
@@ -52,7 +52,7 @@ struct SearchView {
     budget: String,
     loss: Option<String>,
     frontier: Vec<String>,
-    plateau: Option<String>,
+    plateau: Vec<String>,
     neighbours: Vec<String>,
 }
 
@@ -92,7 +92,7 @@ fn search(answer: &Answer) -> SearchView {
         ),
         loss: answer.loss.as_ref().map(loss),
         frontier: frontier(answer),
-        plateau: answer.loss.as_ref().map(plateau),
+        plateau: answer.loss.as_ref().map_or_else(Vec::new, plateau),
         neighbours: neighbours(answer),
     }
 }
@@ -117,26 +117,29 @@ fn frontier(answer: &Answer) -> Vec<String> {
         let mut row = vec![
             axis.name().to_owned(),
             answer.vit.shape.get(axis).to_string(),
-            format!("{wanted:.1}"),
-            interval.map_or_else(|| "exact".to_owned(), |(low, high)| format!("{low:.1} to {high:.1}")),
+            fixed(*wanted, 1),
+            interval
+                .map_or_else(|| "exact".to_owned(), |(low, high)| format!("{} to {}", fixed(low, 1), fixed(high, 1))),
         ];
         if let Some(star) = star {
             let Estimate { value, low, high } = star.get(axis);
-            row.push(format!("{value:.0}"));
-            row.push(low.zip(*high).map_or_else(String::new, |(low, high)| format!("{low:.0} to {high:.0}")));
+            row.push(fixed(*value, 0));
+            let interval = low.zip(*high).map(|(low, high)| format!("{} to {}", fixed(low, 0), fixed(high, 0)));
+            row.push(interval.unwrap_or_default());
         }
         rows.push(row);
     }
     columns(&rows, &[Left, Right, Right, Right, Right, Right])
 }
 
-fn plateau(loss: &Loss) -> String {
+fn plateau(loss: &Loss) -> Vec<String> {
     let range = |axis: Axis| {
         let (low, high) = loss.plateau.ranges.get(axis);
         format!("{} {low} to {high}", axis.name())
     };
     let list: Vec<String> = Axis::ALL.into_iter().map(range).collect();
-    format!("within {} % of that loss, one at a time: {}", loss.plateau.tolerance * 100.0, list.join(", "))
+    let head = format!("within {} % of that loss, one at a time:", loss.plateau.tolerance * 100.0);
+    vec![head, format!("  {}", list.join(", "))]
 }
 
 fn neighbours(answer: &Answer) -> Vec<String> {
@@ -207,15 +210,21 @@ fn sovit_rows(law: &SovitLaw) -> Vec<String> {
     }
     push("c of data".to_owned(), &law.data_exponent);
     let mut rows = columns(&table, &[Left, Right, Right]);
-    rows.push(fit(&law.fit));
+    rows.extend(fit(&law.fit));
     rows
 }
 
-fn fit(fit: &FitReport) -> String {
-    format!(
-        "{} rows, {} parameters, rmse {:.2e}; {} of {} starts agree; condition {:.0}; {} draws",
-        fit.rows, fit.parameters, fit.rmse, fit.at_best, fit.starts, fit.condition, fit.draws
-    )
+fn fit(fit: &FitReport) -> [String; 2] {
+    [
+        format!("{} rows, {} parameters, rmse {:.2e}", fit.rows, fit.parameters, fit.rmse),
+        format!(
+            "{} of {} starts agree; condition {}; {} draws",
+            fit.at_best,
+            fit.starts,
+            fixed(fit.condition, 0),
+            fit.draws
+        ),
+    ]
 }
 
 fn curve_rows(law: &CurveLaw) -> Vec<String> {
@@ -226,7 +235,7 @@ fn curve_rows(law: &CurveLaw) -> Vec<String> {
         head.extend(texts(["held out", "rmse of log"]));
     }
     let mut rows = vec![head];
-    for Curve { group, parameters, fit, hold_out } in &law.curves {
+    for Curve { group, parameters, fit, hold_out } in law.curves.iter().take(CURVES) {
         let mut row = group.clone();
         row.extend([
             format!("{:.4}", parameters.floor),
@@ -240,8 +249,15 @@ fn curve_rows(law: &CurveLaw) -> Vec<String> {
         rows.push(row);
     }
     let sides: Vec<Side> = (0..law.group.len()).map(|_| Left).chain([Right; 6]).collect();
-    columns(&rows, &sides)
+    let mut lines = columns(&rows, &sides);
+    if law.curves.len() > CURVES {
+        lines.push(format!("and {} more curves, all in {SUMMARY}", law.curves.len() - CURVES));
+    }
+    lines
 }
+
+/// Of more curves than fit on a screen the first are shown.
+const CURVES: usize = 40;
 
 #[derive(Clone, Copy)]
 enum Side {

@@ -6,7 +6,7 @@ use super::names::list_of;
 use super::schema::{Field, Schema};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Name};
-use crate::units::{Dimension, Quantity, human};
+use crate::units::{Dimension, Quantity, exact, human};
 use crate::vit::{Axis, PerAxis};
 
 impl Checker<'_> {
@@ -54,7 +54,7 @@ impl Checker<'_> {
         if (value - whole).abs() > 1e-9 * whole.abs() {
             let unit = if dimension.is_none() { String::new() } else { format!(" {dimension}") };
             let mut error = Diagnostic::error(codes::NOT_WHOLE, format!("`{}` must be a whole number", owner.name))
-                .label(expr.span, format!("this is {value}{unit}"))
+                .label(expr.span, format!("this is {}{unit}", exact(value)))
                 .label(owner.span, "takes a whole number");
             for near in [value.floor(), value.ceil()] {
                 if near >= low as f64 && near <= high as f64 {
@@ -84,7 +84,7 @@ impl Checker<'_> {
         let mut error = Diagnostic::error(codes::OUT_OF_RANGE, message)
             .label(
                 expr.span,
-                format!("this is {}", if dimension.is_none() { value.to_string() } else { human(value, dimension) }),
+                format!("this is {}", if dimension.is_none() { exact(value) } else { human(value, dimension) }),
             )
             .label(owner.span, "has this range");
         error = match &counted(expr).kind {

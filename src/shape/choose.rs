@@ -7,6 +7,7 @@ use super::{Alternative, Answer, Loss, Plateau, Spending, codes};
 use crate::diagnostic::Diagnostic;
 use crate::law::{Estimate, Law, NamedLaw, SovitLaw};
 use crate::plan::{LawKind, Plan, Range, Requirement, Search, Start};
+use crate::units::fixed;
 use crate::vit::{Axis, PerAxis, Shape};
 
 /// Shapes within this fraction of the predicted loss are practically as good.
@@ -243,8 +244,9 @@ impl<'a> Question<'a> {
         let name = &self.search.name;
         for &axis in at_edge {
             let (range, frontier) = (self.search.ranges.get(axis), *self.frontier.get(axis));
+            let wanted = fixed(frontier, 0);
             let message =
-                format!("search `{}` ends at the edge of `{}`: the law wants {frontier:.0}", name.value, axis.name());
+                format!("search `{}` ends at the edge of `{}`: the law wants {wanted}", name.value, axis.name());
             diagnostics.push(
                 Diagnostic::warning(codes::AT_EDGE, message)
                     .label(range.span, format!("the range holds {} at most near it", shape.get(axis)))
@@ -264,9 +266,10 @@ impl<'a> Question<'a> {
                 let (size, frontier) = (shape.get(axis) as f64, *self.frontier.get(axis));
                 if (size / frontier - 1.0).abs() > ROUNDED {
                     let message = format!(
-                        "search `{}` rounds `{}` from {frontier:.1} to {size}, {:+.1} %",
+                        "search `{}` rounds `{}` from {} to {size}, {:+.1} %",
                         name.value,
                         axis.name(),
+                        fixed(frontier, 1),
                         (size / frontier - 1.0) * 100.0
                     );
                     diagnostics.push(
@@ -291,8 +294,9 @@ impl<'a> Question<'a> {
             let factor = budget.forward_flops / law.t_range.1;
             if factor > 1.0 {
                 let message = format!(
-                    "budget `{}` is {factor:.1} times the largest compute law `{}` was fitted to",
+                    "budget `{}` is {} times the largest compute law `{}` was fitted to",
                     budget.name.value,
+                    fixed(factor, 1),
                     self.plan.laws.get(self.search.law).map_or("", |law| &law.name.value),
                 );
                 diagnostics.push(
@@ -389,7 +393,7 @@ fn furthest(here: u64, end: u64, good: impl Fn(u64) -> bool) -> u64 {
 }
 
 fn sizes(shape: PerAxis<f64>) -> String {
-    format!("width {:.0}, depth {:.1}, mlp {:.0}", shape.width, shape.depth, shape.mlp)
+    format!("width {}, depth {}, mlp {}", fixed(shape.width, 0), fixed(shape.depth, 1), fixed(shape.mlp, 0))
 }
 
 /// The law stands; without a start it cannot say where the recipe begins.

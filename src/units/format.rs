@@ -23,6 +23,20 @@ pub fn human(value: f64, dimension: Dimension) -> String {
     }
 }
 
+/// A pure number with all its digits, or with an exponent where its zeros would fill the line: `1152`, `1e300`.
+pub fn exact(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() || (1e-6..1e17).contains(&value.abs()) {
+        value.to_string()
+    } else {
+        format!("{value:e}")
+    }
+}
+
+/// A pure number with so many decimals, or with an exponent where its digits would fill the line.
+pub fn fixed(value: f64, decimals: usize) -> String {
+    if value.abs() < 1e12 { format!("{value:.decimals$}") } else { format!("{value:.2e}") }
+}
+
 /// What a message calls a quantity of a dimension: `compute`, `a pure number`, ``a quantity in `FLOP/s` ``.
 pub fn describe(dimension: Dimension) -> String {
     if dimension.is_none() {
@@ -140,6 +154,17 @@ mod tests {
         check(1.5e-7, Dimension::NONE, "1.5e-7");
         check(12.0, Dimension::of(Base::Second).power(-1).unwrap(), "12 s^-1");
         check(f64::INFINITY, Dimension::FLOP, "inf FLOP");
+    }
+
+    #[test]
+    fn no_number_fills_the_line() {
+        for (value, text) in [(384.0, "384"), (-0.5, "-0.5"), (1e308, "1e308"), (1e-320, "1e-320"), (0.0, "0")] {
+            assert_eq!(exact(value), text);
+        }
+        assert_eq!((exact(f64::NAN).as_str(), exact(-f64::INFINITY).as_str()), ("NaN", "-inf"));
+        for (value, text) in [(1039.94, "1039.9"), (3e44, "3.00e44"), (f64::INFINITY, "inf")] {
+            assert_eq!(fixed(value, 1), text);
+        }
     }
 
     #[test]

@@ -8,6 +8,6 @@ mod quantity;
 mod table;
 
 pub use dimension::{Base, Dimension};
-pub use format::{describe, human};
+pub use format::{describe, exact, fixed, human};
 pub use quantity::{ComputeKind, Measure, Quantity, QuantityError};
 pub use table::{Resolved, UnknownUnit, prefix_factor, resolve};
