@@ -24,6 +24,8 @@ pub const BAD_ERROR: Code = Code::new("S0508", "error-not-a-fraction");
 pub const UNBUILDABLE_ROW: Code = Code::new("S0509", "unbuildable-row");
 /// The filter keeps no row.
 pub const NO_ROWS_KEPT: Code = Code::new("S0510", "no-rows-kept");
+/// Something else than commas stands between the cells.
+pub const SEPARATOR: Code = Code::new("S0511", "other-separator");
 
 /// All of them, for the test that holds codes unique.
 pub const ALL: &[Code] = &[
@@ -38,4 +40,5 @@ pub const ALL: &[Code] = &[
     BAD_ERROR,
     UNBUILDABLE_ROW,
     NO_ROWS_KEPT,
+    SEPARATOR,
 ];

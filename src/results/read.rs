@@ -1,8 +1,9 @@
 //! CSV and TSV files to tables.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::row::Reader;
+use super::row::{Reader, short};
 use super::{Table, codes};
 use crate::diagnostic::{DataPlace, Diagnostic, any_error, nearest};
 use crate::plan::{Plan, Results};
@@ -53,6 +54,9 @@ fn read_one(plan: &Plan, results: &Results, world: &dyn World) -> (Option<Table>
     if header.iter().all(String::is_empty) {
         return (None, vec![empty(results, "it has no header")]);
     }
+    if let Some(found) = other_separator(results, &header) {
+        return (None, vec![found]);
+    }
     let columns = match find_columns(results, &header) {
         Ok(columns) => columns,
         Err(found) => return (None, found),
@@ -69,23 +73,52 @@ fn read_one(plan: &Plan, results: &Results, world: &dyn World) -> (Option<Table>
     reader.finish()
 }
 
+/// A header of one column that other characters separate, where none of it is asked for as it stands.
+fn other_separator(results: &Results, header: &[String]) -> Option<Diagnostic> {
+    let [only] = header else { return None };
+    let (mark, name) = [(';', "semicolons"), ('\t', "tabs"), ('|', "bars"), (',', "commas")]
+        .into_iter()
+        .find(|&(mark, _)| only.contains(mark))?;
+    if results.columns.iter().any(|column| column.value.trim() == only) {
+        return None;
+    }
+    let path = &results.path.value;
+    let error = Diagnostic::error(codes::SEPARATOR, format!("the cells of `{path}` are separated by {name}"))
+        .label(results.path.span, "has a header of one column")
+        .at(DataPlace { path: path.clone(), line: Some(1), column: None });
+    Some(match mark {
+        '\t' => error.help("call the file `.tsv`, or separate its cells by commas"),
+        ',' => error.help("call the file `.csv`"),
+        _ => error.help("save the table with commas between its cells"),
+    })
+}
+
+/// Most missing columns of one table that are told.
+const MISSING: usize = 10;
+
 /// For each column of the plan its place in the header.
 fn find_columns(results: &Results, header: &[String]) -> Result<Vec<usize>, Vec<Diagnostic>> {
     let path = &results.path.value;
+    let mut known: BTreeMap<&str, (usize, bool)> = BTreeMap::new();
+    for (place, name) in header.iter().enumerate() {
+        known.entry(name).and_modify(|(_, twice)| *twice = true).or_insert((place, false));
+    }
     let mut found = Vec::new();
     let mut places = Vec::new();
     for column in &results.columns {
+        if found.len() == MISSING {
+            break;
+        }
         let wanted = column.value.trim();
-        let mut at = header.iter().enumerate().filter(|(_, name)| *name == wanted).map(|(i, _)| i);
-        match (at.next(), at.next()) {
-            (Some(place), None) => places.push(place),
-            (Some(_), Some(_)) => found.push(
+        match known.get(wanted) {
+            Some(&(place, false)) => places.push(place),
+            Some((_, true)) => found.push(
                 Diagnostic::error(codes::AMBIGUOUS_COLUMN, format!("`{path}` has more than one column `{wanted}`"))
                     .label(column.span, "which of them is meant")
                     .at(DataPlace { path: path.clone(), line: Some(1), column: Some(wanted.to_owned()) })
                     .help("give each column of the header its own name"),
             ),
-            (None, _) => {
+            None => {
                 let error = Diagnostic::error(codes::UNKNOWN_COLUMN, format!("`{path}` has no column `{wanted}`"))
                     .label(column.span, "not in the header")
                     .at(DataPlace { path: path.clone(), line: Some(1), column: None });
@@ -112,7 +145,7 @@ pub(super) fn written(name: &str) -> String {
 
 fn listed(header: &[String]) -> String {
     const SHOWN: usize = 16;
-    let mut text = header.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let mut text = header.iter().take(SHOWN).map(|name| format!("`{}`", short(name))).collect::<Vec<_>>().join(", ");
     if header.len() > SHOWN {
         let _ = write!(text, " and {} more", header.len() - SHOWN);
     }

@@ -7,6 +7,7 @@ use super::{Row, Table, codes};
 use crate::diagnostic::{Code, DataPlace, Diagnostic};
 use crate::plan::{Column, Expression, Metric, Operator, Plan, Results, RowExpression, Value, Wrong};
 use crate::source::{Span, Spanned};
+use crate::units::{exact, fixed};
 use crate::vit::{Axis, Problem, Shape};
 
 /// Most diagnostics of one table.
@@ -36,6 +37,8 @@ pub(super) struct Reader<'a> {
 struct Fraction {
     first: Option<Offender>,
     count: u64,
+    /// Rows with a value, those that are fractions too.
+    seen: u64,
     /// Least and largest cell of its column, if it reads one column in a plain way.
     range: Option<(f64, f64)>,
 }
@@ -58,14 +61,7 @@ impl<'a> Reader<'a> {
         self.seen += 1;
         let line = self.line(record);
         if record.len() != self.cells {
-            let message = format!(
-                "line {line} of `{}` has {} cells and the header has {}",
-                self.results.path.value,
-                record.len(),
-                self.cells
-            );
-            let help = "give each row as many cells as the header, and put quotes around cells that hold a comma";
-            return self.report(codes::RAGGED_ROW, message, self.results.path.span, "this table", line, None, help);
+            return self.ragged(record, line);
         }
         if let Some(keep) = &self.results.keep {
             match self.truth(keep, record, line) {
@@ -101,6 +97,17 @@ impl<'a> Reader<'a> {
         };
         let forward_flops = flops.map(|flops| flops as f64 * examples);
         self.rows.push(Row { line, shape, examples, forward_flops, metrics, group, hold_out });
+    }
+
+    fn ragged(&mut self, record: &StringRecord, line: u64) {
+        let cells = if record.len() == 1 { "1 cell".to_owned() } else { format!("{} cells", record.len()) };
+        let message = format!("line {line} of `{}` has {cells} and the header has {}", self.path(), self.cells);
+        let help = if record.iter().any(|cell| cell.contains('\n')) {
+            "close the quotes: a cell that begins with `\"` goes on over lines until the next one"
+        } else {
+            "give each row as many cells as the header, and put quotes around cells that hold a comma"
+        };
+        self.report(codes::RAGGED_ROW, message, self.results.path.span, "this table", line, None, help);
     }
 
     /// The table, and what was wrong.
@@ -204,6 +211,7 @@ impl<'a> Reader<'a> {
             let (low, high) = known.range.unwrap_or((cell, cell));
             known.range = Some((low.min(cell), high.max(cell)));
         }
+        known.seen += 1;
         // An error of exactly 0 has no logarithm and no relative residual.
         if value > 0.0 && value <= 1.0 {
             return Some(value);
@@ -290,8 +298,8 @@ impl<'a> Reader<'a> {
         line: u64,
     ) {
         let column = only_column(&from.value);
-        let written = column.map_or_else(|| value.to_string(), |column| self.cell(column, record).trim().to_owned());
-        let message = format!("`{field}` is {value} in line {line} of `{}`, and must be {range}", self.path());
+        let written = column.map_or_else(|| exact(value), |column| short(self.cell(column, record).trim()));
+        let message = format!("`{field}` is {} in line {line} of `{}`, and must be {range}", exact(value), self.path());
         let help = format!("correct the row, or leave it out with `where`; the cell reads `{written}`");
         self.report(codes::BAD_VALUE, message, from.span, "computed from this", line, column, &help);
     }
@@ -333,13 +341,15 @@ impl<'a> Reader<'a> {
     fn no_fraction(&self, metric: &Metric, first: Offender, fraction: Fraction) -> Diagnostic {
         let Offender { line, value, cell } = first;
         let plain = fraction_column(&metric.value.value);
-        let percent = fraction.range.is_some_and(|(low, high)| low >= 0.0 && high > 1.5 && high <= 100.0);
+        // One stray cell makes no column of percentages.
+        let most = 2 * fraction.count >= fraction.seen;
+        let percent = most && fraction.range.is_some_and(|(low, high)| low >= 0.0 && high > 1.5 && high <= 100.0);
         let name = plain.and_then(|(column, _)| self.column(column));
         let place = self.place(line, only_column(&metric.value.value));
         let path = self.path();
         let error = |message| {
-            let error =
-                Diagnostic::error(codes::BAD_ERROR, message).label(metric.value.span, format!("gives {value:.6}"));
+            let error = Diagnostic::error(codes::BAD_ERROR, message)
+                .label(metric.value.span, format!("gives {}", fixed(value, 6)));
             let error = error.at(place);
             match fraction.count - 1 {
                 0 => error,
@@ -354,8 +364,11 @@ impl<'a> Reader<'a> {
                 error(format!("`error` is {value:.6} in line {line} of `{path}`: column `{name}` holds percent ({cell}), not a fraction of 1"))
                     .fix("divide the percentage by 100", metric.value.span, text)
             }
-            _ => error(format!("`error` is {value} in line {line} of `{path}`, and must be above 0 and at most 1"))
-                .help("an error is a fraction of 1; a loss of any other range is written `loss = ...`"),
+            _ => error(format!(
+                "`error` is {} in line {line} of `{path}`, and must be above 0 and at most 1",
+                exact(value)
+            ))
+            .help("an error is a fraction of 1; a loss of any other range is written `loss = ...`"),
         }
     }
 }
@@ -384,7 +397,7 @@ fn only_column(expression: &RowExpression) -> Option<Column> {
 }
 
 /// The beginning of a cell's text.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     const SHOWN: usize = 40;
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}...", &text[..end]),

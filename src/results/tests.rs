@@ -245,6 +245,38 @@ fn other_errors_outside_their_range_are_not_called_percent() {
 }
 
 #[test]
+fn one_stray_cell_makes_no_column_of_percentages() {
+    let rows = "1152,27,4304,1e9,0.8\n1152,27,4304,2e9,0.81\n1152,27,4304,3e9,82\n";
+    let message = "`error` is -81 in line 4 of `star.csv`, and must be above 0 and at most 1";
+    assert_eq!(check(&with(rows), "error-not-a-fraction", message).help[0].edits, []);
+}
+
+#[test]
+fn quotes_that_never_close_are_named() {
+    let found = check(
+        &with("\"1152,27,4304,1e9,0.8\n1152,27,4304,2e9,0.8\n"),
+        "ragged-row",
+        "line 2 of `star.csv` has 1 cell and the header has 5",
+    );
+    assert!(found.help[0].message.starts_with("close the quotes"), "{found:?}");
+}
+
+#[test]
+fn other_separators_are_named_once() {
+    let text = with("1152,27,4304,1e9,0.8\n");
+    for (mark, name) in [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")] {
+        let message = format!("the cells of `star.csv` are separated by {name}");
+        check(&text.replace(',', mark), "other-separator", &message);
+    }
+}
+
+#[test]
+fn no_number_fills_the_line() {
+    let message = "`width` is 1e308 in line 2 of `star.csv`, and must be a whole number from 1";
+    check(&with("1e308,27,4304,1e9,0.8\n"), "value-out-of-range", message);
+}
+
+#[test]
 fn heads_must_divide_the_width_of_every_row() {
     let found = check(
         &with("1150,27,4304,1e9,0.8\n"),
