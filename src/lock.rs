@@ -139,6 +139,10 @@ impl Lock {
     pub fn parse(text: &str, path: &str) -> Result<Self, Diagnostic> {
         let head: Version = toml::from_str(text).map_err(|error| malformed(text, path, &error))?;
         if head.version == Self::VERSION {
+            let table: toml::Table = toml::from_str(text).map_err(|error| malformed(text, path, &error))?;
+            if let Some(key) = not_a_number(&toml::Value::Table(table)) {
+                return Err(no_lock(path, None, &format!("`{key}` is not a number")));
+            }
             let lock: Self = toml::from_str(text).map_err(|error| malformed(text, path, &error))?;
             return match lock.answers.iter().find(|answer| !consistent(answer)) {
                 None => Ok(lock),
@@ -214,10 +218,13 @@ fn no_lock(path: &str, line: Option<u64>, reason: &str) -> Diagnostic {
         .help("make it anew with `sovitc lock` and the path of the plan")
 }
 
-/// Whether the model is buildable and costs what the answer says; a lock that was edited by hand may say anything.
+/// Whether the model is buildable, costs what the answer says and is trained with what the budget pays for; a lock that
+/// was edited by hand may say anything.
 fn consistent(answer: &Answer) -> bool {
-    let vit = &answer.vit;
-    vit.architecture.with(vit.shape).is_ok() && vit.cost() == answer.cost
+    let (vit, budget) = (&answer.vit, &answer.budget);
+    let buildable = vit.architecture.with(vit.shape).is_ok() && vit.cost() == answer.cost;
+    let paid = budget.forward_flops / answer.cost.forward_flops_per_example as f64;
+    buildable && paid.is_finite() && paid > 0.0 && (budget.examples / paid - 1.0).abs() < 1e-9
 }
 
 fn place(path: &str, line: Option<u64>) -> DataPlace {

@@ -331,6 +331,49 @@ fn a_model_beyond_counting_leaves_nothing_behind() {
 }
 
 #[test]
+fn one_mistake_is_told_once() {
+    let require = |text: &str| plan().replace("6..60", &format!("6..60\n  require {text}"));
+    for (text, fixed) in [
+        (require("width = 512"), "=="),
+        (require("width => 512"), ">="),
+        (require("width =< 512"), "<="),
+        (plan().replace("8.5 ZFLOP", "8 ZFLOP to 9 ZFLOP"), ""),
+        (plan().replace("8.5 ZFLOP", "8.5 B FLOP"), ""),
+        (plan().replace("= 8.5 ZFLOP", "= 8.5e21"), " FLOP"),
+    ] {
+        let output = Case::new(&text).run(&["plan.sov", "--format", "json"]);
+        let report: Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!(report["diagnostics"].as_array().unwrap().len(), 1, "{report:#}");
+        assert_eq!(fix(&report["diagnostics"][0]), fixed, "{report:#}");
+    }
+}
+
+#[test]
+fn a_lock_edited_by_hand() {
+    let case = Case::new(fitted()).with("star.csv", star());
+    assert_eq!(case.run(&["lock", "plan.sov"]).status.code(), Some(0));
+    let path = case.folder.path().join("plan.lock");
+    let lock = fs::read_to_string(&path).unwrap();
+    let edits = [
+        ("examples = ", "examples = 1", "was edited"),
+        ("rmse = ", "rmse = nan # ", "is not a number"),
+        ("version = 1", "version = 7", "a lock of version 7"),
+        ("width = 10", "width = 20", "was edited"),
+        ("[[answers]]", "[[answers]]\nsurprise = 1", "unknown field `surprise`"),
+        ("[[answers]]", "[[answers", "no lock that sovitc made"),
+    ];
+    for (old, new, said) in edits {
+        assert!(lock.contains(old), "{old}\n{lock}");
+        fs::write(&path, lock.replace(old, new)).unwrap();
+        let output = case.run(&["plan.sov", "--locked"]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && text.contains(said), "{new}: {text}");
+        assert!(text.contains("make it anew") || text.contains("use the sovitc that made it"), "{text}");
+        assert_eq!(files(case.folder.path()), ["plan.lock", "plan.sov", "star.csv"]);
+    }
+}
+
+#[test]
 fn what_is_no_plan_is_said() {
     let case = Case::new(plan());
     for path in [".", "..", "/"] {

@@ -81,7 +81,7 @@ pub const CONSTANT_REQUIREMENT: Code = Code::new("S0415", "constant-requirement"
 /// Two sides of a comparison are of different types.
 pub const INCOMPARABLE: Code = Code::new("S0416", "incomparable");
 /// A plan with more definitions, or a list with more elements, than anyone needs.
-pub const TOO_LARGE: Code = Code::new("S0417", "too-large");
+pub const TOO_LARGE: Code = Code::new("S0417", "too-many-parts");
 /// The rest of many mistakes.
 pub const TOO_MANY: Code = Code::new("S0418", "more-mistakes");
 

@@ -272,9 +272,13 @@ impl Checker<'_> {
         if measure.is_none() {
             let what = term.measure().map_or("a pure number".into(), |m| describe(m.dimension));
             let error = Diagnostic::error(codes::NO_COMPUTE, format!("only compute has a kind, and this is {what}"))
-                .label(expr.span, "no compute")
-                .help("leave the kind out, or multiply until it is in `FLOP`");
-            self.report(error);
+                .label(expr.span, "no compute");
+            let is_bare = matches!(expr.kind, ExprKind::Number { unit: None, .. });
+            self.report(if is_bare {
+                error.fix("add the unit", expr.span.after(), " FLOP")
+            } else {
+                error.help("leave the kind out, or multiply until it is in `FLOP`")
+            });
         }
         measure
     }

@@ -8,6 +8,7 @@ use crate::vit::{Axis, Cost, PerAxis, Shape, Vit};
 
 /// The answer of one search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Answer {
     /// The search.
     pub search: String,
@@ -39,6 +40,7 @@ pub struct Answer {
 
 /// Compute and what it buys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Spending {
     /// The budget's name.
     pub name: String,
@@ -52,6 +54,7 @@ pub struct Spending {
 
 /// What a law with a loss adds to an answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Loss {
     /// `error` or `loss`.
     pub metric: String,
@@ -72,6 +75,7 @@ pub struct Loss {
 
 /// Shapes whose predicted loss is within a tolerance of the chosen one's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plateau {
     /// The tolerance as a fraction of the predicted loss.
     pub tolerance: f64,
@@ -81,6 +85,7 @@ pub struct Plateau {
 
 /// Another legal shape at the same budget.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Alternative {
     /// The shape.
     pub shape: Shape,

@@ -154,12 +154,22 @@ impl Expected {
     /// Adds what is known about a token that is often written in the wrong place.
     fn advise(self, input: Tokens<'_>, token: Token, diagnostic: Diagnostic) -> Diagnostic {
         let ends_entry = self.wants == Want::Separator.bit();
+        // `=>` and `=<`
+        let next = input.token_at(self.at + 1);
+        let turned = match next.kind {
+            Kind::Greater => Some((">=", input.span(token).to(input.span(next)))),
+            Kind::Less => Some(("<=", input.span(token).to(input.span(next)))),
+            _ => None,
+        };
         match (token.kind, input.word(token)) {
             (_, Some(Word::To)) => diagnostic.help("write an uncertain value as `2.5 +- 0.3`"),
             (_, Some(Word::Not)) => diagnostic.help("put `not` and its operand in parentheses"),
             (Kind::Caret, _) => diagnostic.help("multiply a value by itself; `^` belongs to units only, as in `s^2`"),
             (Kind::Colon, _) => diagnostic.help("write `=` between a name and its value"),
-            (Kind::Equals, _) if ends_entry => diagnostic.fix("compare with `==`", input.span(token), "=="),
+            (Kind::Equals, _) if ends_entry => match turned {
+                Some((symbol, place)) => diagnostic.fix(format!("write `{symbol}`"), place, symbol),
+                None => diagnostic.fix("compare with `==`", input.span(token), "=="),
+            },
             (Kind::Dot, _) => diagnostic.help("a number has digits on both sides of its point"),
             (Kind::Comma, _) if self.wants == Want::CloseParen.bit() => diagnostic.help("a list stands in `[ ]`"),
             (Kind::Plus | Kind::Minus | Kind::Star | Kind::Slash, _) if self.wants == Want::Field.bit() => {

@@ -7,7 +7,7 @@ use super::recover::{enter, leave, skip_entry};
 use super::{Tall, Value};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::{Span, Spanned};
-use crate::syntax::ast::{Block, Entry, EntryKind, Name};
+use crate::syntax::ast::{Block, Entry, EntryKind, ExprKind, Name};
 use crate::syntax::expect::{Expected, Parsed, Want, expect, token, word};
 use crate::syntax::lex::Kind;
 use crate::syntax::tokens::Tokens;
@@ -67,6 +67,7 @@ fn fill<'a>(mut input: Tokens<'a>, entries: &mut Entries) -> Tokens<'a> {
         if ends_block(input) {
             return input;
         }
+        let before = entries.tree.len();
         input = entry(input, entries);
         if is_separator(input) || ends_block(input) {
             continue;
@@ -77,9 +78,23 @@ fn fill<'a>(mut input: Tokens<'a>, entries: &mut Entries) -> Tokens<'a> {
             input.report(input.at(), || expected.diagnostic(input).fix("write `,` between fields", end, ","));
         } else {
             expected.report(input);
+            // The value was cut short; what it says so far is nobody's mistake.
+            if let Some(last) = entries.tree.get_mut(before..).and_then(<[Entry]>::last_mut) {
+                spoil(last);
+            }
             input = skip_entry(input);
         }
     }
+}
+
+/// Makes a hole of the last value of an entry.
+fn spoil(entry: &mut Entry) {
+    let last = match &mut entry.kind {
+        EntryKind::Field { value, .. } => value,
+        EntryKind::Range { high, step, .. } => step.as_mut().unwrap_or(high),
+        EntryKind::Require { predicate } => predicate,
+    };
+    last.kind = ExprKind::Error;
 }
 
 fn is_separator(input: Tokens<'_>) -> bool {

@@ -9,7 +9,7 @@ mod unit;
 
 use nom::Input;
 
-use super::ast::{Ast, Expr, ExprKind, Item, Name};
+use super::ast::{Ast, Expr, ExprKind, Item, ItemKind, Name};
 use super::codes;
 use super::expect::{Expected, Parsed, Want, found};
 use super::lex::Kind;
@@ -44,7 +44,17 @@ pub(super) fn plan(mut input: Tokens<'_>) -> Ast {
         };
         lost = item.is_none();
         ast.items.extend(item);
-        input = if ends_definition(rest) { rest } else { junk_after_definition(rest, lost) };
+        input = if ends_definition(rest) {
+            rest
+        } else {
+            // The value was cut short; what it says so far is nobody's mistake.
+            if let Some(Item { kind: ItemKind::Budget { value, .. }, .. }) = ast.items.last_mut()
+                && !lost
+            {
+                value.kind = ExprKind::Error;
+            }
+            junk_after_definition(rest, lost)
+        };
     }
 }
 

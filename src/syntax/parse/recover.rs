@@ -71,7 +71,7 @@ pub(super) fn too_deep(input: Tokens<'_>, at: u32, place: Span) {
     input.report(at, || {
         let message = format!("nested more than {DEPTH_LIMIT} deep");
         let diagnostic = Diagnostic::error(codes::TOO_DEEP, message).label(place, "too deep");
-        diagnostic.note("operators in a row nest as brackets do")
+        diagnostic.note("operators in a row nest as brackets do").help("take brackets and operators away")
     });
 }
 
