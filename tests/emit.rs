@@ -6,7 +6,7 @@ mod so400m;
 use std::path::Path;
 
 use so400m::case;
-use sovitc::diagnostic::Diagnostic;
+use sovitc::diagnostic::{Diagnostic, Help};
 use sovitc::emit::{Artefact, RustModule, render, rust_module};
 use sovitc::plan::Target;
 use sovitc::vit::{Activation, Architecture, Pooling};
@@ -104,6 +104,20 @@ fn transformers_refuses_what_siglip_has_not() {
         assert!(diagnostic.message.contains(what), "{}", diagnostic.message);
         assert_eq!(diagnostic.help[0].edits[0].text, "timm");
     }
+}
+
+#[test]
+fn a_refusal_says_what_to_do_with_the_rest_of_the_plan() {
+    let class = Architecture { class_token: true, pooling: Pooling::Class, ..Architecture::default() };
+    let refused = |emits: &[(Target, &str)]| {
+        let found = render(&case().with(class).emitting(emits).request()).unwrap_err();
+        found.into_iter().next().unwrap().help.swap_remove(0)
+    };
+    let texts = |help: &Help| help.edits.iter().map(|edit| edit.text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(&refused(&[(Target::Transformers, "hf/")])), ["timm"]);
+    assert_eq!(texts(&refused(&[(Target::BigVision, "bv.py")])), ["timm", "\"timm/\""]);
+    let twice = refused(&[(Target::Transformers, "hf/"), (Target::Timm, "timm/")]);
+    assert!(twice.edits.is_empty() && twice.message.contains("leave this out"), "{twice:?}");
 }
 
 #[test]

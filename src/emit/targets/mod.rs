@@ -8,7 +8,7 @@ mod transformers;
 use serde::Serialize;
 
 use super::{Artefact, codes, path};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Edit, Help};
 use crate::kernel::KernelPlan;
 use crate::plan::{Emit, Plan, Target};
 use crate::shape::Answer;
@@ -78,7 +78,18 @@ impl Job<'_> {
 
     /// As [`Job::inexpressible`], where timm can express it.
     fn use_timm(&self, what: &str, why: &str) -> Diagnostic {
-        self.inexpressible(what, why).fix("emit for timm, which can", self.emit.target.span, name(Target::Timm))
+        let error = self.inexpressible(what, why);
+        let timm = |emit: &&Emit| emit.target.value == Target::Timm && super::applies(self.plan, emit, self.answer);
+        if self.plan.emits.iter().any(|emit| timm(&emit)) {
+            return error.help("leave this out: the plan emits for timm already, which can");
+        }
+        let mut edits = vec![Edit { span: self.emit.target.span, text: name(Target::Timm).to_owned() }];
+        if self.emit.target.value == Target::BigVision {
+            // One writes a file, the other a folder.
+            edits.push(Edit { span: self.emit.path.span, text: "\"timm/\"".to_owned() });
+        }
+        let message = "emit for timm, which can".to_owned();
+        Diagnostic { help: vec![Help { message, edits }], ..error }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Learning curves, one for each group.
 
+use std::collections::BTreeMap;
+
 use super::Context;
 use crate::diagnostic::Diagnostic;
 use crate::law::forms::curve::{Fitted, Points};
@@ -18,8 +20,10 @@ impl Context<'_> {
     pub(super) fn curves(&mut self, form: CurveForm) -> Option<CurveLaw> {
         let table = self.table;
         let mut groups: Vec<(&[String], Vec<&Row>)> = Vec::new();
+        let mut places: BTreeMap<&[String], usize> = BTreeMap::new();
         for row in &table.rows {
-            match groups.iter_mut().find(|(group, _)| *group == row.group) {
+            let place = *places.entry(&row.group).or_insert(groups.len());
+            match groups.get_mut(place) {
                 Some((_, rows)) => rows.push(row),
                 None => groups.push((&row.group, vec![row])),
             }
@@ -103,12 +107,15 @@ fn fit(form: CurveForm, metric: &str, mut points: Vec<(f64, f64)>) -> Option<Fit
 
 /// The later half of sorted points, reaching further back until it has two more numbers of examples than parameters.
 fn later_half(points: &[(f64, f64)], parameters: usize) -> &[(f64, f64)] {
-    let distinct = |points: &[(f64, f64)]| points.chunk_by(|a, b| a.0 == b.0).count();
-    let mut start = points.len() / 2;
-    while start > 0 && distinct(&points[start..]) < parameters + 2 {
-        start -= 1;
+    let half = points.len() / 2;
+    let mut distinct = 0;
+    for (start, point) in points.iter().enumerate().rev() {
+        distinct += usize::from(points.get(start + 1).is_none_or(|next| next.0 != point.0));
+        if start <= half && distinct >= parameters + 2 {
+            return &points[start..];
+        }
     }
-    &points[start..]
+    points
 }
 
 /// `None` without held-out rows.

@@ -25,6 +25,13 @@ impl Points {
         Self { list, ln_x, y_unit }
     }
 
+    /// At most so many of them, evenly spread over the sorted points, in the same units; `None` where all fit.
+    pub(super) fn thinned(&self, most: usize) -> Option<Self> {
+        let last = self.list.len().checked_sub(1).filter(|&last| last >= most && most > 1)?;
+        let list = (0..most).filter_map(|i| self.list.get(i * last / (most - 1)).copied()).collect();
+        Some(Self { list, ..*self })
+    }
+
     /// `ln x` and y in natural units.
     pub(super) fn iter(&self) -> impl Iterator<Item = (f64, f64)> {
         self.list.iter().copied()
@@ -86,4 +93,19 @@ pub(super) fn line<const N: usize>(rows: impl Iterator<Item = ([f64; N], f64)>) 
         gram[(i, i)] += ridge;
     }
     gram.cholesky().map_or([0.0; N], |factor| factor.solve(&rhs).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinning_keeps_both_ends_and_the_units() {
+        let raw: Vec<(f64, f64)> = (1..=1000).map(|i| (f64::from(i), 1.0 / f64::from(i))).collect();
+        let points = Points::new(&raw);
+        assert!(points.thinned(1000).is_none());
+        let few = points.thinned(10).unwrap();
+        assert_eq!((few.list.len(), few.ln_x, few.y_unit), (10, points.ln_x, points.y_unit));
+        assert_eq!((few.list[0], few.list[9]), (points.list[0], points.list[999]));
+    }
 }

@@ -7,7 +7,7 @@ use super::curve::{Fitted, Points, line};
 use crate::law::CurveParameters;
 use crate::law::curve::saturation;
 use crate::law::levenberg::LeastSquares;
-use crate::law::starts::from_all;
+use crate::law::starts::{Best, from_all};
 
 /// Free parameters: b, c, e, e0, a.
 pub(crate) const PARAMETERS: usize = 5;
@@ -17,6 +17,8 @@ const SATURATION: (f64, f64) = (1e-6, 4.0);
 /// Floors to start from as shares of the least loss, ceilings as shares of the way to their bound.
 const FLOORS: [f64; 7] = [0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.97];
 const CEILINGS: [f64; 3] = [0.02, 0.3, 0.95];
+/// Of more points every start sees an even choice; what is best there is refined on all of them.
+const MANY: usize = 500;
 
 /// Fits the form by least squares of log predictions, with a ceiling of at most `highest`, in units of the loss.
 /// `None` where no start has a finite objective.
@@ -35,7 +37,16 @@ pub(crate) fn fit(points: &Points, highest: f64) -> Option<Fitted> {
             starts.push([ln_b, slope.ln(), floor, ceiling, a]);
         }
     }
-    let best = from_all(&mut Problem { points, z: [0.0; PARAMETERS] }, &starts, &bounds)?;
+    let all = |points: &Points, starts: &[_]| from_all(&mut Problem { points, z: [0.0; PARAMETERS] }, starts, &bounds);
+    let best = match points.thinned(MANY) {
+        None => all(points, &starts)?,
+        Some(few) => {
+            let coarse = all(&few, &starts)?;
+            let best = all(points, &[coarse.at])?;
+            let evaluations = coarse.evaluations + best.evaluations;
+            Best { evaluations, starts: coarse.starts, reached: coarse.reached, ..best }
+        }
+    };
     let [ln_b, ln_c, floor, ceiling, a] = best.at;
     let c = ln_c.exp();
     let parameters = CurveParameters {
@@ -117,5 +128,17 @@ mod tests {
             let ratio = found.parameters.predict(CurveForm::M4, far * x_unit) / y(far);
             prop_assert!((ratio - 1.0).abs() < 1e-4, "{ratio} {found:?}");
         }
+    }
+
+    #[test]
+    fn many_points_cost_little_more_and_say_the_same() {
+        let planted = CurveParameters { b: 5.0, c: 0.5, floor: 0.2, ceiling: Some(0.95), a: Some(0.3) };
+        let points = |n: u32| -> Vec<(f64, f64)> {
+            let x = |i: u32| (12.0 * f64::from(i) / f64::from(n)).exp();
+            (0..n).map(|i| (x(i), planted.predict(CurveForm::M4, x(i)))).collect()
+        };
+        let found = fit(&Points::new(&points(20_000)), 1.001).unwrap();
+        assert_eq!((found.fit.rows, found.fit.starts), (20_000, 21));
+        assert!((found.parameters.floor - 0.2).abs() < 1e-6, "{found:?}");
     }
 }
