@@ -151,7 +151,7 @@ fn tell(diagnostics: &[Diagnostic], sources: &Sources, format: Format, closing: 
         Format::Human => {
             let mut text = render::draw(diagnostics, sources, render::Style { colour: true, width: terminal_width() });
             if any_error(diagnostics) {
-                text.push_str(&format!("{}{closing}\n", counted(diagnostics)));
+                text.extend([&counted(diagnostics), closing, "\n"]);
             }
             text
         }
