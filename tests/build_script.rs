@@ -20,7 +20,7 @@ impl Consumer {
         support::copy(&root.join("examples/build-script"), folder.path());
         let manifest = folder.path().join("Cargo.toml");
         let text = fs::read_to_string(&manifest).unwrap();
-        let absolute = |path: &str| format!("path = {:?}", root.join(path));
+        let absolute = |path: &str| format!("path = {:?}", root.join(path).to_string_lossy());
         let text = text
             .replace("path = \"../..\"", &absolute(""))
             .replace("path = \"../../kernels/runtime\"", &absolute("kernels/runtime"));

@@ -244,7 +244,8 @@ fn dimensions_are_printed_as_plans_write_them() {
 
 #[test]
 fn what_no_person_writes_ends_soon() {
-    let budgets: String = (0..20_000).map(|i| format!("budget b{i} = 1 ZFLOP as forward\n")).collect();
+    let lines: Vec<String> = (0..20_000).map(|i| format!("budget b{i} = 1 ZFLOP as forward")).collect();
+    let budgets = lines.join("\n") + "\n";
     assert_eq!(codes_of(&budgets), ["S0417"]);
     let columns: Vec<String> = (0..20_000).map(|i| format!("column g{i}")).collect();
     let group = format!(
