@@ -244,8 +244,8 @@ fn dimensions_are_printed_as_plans_write_them() {
 
 #[test]
 fn what_no_person_writes_ends_soon() {
-    let lines: Vec<String> = (0..20_000).map(|i| format!("budget b{i} = 1 ZFLOP as forward")).collect();
-    let budgets = lines.join("\n") + "\n";
+    let budgets =
+        (0..20_000).map(|i| format!("budget b{i} = 1 ZFLOP as forward")).collect::<Vec<_>>().join("\n") + "\n";
     assert_eq!(codes_of(&budgets), ["S0417"]);
     let columns: Vec<String> = (0..20_000).map(|i| format!("column g{i}")).collect();
     let group = format!(
@@ -253,7 +253,7 @@ fn what_no_person_writes_ends_soon() {
         columns.join(", ")
     );
     assert_eq!(codes_of(&group), ["S0417"]);
-    let fields: String = (0..20_000).map(|i| format!("  x{i} = 1\n")).collect();
+    let fields = (0..20_000).map(|i| format!("  x{i} = 1")).collect::<Vec<_>>().join("\n") + "\n";
     let found = codes_of(&format!("model m {{\n{fields}}}\n"));
     assert!(found.len() == 101 && found.contains(&"S0418"), "{found:?}");
     let unit = format!("budget b = 1 {}FLOP as forward\n", "x*".repeat(20_000));
@@ -262,7 +262,7 @@ fn what_no_person_writes_ends_soon() {
 
 #[test]
 fn of_many_definitions_some_are_offered() {
-    let budgets: String = (0..100).map(|i| format!("budget b{i} = 1 ZFLOP as forward\n")).collect();
+    let budgets = (0..100).map(|i| format!("budget b{i} = 1 ZFLOP as forward")).collect::<Vec<_>>().join("\n") + "\n";
     let mut sources = Sources::default();
     let id = sources.add("plan.sov", SKETCH.replace("  budget = flagship\n", "") + &budgets);
     let (_, found) = check_tree(&parse(&sources, id).0, &sources, "plan");
