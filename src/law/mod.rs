@@ -9,6 +9,8 @@ mod bootstrap;
 #[cfg(feature = "fit")]
 mod fit;
 #[cfg(feature = "fit")]
+mod form;
+#[cfg(feature = "fit")]
 mod forms;
 #[cfg(feature = "fit")]
 mod levenberg;
@@ -25,4 +27,8 @@ mod starts;
 
 #[cfg(feature = "fit")]
 pub use fit::fit;
+#[cfg(feature = "fit")]
+pub use form::{FitOptions, Fitted, Form, Objective, Prediction, Sample, Variable, fit_form};
+#[cfg(feature = "fit")]
+pub use forms::FORMS;
 pub use model::*;

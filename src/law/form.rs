@@ -1,0 +1,141 @@
+//! What a law form offers, whatever it is made of: variables in, parameters and predictions out.
+
+use super::{Estimate, HoldOut, Termination};
+use crate::diagnostic::Diagnostic;
+
+/// One quantity that a form relates; the last one of a form is what it predicts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name in `--bind NAME=EXPR` and in plans.
+    pub name: &'static str,
+    /// What it measures, with its unit.
+    pub meaning: &'static str,
+}
+
+/// Observations of one group, column by column.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sample {
+    /// One column for each of [`Form::variables`], in its order; all of one length, positive and finite.
+    pub columns: Vec<Vec<f64>>,
+    /// Which run a row belongs to; empty where every row is a run of its own.
+    pub clusters: Vec<u32>,
+    /// How much a row counts, for example its number of seeds; empty where all count alike.
+    pub weights: Vec<f64>,
+}
+
+impl Sample {
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.columns.first().map_or(0, Vec::len)
+    }
+
+    /// The predicted quantity.
+    pub fn target(&self) -> &[f64] {
+        self.columns.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// The inputs of one row, in the order of the form's variables.
+    pub fn inputs(&self, row: usize) -> Vec<f64> {
+        let inputs = self.columns.len().saturating_sub(1);
+        self.columns.iter().take(inputs).filter_map(|column| column.get(row).copied()).collect()
+    }
+}
+
+/// What is minimised. Residuals are `ln f - ln y` unless it says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Objective {
+    /// Sum of squares of `f / y - 1`.
+    Relative,
+    /// Sum of squared log residuals.
+    Log,
+    /// Sum of Huber's function of log residuals: `r^2 / 2` up to delta, `delta (|r| - delta / 2)` beyond.
+    /// Without a delta it is 1.345 times the robust standard deviation of the residuals, 1.4826 times their median
+    /// absolute value: 95 % efficient where noise is normal.
+    Huber(Option<f64>),
+    /// Sum of absolute log residuals.
+    L1,
+    /// What the authors of the form's reference minimised, in their way.
+    Published,
+}
+
+/// How to fit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FitOptions {
+    /// What to minimise; the form's own choice where absent.
+    pub objective: Option<Objective>,
+    /// Starts; the form's own number where absent.
+    pub starts: Option<u32>,
+    /// Bootstrap refits behind the intervals; none gives no intervals.
+    pub draws: u32,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+/// A fitted form.
+pub struct Fitted {
+    /// Every parameter with its interval, coefficients for variables in their own units.
+    pub parameters: Vec<(String, Estimate)>,
+    /// Name and value of the minimised objective.
+    pub objective: (String, f64),
+    /// Rows fitted.
+    pub rows: u64,
+    /// Prediction error on the rows that were held out, if there were any.
+    pub hold_out: Option<HoldOut>,
+    /// Why the best start stopped.
+    pub termination: Termination,
+    /// Starts tried, and starts that reached the best objective.
+    pub starts: (u64, u64),
+    /// Condition number of the Jacobian in the outer parameters, where the form has any.
+    pub condition: f64,
+    /// What a user must know with this fit: warnings.
+    pub findings: Vec<Diagnostic>,
+    /// The prediction for inputs in the order of the form's variables.
+    pub predict: Prediction,
+}
+
+/// The predicted quantity as a function of the inputs, in the order of a form's variables.
+pub type Prediction = Box<dyn Fn(&[f64]) -> f64 + Send + Sync>;
+
+/// One law form.
+pub trait Form: Sync {
+    /// Its name: `chinchilla`.
+    fn name(&self) -> &'static str;
+
+    /// Its formula in the names of its variables and parameters.
+    fn formula(&self) -> &'static str;
+
+    /// Where it comes from.
+    fn source(&self) -> &'static str;
+
+    /// Its variables, what it predicts last.
+    fn variables(&self) -> &'static [Variable];
+
+    /// Fits it; `progress` hears how much of the work is done, from 0 to 1.
+    ///
+    /// # Errors
+    ///
+    /// Says what the sample lacks: rows, distinct values, a finite objective.
+    fn fit(&self, sample: &Sample, options: &FitOptions, progress: &mut dyn FnMut(f64)) -> Result<Fitted, Diagnostic>;
+}
+
+/// Fits a form and predicts the rows held out.
+///
+/// # Errors
+///
+/// As [`Form::fit`].
+pub fn fit_form(
+    form: &dyn Form,
+    fitted: &Sample,
+    held: &Sample,
+    options: &FitOptions,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Fitted, Diagnostic> {
+    let mut law = form.fit(fitted, options, progress)?;
+    let rows = held.rows() as u64;
+    if rows > 0 {
+        let error = |(row, y): (usize, &f64)| ((law.predict)(&held.inputs(row)) / y).ln().powi(2);
+        let squares: f64 = held.target().iter().enumerate().map(error).sum();
+        law.hold_out = Some(HoldOut { rows, rmse_log: (squares / rows as f64).sqrt() });
+    }
+    Ok(law)
+}
