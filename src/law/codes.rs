@@ -22,6 +22,10 @@ pub const FEW_STARTS_AGREE: Code = Code::new("S0533", "few-starts-agree");
 pub const NOT_IDENTIFIED: Code = Code::new("S0534", "not-identified");
 /// The best start ran out of iterations.
 pub const NOT_CONVERGED: Code = Code::new("S0535", "not-converged");
+/// Two inputs grow together, so that their effects are one.
+pub const COLLINEAR: Code = Code::new("S0536", "collinear-inputs");
+/// An input has too few values for its exponent.
+pub const TOO_FEW_VALUES: Code = Code::new("S0537", "too-few-values");
 
 /// All of them, for the test that holds codes unique.
 pub const ALL: &[Code] = &[
@@ -35,4 +39,6 @@ pub const ALL: &[Code] = &[
     FEW_STARTS_AGREE,
     NOT_IDENTIFIED,
     NOT_CONVERGED,
+    COLLINEAR,
+    TOO_FEW_VALUES,
 ];

@@ -46,6 +46,8 @@ impl Sample {
 pub enum Objective {
     /// Sum of squares of `f / y - 1`.
     Relative,
+    /// Sum of squares of `f - y`.
+    Absolute,
     /// Sum of squared log residuals.
     Log,
     /// Sum of Huber's function of log residuals: `r^2 / 2` up to delta, `delta (|r| - delta / 2)` beyond.

@@ -7,6 +7,10 @@ mod model;
 #[cfg(feature = "fit")]
 mod bootstrap;
 #[cfg(feature = "fit")]
+mod exact;
+#[cfg(feature = "fit")]
+mod findings;
+#[cfg(feature = "fit")]
 mod fit;
 #[cfg(feature = "fit")]
 mod form;
@@ -15,11 +19,15 @@ mod forms;
 #[cfg(feature = "fit")]
 mod levenberg;
 #[cfg(feature = "fit")]
+mod loss;
+#[cfg(feature = "fit")]
 mod nnls;
 #[cfg(feature = "fit")]
 mod project;
 #[cfg(feature = "fit")]
 mod random;
+#[cfg(feature = "fit")]
+mod separable;
 #[cfg(feature = "fit")]
 mod star;
 #[cfg(feature = "fit")]

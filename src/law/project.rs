@@ -6,12 +6,14 @@
 
 use super::nnls::{self, Solution};
 
-/// One linear block `A w ~ 1` with non-negative `w`; rows are already divided by their target.
+/// One linear block `A w ~ y` with non-negative `w`.
 #[derive(Clone, Debug)]
 pub(super) struct Block<const N: usize> {
     /// Rows of `A`.
     pub(super) columns: Vec<[f64; N]>,
-    /// `A w - 1`.
+    /// `y`; 1 at first, for rows that are divided by their target.
+    pub(super) targets: Vec<f64>,
+    /// `A w - y`.
     pub(super) residuals: Vec<f64>,
     solution: Solution<N>,
 }
@@ -21,6 +23,7 @@ impl<const N: usize> Block<N> {
     pub(super) fn new(rows: usize) -> Self {
         Self {
             columns: vec![[0.0; N]; rows],
+            targets: vec![1.0; rows],
             residuals: vec![0.0; rows],
             solution: nnls::solve(&[[0.0; N]; N], &[0.0; N]),
         }
@@ -35,9 +38,9 @@ impl<const N: usize> Block<N> {
     pub(super) fn solve(&mut self) -> f64 {
         let mut gram = [[0.0; N]; N];
         let mut rhs = [0.0; N];
-        for row in &self.columns {
+        for (row, target) in self.columns.iter().zip(&self.targets) {
             for i in 0..N {
-                rhs[i] += row[i];
+                rhs[i] += row[i] * target;
                 for j in 0..=i {
                     gram[i][j] += row[i] * row[j];
                 }
@@ -50,8 +53,8 @@ impl<const N: usize> Block<N> {
         }
         self.solution = nnls::solve(&gram, &rhs);
         let mut cost = 0.0;
-        for (row, residual) in self.columns.iter().zip(&mut self.residuals) {
-            let mut value = -1.0;
+        for ((row, target), residual) in self.columns.iter().zip(&self.targets).zip(&mut self.residuals) {
+            let mut value = -target;
             for i in 0..N {
                 value += row[i] * self.solution.coefficients[i];
             }

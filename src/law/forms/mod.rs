@@ -1,11 +1,30 @@
 //! One file a law form.
 
 use super::form::Form;
+use super::separable::Sum;
 
+pub(super) mod broken;
+pub(super) mod chinchilla;
 pub(super) mod curve;
+pub(super) mod gemstones;
+pub(super) mod joint;
+pub(super) mod kaplan;
 pub(super) mod m2;
 pub(super) mod m4;
+pub(super) mod over_training;
+pub(super) mod repeats;
 pub(super) mod sovit;
+#[cfg(test)]
+mod tests;
 
 /// Every form that a table alone can be fitted to, in the order lists show them.
-pub static FORMS: &[&dyn Form] = &[];
+pub static FORMS: &[&dyn Form] = &[
+    &Sum(chinchilla::Chinchilla),
+    &Sum(kaplan::Kaplan),
+    &Sum(repeats::Repeats),
+    &Sum(over_training::OverTraining),
+    &Sum(gemstones::Gemstones),
+    &Sum(joint::Joint::<false>),
+    &Sum(joint::Joint::<true>),
+    &Sum(broken::Broken),
+];

@@ -1,0 +1,237 @@
+//! Damped Newton steps in all parameters at once, for objectives that projection does not minimise.
+
+use nalgebra::{DMatrix, DVector};
+
+use super::Termination;
+use super::loss::{Loss, Rho};
+
+/// Predictions as a smooth function of parameters.
+pub(super) trait Smooth {
+    /// How many rows there are.
+    fn rows(&self) -> usize;
+    /// What a row counts.
+    fn weight(&self, row: usize) -> f64;
+    /// What a row should be.
+    fn target(&self, row: usize) -> f64;
+    /// Predictions of every row.
+    fn predict(&mut self, p: &[f64], out: &mut [f64]);
+    /// Gradients of the predictions, row after row.
+    fn gradients(&mut self, p: &[f64], out: &mut [f64]);
+}
+
+/// Where the descent ended.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    /// The point.
+    pub(super) at: Vec<f64>,
+    /// The objective there, in its own terms.
+    pub(super) value: f64,
+    /// Why it stopped.
+    pub(super) termination: Termination,
+}
+
+/// Steps a delta is taken in.
+const ITERATIONS: u32 = 200;
+/// How fast delta falls to the one that is asked for: a small one has a kink at every row, a large one has none.
+const CONTINUATION: f64 = 0.25;
+
+/// Minimises `loss` over a box, from a point inside it. Of the same point and data it makes the same steps.
+pub(super) fn descend(problem: &mut impl Smooth, start: Vec<f64>, bounds: &[(f64, f64)], loss: Loss) -> End {
+    let mut work = Work::new(problem, start, bounds, loss);
+    let target = loss.delta();
+    let mut termination;
+    if target.is_finite() {
+        // From where nearly all residuals count as squares.
+        let largest = work.residuals().iter().fold(0.0_f64, |most, r| most.max(r.abs()));
+        let mut delta = target.max(largest * 0.5);
+        loop {
+            termination = work.minimise(delta);
+            if delta <= target {
+                break;
+            }
+            delta = (delta * CONTINUATION).max(target);
+        }
+    } else {
+        termination = work.minimise(target);
+    }
+    let value = loss.told(work.value(target), work.total);
+    End { at: work.p, value, termination }
+}
+
+struct Work<'a, P> {
+    problem: &'a mut P,
+    bounds: &'a [(f64, f64)],
+    loss: Loss,
+    p: Vec<f64>,
+    predictions: Vec<f64>,
+    /// Sum of the rows' weights.
+    total: f64,
+}
+
+/// Slope and curvature of the objective.
+struct Local {
+    gradient: DVector<f64>,
+    /// The exact second derivative.
+    hessian: DMatrix<f64>,
+    /// Its Gauss-Newton part, which is never negative.
+    convex: DMatrix<f64>,
+}
+
+impl<'a, P: Smooth> Work<'a, P> {
+    fn new(problem: &'a mut P, p: Vec<f64>, bounds: &'a [(f64, f64)], loss: Loss) -> Self {
+        let mut predictions = vec![0.0; problem.rows()];
+        problem.predict(&p, &mut predictions);
+        let total = (0..problem.rows()).map(|row| problem.weight(row)).sum();
+        Self { problem, bounds, loss, p, predictions, total }
+    }
+
+    fn residuals(&self) -> Vec<f64> {
+        let rows = self.predictions.iter().enumerate();
+        rows.map(|(row, &f)| self.loss.residual(f, self.problem.target(row)).0).collect()
+    }
+
+    /// The objective at the last predictions.
+    fn value(&self, delta: f64) -> f64 {
+        let rows = self.residuals().into_iter().enumerate();
+        rows.map(|(row, r)| self.problem.weight(row) * Rho::at(r, delta).value).sum()
+    }
+
+    fn local(&mut self, delta: f64) -> Local {
+        let (n, d) = (self.problem.rows(), self.p.len());
+        let mut rows = vec![0.0; n * d];
+        self.problem.gradients(&self.p, &mut rows);
+        let mut gradient = DVector::zeros(d);
+        let mut convex = DMatrix::zeros(d, d);
+        let mut hessian = DMatrix::zeros(d, d);
+        // By the prediction, the slope of each row's share of the objective.
+        let mut slopes = vec![0.0; n];
+        for (i, row) in rows.chunks_exact(d).enumerate() {
+            let weight = self.problem.weight(i);
+            let (r, by_f, by_ff) = self.loss.residual(self.predictions[i], self.problem.target(i));
+            let Rho { slope, curvature, .. } = Rho::at(r, delta);
+            slopes[i] = weight * slope * by_f;
+            let secant = if r == 0.0 { curvature } else { slope / r };
+            let (steep, curved) = (weight * secant * by_f * by_f, weight * (curvature * by_f * by_f + slope * by_ff));
+            for a in 0..d {
+                gradient[a] += slopes[i] * row[a];
+                for b in 0..=a {
+                    convex[(a, b)] += steep * row[a] * row[b];
+                    hessian[(a, b)] += curved * row[a] * row[b];
+                }
+            }
+        }
+        for a in 0..d {
+            for b in 0..a {
+                convex[(b, a)] = convex[(a, b)];
+                hessian[(b, a)] = hessian[(a, b)];
+            }
+        }
+        // What bends in the predictions themselves, by central differences of their gradients.
+        let mut p = self.p.clone();
+        let (mut above, mut below) = (vec![0.0; n * d], vec![0.0; n * d]);
+        for a in 0..d {
+            let size = 1e-4 * self.p[a].abs().max(1e-2);
+            p[a] = self.p[a] + size;
+            self.problem.gradients(&p, &mut above);
+            p[a] = self.p[a] - size;
+            self.problem.gradients(&p, &mut below);
+            p[a] = self.p[a];
+            for ((above, below), slope) in above.chunks_exact(d).zip(below.chunks_exact(d)).zip(&slopes) {
+                for b in 0..d {
+                    let bent = slope * (above[b] - below[b]) / (4.0 * size);
+                    hessian[(a, b)] += bent;
+                    hessian[(b, a)] += bent;
+                }
+            }
+        }
+        Local { gradient, hessian, convex }
+    }
+
+    /// Minimises at one delta.
+    fn minimise(&mut self, delta: f64) -> Termination {
+        let d = self.p.len();
+        let mut value = self.value(delta);
+        let mut local = self.local(delta);
+        let mut damping = 1e-6;
+        let mut growth = 2.0;
+        let mut trial_predictions = self.predictions.clone();
+        let mut stalled = 0;
+        for _ in 0..ITERATIONS {
+            let is_free: Vec<bool> = (0..d)
+                .map(|i| {
+                    let (low, high) = self.bounds[i];
+                    !(self.p[i] <= low && local.gradient[i] > 0.0 || self.p[i] >= high && local.gradient[i] < 0.0)
+                })
+                .collect();
+            let Some(step) = local.step(&is_free, damping) else {
+                damping *= growth;
+                growth *= 2.0;
+                if damping > 1e20 {
+                    return Termination::Step;
+                }
+                continue;
+            };
+            let trial: Vec<f64> =
+                (0..d).map(|i| (self.p[i] + step[i]).clamp(self.bounds[i].0, self.bounds[i].1)).collect();
+            let moved = DVector::from_fn(d, |i, _| trial[i] - self.p[i]);
+            let is_small = (0..d).all(|i| moved[i].abs() <= 1e-13 * (self.p[i].abs() + 1e-9));
+            if is_small {
+                return Termination::Step;
+            }
+            self.problem.predict(&trial, &mut trial_predictions);
+            std::mem::swap(&mut self.predictions, &mut trial_predictions);
+            let there = self.value(delta);
+            let promised = -(local.gradient.dot(&moved) + 0.5 * moved.dot(&(&local.hessian * &moved)));
+            let fallen = value - there;
+            if fallen > 0.0 || fallen == 0.0 && promised > 0.0 && promised <= 1e-15 * value {
+                let is_settled = fallen <= 1e-15 * value.abs();
+                stalled = if is_settled { stalled + 1 } else { 0 };
+                (self.p, value) = (trial, there);
+                if stalled >= 3 {
+                    return Termination::Objective;
+                }
+                local = self.local(delta);
+                let ratio = if promised > 0.0 { fallen / promised } else { 1.0 };
+                damping *= f64::max(0.1, 1.0 - (2.0 * ratio - 1.0).powi(3));
+                growth = 2.0;
+            } else {
+                std::mem::swap(&mut self.predictions, &mut trial_predictions);
+                if damping > 1e12 {
+                    return Termination::Objective;
+                }
+                damping *= growth;
+                growth *= 2.0;
+            }
+        }
+        Termination::Iterations
+    }
+}
+
+impl Local {
+    /// The damped Newton step, or the Gauss-Newton step where the curvature is not positive.
+    fn step(&self, is_free: &[bool], damping: f64) -> Option<DVector<f64>> {
+        let damped = |curvature: &DMatrix<f64>| {
+            let most = self.convex.diagonal().max();
+            let mut matrix = curvature.clone();
+            let mut rhs = -&self.gradient;
+            for i in 0..is_free.len() {
+                matrix[(i, i)] += damping * self.convex[(i, i)].max(1e-12 * most) + f64::MIN_POSITIVE;
+                if !is_free[i] {
+                    matrix.row_mut(i).fill(0.0);
+                    matrix.column_mut(i).fill(0.0);
+                    matrix[(i, i)] = 1.0;
+                    rhs[i] = 0.0;
+                }
+            }
+            // Scaled to a unit diagonal: coefficients and exponents differ by orders of magnitude.
+            let scale = matrix.diagonal().map(|x| if x > 0.0 { 1.0 / x.sqrt() } else { 0.0 });
+            if scale.iter().any(|&s| s == 0.0 || !s.is_finite()) {
+                return None;
+            }
+            let scaled = DMatrix::from_fn(is_free.len(), is_free.len(), |i, j| matrix[(i, j)] * scale[i] * scale[j]);
+            let step = scaled.cholesky()?.solve(&rhs.component_mul(&scale)).component_mul(&scale);
+            step.iter().all(|x| x.is_finite()).then_some(step)
+        };
+        damped(&self.hessian).or_else(|| damped(&self.convex))
+    }
+}

@@ -1,0 +1,176 @@
+//! What a user must know with a fit: what the data lack, and what the fit could not tell.
+
+use super::fit::brief;
+use super::form::{Sample, Variable};
+use super::{Estimate, Termination, codes};
+use crate::diagnostic::Diagnostic;
+
+/// Condition number from which parameters are told apart by rounding more than by data.
+const CONDITION: f64 = 1e6;
+/// Ratio of the ends of a 95 % interval from which a parameter is of no use.
+const WIDE: f64 = 3.0;
+/// Correlation of two inputs' logarithms from which their effects are one.
+const COLLINEAR: f64 = 0.99;
+
+/// What a sample looks like, before it is fitted.
+#[derive(Debug)]
+pub(super) struct Shape<'a> {
+    law: &'a str,
+    variables: &'a [Variable],
+    rows: usize,
+    parameters: usize,
+    /// Distinct values of each input.
+    distinct: Vec<usize>,
+    /// Inputs whose logarithms go together, with their correlation.
+    collinear: Vec<(usize, usize, f64)>,
+}
+
+impl<'a> Shape<'a> {
+    /// Looks at a sample for a form with so many free parameters.
+    pub(super) fn of(law: &'a str, variables: &'a [Variable], sample: &Sample, parameters: usize) -> Self {
+        let inputs = sample.columns.len().saturating_sub(1);
+        let logs: Vec<Vec<f64>> =
+            sample.columns.iter().take(inputs).map(|column| column.iter().map(|x| x.ln()).collect()).collect();
+        let distinct = logs
+            .iter()
+            .map(|column| {
+                let mut sorted = column.clone();
+                sorted.sort_by(f64::total_cmp);
+                sorted.dedup();
+                sorted.len()
+            })
+            .collect();
+        let mut collinear = Vec::new();
+        for i in 0..inputs {
+            for j in 0..i {
+                let correlation = correlation(&logs[i], &logs[j]);
+                if correlation.abs() > COLLINEAR {
+                    collinear.push((j, i, correlation));
+                }
+            }
+        }
+        Self { law, variables, rows: sample.rows(), parameters, distinct, collinear }
+    }
+
+    fn name(&self, input: usize) -> &'static str {
+        self.variables.get(input).map_or("", |variable| variable.name)
+    }
+
+    /// # Errors
+    ///
+    /// Where there are fewer rows than parameters, or an input that does not vary.
+    pub(super) fn enough(&self) -> Result<(), Diagnostic> {
+        let law = self.law;
+        if let Some(input) = self.distinct.iter().position(|&n| n < 2) {
+            let name = self.name(input);
+            let message = format!("`{law}` cannot be fitted: `{name}` has one value in all {} rows", self.rows);
+            return Err(Diagnostic::error(codes::TOO_FEW_POINTS, message)
+                .help(format!("give rows of several values of `{name}`")));
+        }
+        if self.rows < self.parameters {
+            let message = format!("`{law}` has {} parameters and {} rows cannot tell them", self.parameters, self.rows);
+            return Err(
+                Diagnostic::error(codes::TOO_FEW_POINTS, message).help("give more rows, or a form of fewer parameters")
+            );
+        }
+        Ok(())
+    }
+
+    /// Warnings about the sample.
+    pub(super) fn findings(&self) -> Vec<Diagnostic> {
+        let law = self.law;
+        let mut found = Vec::new();
+        for (input, &n) in self.distinct.iter().enumerate() {
+            if n < 3 {
+                let name = self.name(input);
+                let message = format!("`{law}`: `{name}` has {n} values only, and an exponent of it needs 3 or more");
+                found.push(
+                    Diagnostic::warning(codes::TOO_FEW_VALUES, message).help(format!("add rows of other `{name}`")),
+                );
+            }
+        }
+        for &(i, j, correlation) in &self.collinear {
+            let (first, second) = (self.name(i), self.name(j));
+            let message = format!(
+                "`{law}`: `{first}` and `{second}` grow together (correlation {correlation:.3} of their logarithms), \
+                 so their effects cannot be told apart"
+            );
+            found.push(
+                Diagnostic::warning(codes::COLLINEAR, message)
+                    .help(format!("add rows that vary `{first}` at one `{second}`")),
+            );
+        }
+        found
+    }
+}
+
+/// The Pearson correlation; 0 where one side does not vary.
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let n = a.len().max(1) as f64;
+    let (mean_a, mean_b) = (a.iter().sum::<f64>() / n, b.iter().sum::<f64>() / n);
+    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
+    for (a, b) in a.iter().zip(b) {
+        ab += (a - mean_a) * (b - mean_b);
+        aa += (a - mean_a).powi(2);
+        bb += (b - mean_b).powi(2);
+    }
+    if aa > 0.0 && bb > 0.0 { ab / (aa * bb).sqrt() } else { 0.0 }
+}
+
+/// A finished fit, as far as findings need it.
+#[derive(Debug)]
+pub(super) struct Fit<'a> {
+    pub(super) law: &'a str,
+    /// Coefficients that positivity holds at 0.
+    pub(super) zero: &'a [&'a str],
+    /// Exponents at a bound of the search.
+    pub(super) at_bound: &'a [(&'a str, f64)],
+    pub(super) parameters: &'a [(String, Estimate)],
+    pub(super) condition: f64,
+    /// Starts, and those at the best.
+    pub(super) starts: (u64, u64),
+    pub(super) termination: Termination,
+}
+
+/// Warnings about a fit.
+pub(super) fn of_fit(fit: &Fit<'_>) -> Vec<Diagnostic> {
+    let law = fit.law;
+    let mut found = Vec::new();
+    let mut warn = |code, message: String, help: &str| found.push(Diagnostic::warning(code, message).help(help));
+    for name in fit.zero {
+        let message = format!("`{law}`: positivity holds `{name}` at 0");
+        warn(codes::ZERO_COEFFICIENT, message, "read the form without this term; widen the ranges of the inputs");
+    }
+    for (name, value) in fit.at_bound {
+        let message = format!("`{law}`: `{name}` is at its bound {}", brief(*value));
+        warn(codes::AT_BOUND, message, "widen the ranges of the inputs");
+    }
+    for (name, estimate) in fit.parameters {
+        let (Some(low), Some(high)) = (estimate.low, estimate.high) else { continue };
+        let is_settled = low == high && low == 0.0;
+        if !is_settled && (low <= 0.0) != (high <= 0.0) || low > 0.0 && high > WIDE * low {
+            let message = format!(
+                "`{law}`: `{name}` is not identified: {}, with 95 % between {} and {}",
+                brief(estimate.value),
+                brief(low),
+                brief(high)
+            );
+            warn(codes::NOT_IDENTIFIED, message, "do not read it by itself; widen the ranges of the inputs");
+        }
+    }
+    if fit.condition > CONDITION {
+        let message =
+            format!("`{law}`: the exponents are hardly told apart, condition number {}", brief(fit.condition));
+        warn(codes::ILL_CONDITIONED, message, "widen the ranges of the inputs");
+    }
+    let (starts, reached) = fit.starts;
+    if reached * 4 < starts {
+        let message = format!("`{law}`: only {reached} of {starts} starts reach the best fit");
+        warn(codes::FEW_STARTS_AGREE, message, "distrust this optimum; try more starts, or widen the ranges");
+    }
+    if fit.termination == Termination::Iterations {
+        let message = format!("`{law}`: the best start had not converged when its iterations ended");
+        warn(codes::NOT_CONVERGED, message, "distrust this optimum; widen the ranges of the inputs");
+    }
+    found
+}
