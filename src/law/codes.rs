@@ -26,6 +26,16 @@ pub const NOT_CONVERGED: Code = Code::new("S0535", "not-converged");
 pub const COLLINEAR: Code = Code::new("S0536", "collinear-inputs");
 /// An input has too few values for its exponent.
 pub const TOO_FEW_VALUES: Code = Code::new("S0537", "too-few-values");
+/// No budget's sizes hold a minimum between them.
+pub const NO_MINIMUM: Code = Code::new("S0538", "no-minimum");
+/// Parabolas stand for a law that is none.
+pub const PARABOLA_BIAS: Code = Code::new("S0539", "parabola-bias");
+/// Too few runs for a spread among them.
+pub const FEW_RUNS: Code = Code::new("S0550", "few-runs");
+/// Rows are checkpoints of one training.
+pub const CHECKPOINTS: Code = Code::new("S0551", "checkpoints");
+/// Predictions lie far beyond the fitted rows.
+pub const EXTRAPOLATED: Code = Code::new("S0552", "extrapolated");
 
 /// All of them, for the test that holds codes unique.
 pub const ALL: &[Code] = &[
@@ -41,4 +51,9 @@ pub const ALL: &[Code] = &[
     NOT_CONVERGED,
     COLLINEAR,
     TOO_FEW_VALUES,
+    NO_MINIMUM,
+    PARABOLA_BIAS,
+    FEW_RUNS,
+    CHECKPOINTS,
+    EXTRAPOLATED,
 ];

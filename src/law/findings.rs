@@ -1,7 +1,7 @@
 //! What a user must know with a fit: what the data lack, and what the fit could not tell.
 
 use super::fit::brief;
-use super::form::{Sample, Variable};
+use super::form::{Form, Sample, Variable};
 use super::{Estimate, Termination, codes};
 use crate::diagnostic::Diagnostic;
 
@@ -11,6 +11,11 @@ const CONDITION: f64 = 1e6;
 const WIDE: f64 = 3.0;
 /// Correlation of two inputs' logarithms from which their effects are one.
 const COLLINEAR: f64 = 0.99;
+
+/// Factor beyond the fitted range of compute from which a prediction is called far.
+const FAR: f64 = 10.0;
+/// Runs below which their spread says little of the spread of all runs.
+const FEW_RUNS: usize = 12;
 
 /// What a sample looks like, before it is fitted.
 #[derive(Debug)]
@@ -23,6 +28,8 @@ pub(super) struct Shape<'a> {
     distinct: Vec<usize>,
     /// Inputs whose logarithms go together, with their correlation.
     collinear: Vec<(usize, usize, f64)>,
+    /// How many runs there are, and whether one of them has several rows of different inputs; none where rows are runs.
+    runs: Option<(usize, bool)>,
 }
 
 impl<'a> Shape<'a> {
@@ -49,7 +56,8 @@ impl<'a> Shape<'a> {
                 }
             }
         }
-        Self { law, variables, rows: sample.rows(), parameters, distinct, collinear }
+        let runs = (!sample.clusters.is_empty()).then(|| runs(sample));
+        Self { law, variables, rows: sample.rows(), parameters, distinct, collinear, runs }
     }
 
     fn name(&self, input: usize) -> &'static str {
@@ -100,8 +108,49 @@ impl<'a> Shape<'a> {
                     .help(format!("add rows that vary `{first}` at one `{second}`")),
             );
         }
+        if let Some((runs, has_checkpoints)) = self.runs {
+            if runs < FEW_RUNS {
+                let message = format!("`{law}`: {runs} runs are too few for intervals from their spread");
+                found.push(
+                    Diagnostic::warning(codes::FEW_RUNS, message)
+                        .help(format!("train {FEW_RUNS} runs or more, or read the intervals as too narrow")),
+                );
+            }
+            if has_checkpoints {
+                let message = format!("`{law}`: runs give several rows each, which are checkpoints of one training");
+                found.push(Diagnostic::warning(codes::CHECKPOINTS, message).help(
+                    "keep the rows whose learning rate had cooled down, with `--where`; others have a higher loss",
+                ));
+            }
+        }
         found
     }
+}
+
+/// How many runs a sample has, and whether one has rows of different inputs.
+fn runs(sample: &Sample) -> (usize, bool) {
+    let mut rows: Vec<(u32, Vec<u64>)> = sample
+        .clusters
+        .iter()
+        .enumerate()
+        .map(|(row, &run)| (run, sample.inputs(row).iter().map(|x| x.to_bits()).collect()))
+        .collect();
+    rows.sort_unstable();
+    rows.dedup();
+    let runs = rows.chunk_by(|a, b| a.0 == b.0);
+    (runs.clone().count(), runs.into_iter().any(|run| run.len() > 1))
+}
+
+/// How far held-out rows lie beyond the fitted ones, if they do by much.
+pub(super) fn extrapolation(form: &dyn Form, fitted: &Sample, held: &Sample) -> Option<Diagnostic> {
+    let largest =
+        |sample: &Sample| (0..sample.rows()).map(|row| form.scale(&sample.inputs(row))).fold(0.0_f64, f64::max);
+    let factor = largest(held) / largest(fitted);
+    (factor > FAR).then(|| {
+        let message =
+            format!("`{}`: the rows predicted reach {} times beyond those fitted", form.name(), brief(factor));
+        Diagnostic::warning(codes::EXTRAPOLATED, message).help("check the law on rows in between")
+    })
 }
 
 /// The Pearson correlation; 0 where one side does not vary.

@@ -1,5 +1,7 @@
 //! What a law form offers, whatever it is made of: variables in, parameters and predictions out.
 
+use super::findings::extrapolation;
+use super::select::Scores;
 use super::{Estimate, HoldOut, Termination};
 use crate::diagnostic::Diagnostic;
 
@@ -39,6 +41,23 @@ impl Sample {
         let inputs = self.columns.len().saturating_sub(1);
         self.columns.iter().take(inputs).filter_map(|column| column.get(row).copied()).collect()
     }
+
+    /// The rows for which `first` holds, and the others.
+    pub fn split(&self, first: impl Fn(usize) -> bool) -> (Self, Self) {
+        let take = |wanted: bool| {
+            let rows: Vec<usize> = (0..self.rows()).filter(|&row| first(row) == wanted).collect();
+            Self {
+                columns: self.columns.iter().map(|column| pick(column, &rows)).collect(),
+                clusters: pick(&self.clusters, &rows),
+                weights: pick(&self.weights, &rows),
+            }
+        };
+        (take(true), take(false))
+    }
+}
+
+fn pick<T: Copy>(column: &[T], rows: &[usize]) -> Vec<T> {
+    rows.iter().filter_map(|&row| column.get(row).copied()).collect()
 }
 
 /// What is minimised. Residuals are `ln f - ln y` unless it says otherwise.
@@ -89,6 +108,8 @@ pub struct Fitted {
     pub starts: (u64, u64),
     /// Condition number of the Jacobian in the outer parameters, where the form has any.
     pub condition: f64,
+    /// How the fit predicts its own rows, where there are rows enough to say.
+    pub scores: Option<Scores>,
     /// What a user must know with this fit: warnings.
     pub findings: Vec<Diagnostic>,
     /// The prediction for inputs in the order of the form's variables.
@@ -111,6 +132,11 @@ pub trait Form: Sync {
 
     /// Its variables, what it predicts last.
     fn variables(&self) -> &'static [Variable];
+
+    /// Compute at these inputs, or what stands for it: what rows are ranked by when the largest are held out.
+    fn scale(&self, inputs: &[f64]) -> f64 {
+        inputs.last().copied().unwrap_or(1.0)
+    }
 
     /// Fits it; `progress` hears how much of the work is done, from 0 to 1.
     ///
@@ -138,6 +164,7 @@ pub fn fit_form(
         let error = |(row, y): (usize, &f64)| ((law.predict)(&held.inputs(row)) / y).ln().powi(2);
         let squares: f64 = held.target().iter().enumerate().map(error).sum();
         law.hold_out = Some(HoldOut { rows, rmse_log: (squares / rows as f64).sqrt() });
+        law.findings.extend(extrapolation(form, fitted, held));
     }
     Ok(law)
 }

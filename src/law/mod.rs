@@ -27,11 +27,15 @@ mod project;
 #[cfg(feature = "fit")]
 mod random;
 #[cfg(feature = "fit")]
+mod select;
+#[cfg(feature = "fit")]
 mod separable;
 #[cfg(feature = "fit")]
 mod star;
 #[cfg(feature = "fit")]
 mod starts;
+#[cfg(feature = "fit")]
+mod wild;
 
 #[cfg(feature = "fit")]
 pub use fit::fit;
@@ -40,3 +44,5 @@ pub use form::{FitOptions, Fitted, Form, Objective, Prediction, Sample, Variable
 #[cfg(feature = "fit")]
 pub use forms::FORMS;
 pub use model::*;
+#[cfg(feature = "fit")]
+pub use select::{Cutoff, RANKED_FROM, Scores, rank, rollout};

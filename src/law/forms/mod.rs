@@ -7,6 +7,7 @@ pub(super) mod broken;
 pub(super) mod chinchilla;
 pub(super) mod curve;
 pub(super) mod gemstones;
+pub(super) mod isoflop;
 pub(super) mod joint;
 pub(super) mod kaplan;
 pub(super) mod m2;
@@ -23,6 +24,7 @@ pub static FORMS: &[&dyn Form] = &[
     &Sum(kaplan::Kaplan),
     &Sum(repeats::Repeats),
     &Sum(over_training::OverTraining),
+    &isoflop::IsoFlop,
     &Sum(gemstones::Gemstones),
     &Sum(joint::Joint::<false>),
     &Sum(joint::Joint::<true>),

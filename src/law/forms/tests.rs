@@ -198,3 +198,44 @@ fn what_the_data_lack_is_said() {
     assert!(codes(&together).contains(&"collinear-inputs"));
     assert!(!codes(&sample).contains(&"collinear-inputs"));
 }
+
+#[test]
+fn whole_runs_widen_the_intervals() {
+    // Ten rows a run share one error; taken one by one they pretend to be ten runs.
+    let chinchilla = form("chinchilla");
+    let mut sample = falling(chinchilla, 200, 0.0, 4);
+    let mut random = Random::new(9, 0);
+    for run in 0..20 {
+        let error = 1.0 + 0.01 * random.normal();
+        let size = sample.columns[0][10 * run];
+        for row in 10 * run..10 * run + 10 {
+            let old = sample.columns[0][row];
+            sample.columns[0][row] = size;
+            sample.columns[2][row] += size.powf(-0.25) - old.powf(-0.25);
+            sample.columns[2][row] *= error;
+        }
+    }
+    let clustered = Sample { clusters: (0..200).map(|row| row / 10).collect(), ..sample.clone() };
+    let width = |sample: &Sample| {
+        let fitted = fit(chinchilla, sample, Objective::Relative, 200);
+        let alpha = fitted.parameters.iter().find(|(name, _)| name == "alpha").unwrap().1;
+        (alpha.high.unwrap() - alpha.low.unwrap(), fitted.findings.iter().any(|d| d.code.name == "checkpoints"))
+    };
+    let ((alone, told), (together, told_of_runs)) = (width(&sample), width(&clustered));
+    assert!(together > 1.5 * alone, "{together} {alone}");
+    assert!(!told && told_of_runs);
+}
+
+#[test]
+fn far_predictions_are_told() {
+    let chinchilla = form("chinchilla");
+    let (near, mut far) = falling(chinchilla, 80, 0.01, 1).split(|row| row < 60);
+    far.columns[1].iter_mut().for_each(|d| *d *= 1e6);
+    let options = FitOptions { objective: None, starts: None, draws: 0, seed: 1 };
+    let codes = |held: &Sample| {
+        let fitted = fit_form(chinchilla, &near, held, &options, &mut |_| {}).unwrap();
+        fitted.findings.iter().map(|d| d.code.name).collect::<Vec<_>>()
+    };
+    assert!(codes(&far).contains(&"extrapolated"));
+    assert!(!codes(&near).contains(&"extrapolated"));
+}
