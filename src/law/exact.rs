@@ -35,6 +35,14 @@ const ITERATIONS: u32 = 200;
 /// How fast delta falls to the one that is asked for: a small one has a kink at every row, a large one has none.
 const CONTINUATION: f64 = 0.25;
 
+/// Goes from the minimum of other data, which differ by noise, to that of these: Gauss-Newton steps as far as intervals
+/// need.
+pub(super) fn follow(problem: &mut impl Smooth, start: Vec<f64>, bounds: &[(f64, f64)], loss: Loss) -> Vec<f64> {
+    let mut work = Work::new(problem, start, bounds, loss);
+    work.follow(loss.delta());
+    work.p
+}
+
 /// Minimises `loss` over a box, from a point inside it. Of the same point and data it makes the same steps.
 pub(super) fn descend(problem: &mut impl Smooth, start: Vec<f64>, bounds: &[(f64, f64)], loss: Loss) -> End {
     let mut work = Work::new(problem, start, bounds, loss);
@@ -64,6 +72,9 @@ struct Work<'a, P> {
     loss: Loss,
     p: Vec<f64>,
     predictions: Vec<f64>,
+    /// Gradients of the predictions and slopes of the rows' shares by them, of the last local model.
+    gradients: Vec<f64>,
+    slopes: Vec<f64>,
     /// Sum of the rows' weights.
     total: f64,
 }
@@ -82,7 +93,7 @@ impl<'a, P: Smooth> Work<'a, P> {
         let mut predictions = vec![0.0; problem.rows()];
         problem.predict(&p, &mut predictions);
         let total = (0..problem.rows()).map(|row| problem.weight(row)).sum();
-        Self { problem, bounds, loss, p, predictions, total }
+        Self { problem, bounds, loss, p, predictions, gradients: Vec::new(), slopes: Vec::new(), total }
     }
 
     fn residuals(&self) -> Vec<f64> {
@@ -92,43 +103,48 @@ impl<'a, P: Smooth> Work<'a, P> {
 
     /// The objective at the last predictions.
     fn value(&self, delta: f64) -> f64 {
-        let rows = self.residuals().into_iter().enumerate();
-        rows.map(|(row, r)| self.problem.weight(row) * Rho::at(r, delta).value).sum()
+        let rows = self.predictions.iter().enumerate();
+        rows.map(|(row, &f)| {
+            let r = self.loss.residual(f, self.problem.target(row)).0;
+            self.problem.weight(row) * Rho::at(r, delta).value
+        })
+        .sum()
     }
 
+    /// Slope and the curvature that residuals have by themselves; the predictions' own bend is left out.
     fn local(&mut self, delta: f64) -> Local {
         let (n, d) = (self.problem.rows(), self.p.len());
-        let mut rows = vec![0.0; n * d];
-        self.problem.gradients(&self.p, &mut rows);
-        let mut gradient = DVector::zeros(d);
-        let mut convex = DMatrix::zeros(d, d);
-        let mut hessian = DMatrix::zeros(d, d);
-        // By the prediction, the slope of each row's share of the objective.
-        let mut slopes = vec![0.0; n];
-        for (i, row) in rows.chunks_exact(d).enumerate() {
+        self.gradients.resize(n * d, 0.0);
+        self.slopes.resize(n, 0.0);
+        self.problem.gradients(&self.p, &mut self.gradients);
+        let mut local =
+            Local { gradient: DVector::zeros(d), hessian: DMatrix::zeros(d, d), convex: DMatrix::zeros(d, d) };
+        for (i, row) in self.gradients.chunks_exact(d).enumerate() {
             let weight = self.problem.weight(i);
             let (r, by_f, by_ff) = self.loss.residual(self.predictions[i], self.problem.target(i));
             let Rho { slope, curvature, .. } = Rho::at(r, delta);
-            slopes[i] = weight * slope * by_f;
+            self.slopes[i] = weight * slope * by_f;
             let secant = if r == 0.0 { curvature } else { slope / r };
             let (steep, curved) = (weight * secant * by_f * by_f, weight * (curvature * by_f * by_f + slope * by_ff));
             for a in 0..d {
-                gradient[a] += slopes[i] * row[a];
+                local.gradient[a] += self.slopes[i] * row[a];
                 for b in 0..=a {
-                    convex[(a, b)] += steep * row[a] * row[b];
-                    hessian[(a, b)] += curved * row[a] * row[b];
+                    local.convex[(a, b)] += steep * row[a] * row[b];
+                    local.hessian[(a, b)] += curved * row[a] * row[b];
                 }
             }
         }
-        for a in 0..d {
-            for b in 0..a {
-                convex[(b, a)] = convex[(a, b)];
-                hessian[(b, a)] = hessian[(a, b)];
-            }
-        }
-        // What bends in the predictions themselves, by central differences of their gradients.
+        local.convex.fill_upper_triangle_with_lower_triangle();
+        local.hessian.fill_upper_triangle_with_lower_triangle();
+        local
+    }
+
+    /// The same with the bend of the predictions, by central differences of their gradients.
+    fn bent(&mut self, delta: f64) -> Local {
+        let mut local = self.local(delta);
+        let d = self.p.len();
         let mut p = self.p.clone();
-        let (mut above, mut below) = (vec![0.0; n * d], vec![0.0; n * d]);
+        let (mut above, mut below) = (self.gradients.clone(), self.gradients.clone());
         for a in 0..d {
             let size = 1e-4 * self.p[a].abs().max(1e-2);
             p[a] = self.p[a] + size;
@@ -136,33 +152,69 @@ impl<'a, P: Smooth> Work<'a, P> {
             p[a] = self.p[a] - size;
             self.problem.gradients(&p, &mut below);
             p[a] = self.p[a];
-            for ((above, below), slope) in above.chunks_exact(d).zip(below.chunks_exact(d)).zip(&slopes) {
+            for ((above, below), slope) in above.chunks_exact(d).zip(below.chunks_exact(d)).zip(&self.slopes) {
                 for b in 0..d {
                     let bent = slope * (above[b] - below[b]) / (4.0 * size);
-                    hessian[(a, b)] += bent;
-                    hessian[(b, a)] += bent;
+                    local.hessian[(a, b)] += bent;
+                    local.hessian[(b, a)] += bent;
                 }
             }
         }
-        Local { gradient, hessian, convex }
+        local
+    }
+
+    /// Which parameters are not held by a bound.
+    fn free(&self, local: &Local) -> Vec<bool> {
+        let bounds = self.p.iter().zip(self.bounds).zip(local.gradient.iter());
+        bounds.map(|((&p, &(low, high)), &slope)| !(p <= low && slope > 0.0 || p >= high && slope < 0.0)).collect()
+    }
+
+    fn clamped(&self, step: &DVector<f64>) -> Vec<f64> {
+        let moved = self.p.iter().zip(step.iter()).zip(self.bounds);
+        moved.map(|((p, step), &(low, high))| (p + step).clamp(low, high)).collect()
+    }
+
+    fn follow(&mut self, delta: f64) {
+        const STEPS: u32 = 12;
+        const SETTLED: f64 = 1e-6;
+        let mut value = self.value(delta);
+        let mut trial_predictions = self.predictions.clone();
+        for _ in 0..STEPS {
+            let local = self.local(delta);
+            let is_free = self.free(&local);
+            let Some(mut step) = local.step(&is_free, 1e-9) else { return };
+            let mut fallen = f64::NAN;
+            // Halved until the objective falls.
+            for _ in 0..8 {
+                let trial = self.clamped(&step);
+                self.problem.predict(&trial, &mut trial_predictions);
+                std::mem::swap(&mut self.predictions, &mut trial_predictions);
+                let there = self.value(delta);
+                if there <= value {
+                    fallen = value - there;
+                    (self.p, value) = (trial, there);
+                    break;
+                }
+                std::mem::swap(&mut self.predictions, &mut trial_predictions);
+                step *= 0.5;
+            }
+            if fallen.is_nan() || fallen <= SETTLED * value {
+                return;
+            }
+        }
     }
 
     /// Minimises at one delta.
     fn minimise(&mut self, delta: f64) -> Termination {
         let d = self.p.len();
         let mut value = self.value(delta);
-        let mut local = self.local(delta);
+        let mut local = self.bent(delta);
         let mut damping = 1e-6;
         let mut growth = 2.0;
         let mut trial_predictions = self.predictions.clone();
         let mut stalled = 0;
         for _ in 0..ITERATIONS {
-            let is_free: Vec<bool> = (0..d)
-                .map(|i| {
-                    let (low, high) = self.bounds[i];
-                    !(self.p[i] <= low && local.gradient[i] > 0.0 || self.p[i] >= high && local.gradient[i] < 0.0)
-                })
-                .collect();
+            let is_free = self.free(&local);
             let Some(step) = local.step(&is_free, damping) else {
                 damping *= growth;
                 growth *= 2.0;
@@ -171,8 +223,7 @@ impl<'a, P: Smooth> Work<'a, P> {
                 }
                 continue;
             };
-            let trial: Vec<f64> =
-                (0..d).map(|i| (self.p[i] + step[i]).clamp(self.bounds[i].0, self.bounds[i].1)).collect();
+            let trial = self.clamped(&step);
             let moved = DVector::from_fn(d, |i, _| trial[i] - self.p[i]);
             let is_small = (0..d).all(|i| moved[i].abs() <= 1e-13 * (self.p[i].abs() + 1e-9));
             if is_small {
@@ -190,7 +241,7 @@ impl<'a, P: Smooth> Work<'a, P> {
                 if stalled >= 3 {
                     return Termination::Objective;
                 }
-                local = self.local(delta);
+                local = self.bent(delta);
                 let ratio = if promised > 0.0 { fallen / promised } else { 1.0 };
                 damping *= f64::max(0.1, 1.0 - (2.0 * ratio - 1.0).powi(3));
                 growth = 2.0;

@@ -5,7 +5,7 @@ use super::design::Design;
 use super::problem::{Full, Point, Projected, value};
 use crate::law::Termination;
 use crate::law::bootstrap::{Noise, interval};
-use crate::law::exact::{Smooth as _, descend};
+use crate::law::exact::{Smooth as _, descend, follow};
 use crate::law::findings::{self, Shape};
 use crate::law::form::Fitted;
 use crate::law::levenberg::{LeastSquares as _, Minimum, Tolerance, condition, minimise};
@@ -140,9 +140,7 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
 
     fn descend(&self, point: &Point<N, K>, y: &[f64], loss: Loss) -> Outcome<N, K> {
         let mut full = Full { form: self.form, design: self.design, y };
-        let bounds: Vec<(f64, f64)> =
-            Self::bounds().into_iter().chain(std::iter::repeat_n((0.0, f64::INFINITY), N)).collect();
-        let end = descend(&mut full, Self::full_point(point), &bounds, loss);
+        let end = descend(&mut full, Self::full_point(point), &Self::full_bounds(), loss);
         Outcome { point: Full::<F, N, K>::point(&end.at), value: end.value, termination: end.termination }
     }
 
@@ -163,7 +161,7 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
         let noise = self.noise(best, &fitted);
         let mut y = fitted.clone();
         let mut problem = Projected::new(self.form, self.design, &y, best.loss);
-        let bounds = Self::bounds();
+        let (bounds, full_bounds) = (Self::bounds(), Self::full_bounds());
         let share = self.share_of_starts();
         (0..u64::from(self.draws))
             .map(|stream| {
@@ -181,7 +179,8 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
                     let end = minimise(&mut problem, best.z, &bounds, Tolerance::LOOSE);
                     problem.point(&end.at)
                 } else {
-                    self.descend(&best.point, &y, best.loss).point
+                    let mut full = Full { form: self.form, design: self.design, y: &y };
+                    Full::<F, N, K>::point(&follow(&mut full, Self::full_point(&best.point), &full_bounds, best.loss))
                 }
             })
             .collect()
@@ -207,6 +206,10 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
         let kept = rows.flat_map(|(row, f)| free.iter().map(move |&i| row[i] / f)).collect();
         let residuals = self.design.y.iter().zip(fitted).map(|(y, f)| (y / f).ln()).collect();
         (residuals, kept, free.len())
+    }
+
+    fn full_bounds() -> Vec<(f64, f64)> {
+        Self::bounds().into_iter().chain(std::iter::repeat_n((0.0, f64::INFINITY), N)).collect()
     }
 
     fn full_point(point: &Point<N, K>) -> Vec<f64> {
