@@ -39,7 +39,7 @@ fn ours(form: &dyn Form, sample: &Sample, objective: Objective) -> f64 {
 /// Seconds of each peer, as the script prints them: `name seconds` a line.
 fn peers() -> Vec<(String, f64)> {
     let Ok(python) = std::env::var("SOVIT_PEERS") else { return Vec::new() };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/chinchilla.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/chinchilla_law.py");
     let data = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/chinchilla/svg_extracted_data.csv");
     let output = Command::new(python).args([script, data]).output();
     let Ok(output) = output else { return Vec::new() };
