@@ -35,7 +35,7 @@ pub(super) fn saturation(level: f64, a: f64) -> (f64, f64) {
         let slope = below + a * (1.0 - below);
         let step = (level + softplus(-v) - a * softplus(v)) / slope;
         v += step;
-        if step.abs() <= 1e-14 * (1.0 + v.abs()) {
+        if step.is_nan() || step.abs() <= 1e-14 * (1.0 + v.abs()) {
             break;
         }
     }

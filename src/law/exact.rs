@@ -47,6 +47,9 @@ pub(super) fn follow(problem: &mut impl Smooth, start: Vec<f64>, bounds: &[(f64,
 pub(super) fn descend(problem: &mut impl Smooth, start: Vec<f64>, bounds: &[(f64, f64)], loss: Loss) -> End {
     let mut work = Work::new(problem, start, bounds, loss);
     let target = loss.delta();
+    if !work.value(target).is_finite() {
+        return End { at: work.p, value: f64::INFINITY, termination: Termination::Iterations };
+    }
     let mut termination;
     if target.is_finite() {
         // From where nearly all residuals count as squares.

@@ -82,7 +82,8 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
             progress(self.share_of_starts() * (0.5 + 0.5 * (i + 1) as f64 / total));
         }
         let outcomes = || distinct.iter().filter_map(|(_, count, outcome)| Some((*count, outcome.as_ref()?)));
-        let (_, best) = outcomes().min_by(|(_, a), (_, b)| a.value.total_cmp(&b.value))?;
+        let (_, best) =
+            outcomes().filter(|(_, end)| end.value.is_finite()).min_by(|(_, a), (_, b)| a.value.total_cmp(&b.value))?;
         // Data without noise end at rounding errors, which are as good as each other.
         let level = best.value + 1e-8 * best.value.abs() + 1e-16;
         let reached = outcomes().filter(|(_, outcome)| outcome.value <= level).map(|(count, _)| count).sum();
