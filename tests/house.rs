@@ -175,6 +175,21 @@ fn codes_are_unique_and_in_range() {
 }
 
 #[test]
+fn every_finding_of_a_fit_has_its_page() {
+    let text = fs::read_to_string(root().join("src/law/codes.rs")).unwrap();
+    let mut pages = 0;
+    for part in text.split("Code::new(").skip(1) {
+        let strings: Vec<&str> = part.split('"').collect();
+        let &[_, id, _, name, ..] = strings.as_slice() else { continue };
+        let page = fs::read_to_string(root().join(format!("grammar/explain/{id}.md")))
+            .unwrap_or_else(|why| panic!("no page for {id} {name}: {why}"));
+        assert!(page.starts_with(&format!("# {id}: {name}\n\n")), "{id}");
+        pages += 1;
+    }
+    assert!(pages > 10, "{pages}");
+}
+
+#[test]
 fn files_are_short() {
     for file in rust_files(&root().join("src")) {
         let lines = fs::read_to_string(&file).unwrap().lines().count();
