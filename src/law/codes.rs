@@ -36,6 +36,14 @@ pub const FEW_RUNS: Code = Code::new("S0550", "few-runs");
 pub const CHECKPOINTS: Code = Code::new("S0551", "checkpoints");
 /// Predictions lie far beyond the fitted rows.
 pub const EXTRAPOLATED: Code = Code::new("S0552", "extrapolated");
+/// No point was measured twice.
+pub const ONE_SEED: Code = Code::new("S0553", "one-seed");
+/// A loss looks like a percentage.
+pub const PERCENT: Code = Code::new("S0554", "percent-metric");
+/// What should fall rises with compute.
+pub const RISING: Code = Code::new("S0555", "rising-metric");
+/// The values of one variable were counted in two ways.
+pub const MIXED_CONVENTIONS: Code = Code::new("S0556", "mixed-conventions");
 
 /// All of them, for the test that holds codes unique.
 pub const ALL: &[Code] = &[
@@ -56,4 +64,8 @@ pub const ALL: &[Code] = &[
     FEW_RUNS,
     CHECKPOINTS,
     EXTRAPOLATED,
+    ONE_SEED,
+    PERCENT,
+    RISING,
+    MIXED_CONVENTIONS,
 ];

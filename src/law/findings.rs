@@ -17,6 +17,11 @@ const FAR: f64 = 10.0;
 /// Runs below which their spread says little of the spread of all runs.
 const FEW_RUNS: usize = 12;
 
+/// A gap between neighbouring values of one variable that no sweep leaves, and two ways of counting do.
+const GAP: f64 = 1000.0;
+/// Correlation of loss and compute from which the loss rises.
+const RISING: f64 = 0.3;
+
 /// What a sample looks like, before it is fitted.
 #[derive(Debug)]
 pub(super) struct Shape<'a> {
@@ -30,6 +35,14 @@ pub(super) struct Shape<'a> {
     collinear: Vec<(usize, usize, f64)>,
     /// How many runs there are, and whether one of them has several rows of different inputs; none where rows are runs.
     runs: Option<(usize, bool)>,
+    /// Whether two rows agree in every input.
+    has_repeats: bool,
+    /// Inputs whose values lie in two heaps, with the factor between them.
+    split: Vec<(usize, f64)>,
+    /// Least and largest target.
+    range: (f64, f64),
+    /// Correlation of the target's logarithm with that of the last input.
+    trend: f64,
 }
 
 impl<'a> Shape<'a> {
@@ -57,7 +70,22 @@ impl<'a> Shape<'a> {
             }
         }
         let runs = (!sample.clusters.is_empty()).then(|| runs(sample));
-        Self { law, variables, rows: sample.rows(), parameters, distinct, collinear, runs }
+        let split = logs.iter().enumerate().filter_map(|(input, column)| Some((input, widest_gap(column)?))).collect();
+        let target: Vec<f64> = sample.target().iter().map(|y| y.ln()).collect();
+        let extremes = |(low, high): (f64, f64), y: &f64| (low.min(*y), high.max(*y));
+        Self {
+            law,
+            variables,
+            rows: sample.rows(),
+            parameters,
+            distinct,
+            collinear,
+            runs,
+            has_repeats: has_repeats(sample),
+            split,
+            range: sample.target().iter().fold((f64::INFINITY, 0.0), extremes),
+            trend: logs.last().map_or(0.0, |column| correlation(column, &target)),
+        }
     }
 
     fn name(&self, input: usize) -> &'static str {
@@ -123,8 +151,61 @@ impl<'a> Shape<'a> {
                 ));
             }
         }
+        found.extend(self.of_conventions());
         found
     }
+
+    /// Warnings about how the rows were counted.
+    fn of_conventions(&self) -> Vec<Diagnostic> {
+        let law = self.law;
+        let mut found = Vec::new();
+        let mut warn = |code, message: String, help: String| found.push(Diagnostic::warning(code, message).help(help));
+        for &(input, factor) in &self.split {
+            let name = self.name(input);
+            let message = format!(
+                "`{law}`: the values of `{name}` lie in two heaps a factor of {} apart, as if counted in two ways",
+                brief(factor)
+            );
+            warn(codes::MIXED_CONVENTIONS, message, format!("bring `{name}` of all rows to one unit and convention"));
+        }
+        let target = self.variables.last().map_or("", |variable| variable.name);
+        let (low, high) = self.range;
+        let is_error = target != "loss";
+        if is_error && low > 1.0 && high > 20.0 && high <= 100.0 {
+            let message =
+                format!("`{law}`: `{target}` lies between {} and {}, as percentages do", brief(low), brief(high));
+            warn(codes::PERCENT, message, format!("bind a fraction: `--bind {target}='... / 100'`"));
+        }
+        if self.trend > RISING {
+            let last = self.name(self.variables.len().saturating_sub(2));
+            let message = format!("`{law}`: `{target}` rises with `{last}`, as an accuracy does and a loss does not");
+            warn(codes::RISING, message, format!("bind an error: `--bind {target}='1 - accuracy'`"));
+        }
+        // A learning curve is one run by nature.
+        if self.distinct.len() > 1 && self.runs.is_none() && !self.has_repeats {
+            let message = format!("`{law}`: no point was measured twice, so noise and a wrong form look alike");
+            let help = "repeat a few runs with another seed; intervals take all that the fit leaves for noise";
+            warn(codes::ONE_SEED, message, help.to_owned());
+        }
+        found
+    }
+}
+
+/// Whether two rows agree in every input.
+fn has_repeats(sample: &Sample) -> bool {
+    let mut rows: Vec<Vec<u64>> =
+        (0..sample.rows()).map(|row| sample.inputs(row).iter().map(|x| x.to_bits()).collect()).collect();
+    rows.sort_unstable();
+    rows.windows(2).any(|pair| pair.first() == pair.last())
+}
+
+/// The widest step between neighbouring values, if it is one that no sweep leaves.
+fn widest_gap(logs: &[f64]) -> Option<f64> {
+    let mut sorted = logs.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let widest = sorted.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+    let factor = widest.exp();
+    (factor > GAP).then_some(factor)
 }
 
 /// How many runs a sample has, and whether one has rows of different inputs.

@@ -197,6 +197,30 @@ fn what_the_data_lack_is_said() {
     together.columns[1] = together.columns[0].iter().map(|x| x * 20.0).collect();
     assert!(codes(&together).contains(&"collinear-inputs"));
     assert!(!codes(&sample).contains(&"collinear-inputs"));
+
+    assert!(codes(&sample).contains(&"one-seed"));
+    let mut twice = sample.clone();
+    for column in &mut twice.columns {
+        column.extend_from_within(..);
+    }
+    assert!(!codes(&twice).contains(&"one-seed"));
+    let mut mixed = sample.clone();
+    mixed.columns[1].iter_mut().take(20).for_each(|d| *d *= 1e9);
+    assert!(codes(&mixed).contains(&"mixed-conventions") && !codes(&sample).contains(&"mixed-conventions"));
+    let mut accuracy = sample.clone();
+    accuracy.columns[2].iter_mut().for_each(|loss| *loss = 3.0 - *loss);
+    assert!(codes(&accuracy).contains(&"rising-metric") && !codes(&sample).contains(&"rising-metric"));
+}
+
+#[test]
+fn percentages_are_told() {
+    let broken = form("broken");
+    let percent = scaled(&falling(broken, 60, 0.01, 2), &[1.0, 15.0]);
+    let codes = |sample: &Sample| {
+        fit(broken, sample, Objective::Log, 0).findings.iter().map(|d| d.code.name).collect::<Vec<_>>()
+    };
+    assert!(codes(&percent).contains(&"percent-metric"));
+    assert!(!codes(&scaled(&percent, &[1.0, 0.01])).contains(&"percent-metric"));
 }
 
 #[test]
