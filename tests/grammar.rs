@@ -377,6 +377,7 @@ fn special(name: &str, random: &mut Random) -> String {
         "A to Z, a to z, or _" => pick(random, "abcdexyzABCXYZ_"),
         "0 to 9" => pick(random, "0123456789"),
         "any character but quote, backslash and line end" => pick(random, "abc 0.9/é✓{}[]#'\t"),
+        "any character but backquote and line end" => pick(random, "abc 0.9/é\"\\{}[]#'"),
         "1 to 6 hexadecimal digits of a character" => pick(random, "0123456789abcdefABCDEF"),
         _ => panic!("the test does not know `{name}`"),
     }

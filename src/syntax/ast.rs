@@ -167,7 +167,7 @@ pub enum ExprKind {
     Bool(bool),
     /// A name or a dotted path.
     Path(Path),
-    /// `column NAME` or `column "NAME"`.
+    /// `column NAME`, `column "NAME"` or `` `NAME` ``.
     Column(Name),
     /// `NAME(ARGS)`.
     Call {

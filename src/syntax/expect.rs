@@ -47,6 +47,9 @@ pub(super) fn word<'a>(word: Word, want: Want) -> impl Parser<Tokens<'a>, Output
     }
 }
 
+/// What a text is called that is one expression.
+pub(super) const EXPRESSION: &str = "expression";
+
 /// Things that may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Want {
@@ -73,11 +76,12 @@ pub(super) enum Want {
     Column,
     Exponent,
     EndOfLine,
+    EndOfExpression,
     Separator,
 }
 
 impl Want {
-    const ALL: [(Self, &'static str); 24] = [
+    const ALL: [(Self, &'static str); 25] = [
         (Self::Definition, "a definition"),
         (Self::Name, "a name"),
         (Self::Target, "a target such as `timm`"),
@@ -101,6 +105,7 @@ impl Want {
         (Self::Column, "a column's name"),
         (Self::Exponent, "a whole exponent up to 127"),
         (Self::EndOfLine, "the end of the line"),
+        (Self::EndOfExpression, "the end of the expression"),
         (Self::Separator, "a new line, `,` or `;`"),
     ];
 
@@ -153,7 +158,7 @@ impl Expected {
 
     /// Adds what is known about a token that is often written in the wrong place.
     fn advise(self, input: Tokens<'_>, token: Token, diagnostic: Diagnostic) -> Diagnostic {
-        let ends_entry = self.wants == Want::Separator.bit();
+        let ends_entry = [Want::Separator, Want::EndOfExpression].iter().any(|want| self.wants == want.bit());
         // `=>` and `=<`
         let next = input.token_at(self.at + 1);
         let turned = match next.kind {
@@ -162,6 +167,9 @@ impl Expected {
             _ => None,
         };
         match (token.kind, input.word(token)) {
+            (_, Some(word)) if word.is_reserved() && self.wants == Want::Value.bit() && input.noun() == EXPRESSION => {
+                diagnostic.fix("put a column of that name in backquotes", input.span(token), format!("`{word}`"))
+            }
             (_, Some(Word::To)) => diagnostic.help("write an uncertain value as `2.5 +- 0.3`"),
             (_, Some(Word::Not)) => diagnostic.help("put `not` and its operand in parentheses"),
             (Kind::Caret, _) => diagnostic.help("multiply a value by itself; `^` belongs to units only, as in `s^2`"),
@@ -212,7 +220,7 @@ impl<'a> ParseError<Tokens<'a>> for Expected {
 pub(super) fn found(input: Tokens<'_>, token: Token) -> String {
     match token.kind {
         Kind::Newline => "the end of the line".to_owned(),
-        Kind::End => "the end of the plan".to_owned(),
+        Kind::End => format!("the end of the {}", input.noun()),
         _ => {
             let text = input.text(token);
             let short: String = text.chars().take(40).collect();

@@ -50,6 +50,8 @@ pub enum Kind {
     Number,
     /// `"..."`, perhaps without its end; also `'...'` and `“...”`, which are slips.
     Text,
+    /// `` `...` ``: a column's name, whatever it holds but backquotes and line ends.
+    Column,
     /// `=`
     Equals,
     /// `==`
@@ -175,6 +177,7 @@ fn token(input: &str) -> Lexed<'_, Kind> {
         value(Kind::Number, number),
         value(Kind::Comment, comment),
         value(Kind::Text, text),
+        value(Kind::Column, column),
         symbol,
         value(Kind::Unknown, anychar),
     ))
@@ -213,6 +216,11 @@ fn text(input: &str) -> Lexed<'_, &str> {
     let single = (char('\''), opt(is_not("'\r\n")), char('\''));
     let curly = (one_of("“”"), opt(is_not("“”\"\r\n")), one_of("“”\""));
     alt((recognize((char('"'), inside, opt(char('"')))), recognize(single), recognize(curly))).parse(input)
+}
+
+/// A column's name must have both backquotes on one line.
+fn column(input: &str) -> Lexed<'_, &str> {
+    recognize((char('`'), is_not("`\r\n"), char('`'))).parse(input)
 }
 
 fn symbol(input: &str) -> Lexed<'_, Kind> {
@@ -272,6 +280,14 @@ mod tests {
     }
 
     #[test]
+    fn backquotes_stand_around_columns() {
+        use Kind::{Column, Name, Newline, Unknown};
+        check("`a \"b` c", &[(Column, "`a \"b`"), (Name, "c")]);
+        check("`a\n", &[(Unknown, "`"), (Name, "a"), (Newline, "\n")]);
+        check("``", &[(Unknown, "`"), (Unknown, "`")]);
+    }
+
+    #[test]
     fn comments_are_trivia() {
         use Kind::{Name, Newline};
         check("a // b\nc", &[(Name, "a"), (Newline, "\n"), (Name, "c")]);
@@ -285,7 +301,7 @@ mod tests {
         }
 
         #[test]
-        fn lexing_loses_nothing_of_plans(text in r#"[a-e0-9_ ."'\\/*+\-=<>!{}\n\r#%^$:;“±…]{0,200}"#) {
+        fn lexing_loses_nothing_of_plans(text in r#"[a-e0-9_ ."'`\\/*+\-=<>!{}\n\r#%^$:;“±…]{0,200}"#) {
             joined(&text)?;
         }
     }

@@ -17,23 +17,48 @@ pub use words::Word;
 
 use crate::diagnostic::Diagnostic;
 use crate::source::{Source, SourceId, Sources, Span};
-use ast::Ast;
+use ast::{Ast, Expr, Name};
 
 /// Reads a plan.
 ///
 /// Never fails: the tree has holes where the text is wrong, and the diagnostics, by place, say why.
 /// Takes time linear in the text's length.
 pub fn parse(sources: &Sources, id: SourceId) -> (Ast, Vec<Diagnostic>) {
+    read(sources, id, "plan", parse::plan)
+}
+
+/// Reads a text that is one expression, such as the argument of a command.
+///
+/// As [`parse`]: never fails, and leaves holes where the text is wrong.
+pub fn parse_expression(sources: &Sources, id: SourceId) -> (Expr, Vec<Diagnostic>) {
+    read(sources, id, expect::EXPRESSION, parse::lone_expression)
+}
+
+/// Reads a text that is one `NAME = EXPRESSION`.
+///
+/// As [`parse`]; the name is `None` where there is none.
+pub fn parse_binding(sources: &Sources, id: SourceId) -> (Option<Name>, Expr, Vec<Diagnostic>) {
+    let ((name, value), found) = read(sources, id, expect::EXPRESSION, parse::lone_binding);
+    (name, value, found)
+}
+
+fn read<T>(
+    sources: &Sources,
+    id: SourceId,
+    noun: &'static str,
+    rule: impl FnOnce(tokens::Tokens<'_>) -> T,
+) -> (T, Vec<Diagnostic>) {
     let text = &*sources.get(id).text;
-    if text.len() > Source::LIMIT {
-        let message = format!("the plan is larger than {} MiB", Source::LIMIT >> 20);
-        let place = Span::new(id, 0, 0);
-        return (Ast::default(), vec![Diagnostic::error(codes::TOO_LARGE, message).label(place, "")]);
-    }
+    let is_too_large = text.len() > Source::LIMIT;
+    let text = if is_too_large { "" } else { text };
     let tokens = lex::lex(text);
-    let file = tokens::File::new(id, text, &tokens, slips::slips(id, text, &tokens));
-    let ast = parse::plan(file.tokens());
-    (ast, file.into_diagnostics())
+    let file = tokens::File::new(id, text, noun, &tokens, slips::slips(id, text, &tokens));
+    let tree = rule(file.tokens());
+    if is_too_large {
+        let message = format!("the {noun} is larger than {} MiB", Source::LIMIT >> 20);
+        return (tree, vec![Diagnostic::error(codes::TOO_LARGE, message).label(Span::new(id, 0, 0), "")]);
+    }
+    (tree, file.into_diagnostics())
 }
 
 #[cfg(test)]

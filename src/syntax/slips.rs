@@ -41,7 +41,8 @@ fn stray(span: Span, piece: &str) -> Diagnostic {
         "!" => diagnostic.fix("write `not`", span, "not "),
         "&" | "&&" => diagnostic.fix("write `and`", span, "and"),
         "|" | "||" => diagnostic.fix("write `or`", span, "or"),
-        "'" | "“" | "”" | "‘" | "’" | "`" => diagnostic.help("write strings as \"...\""),
+        "`" => diagnostic.help("write a column's name between two backquotes on one line: `` `NAME` ``"),
+        "'" | "“" | "”" | "‘" | "’" => diagnostic.help("write strings as \"...\""),
         _ => diagnostic.fix("remove it", span, ""),
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::ast::{Ast, Block, EntryKind, Expr, ExprKind, ItemKind, UnaryOp};
 use super::lex::{SYMBOLS, lex};
-use super::{Word, parse, print};
+use super::{Word, parse, parse_binding, parse_expression, print};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
 
@@ -212,4 +212,64 @@ proptest! {
     fn any_text_is_survived(text in "(?s).{0,100}") {
         survives(&text)?;
     }
+}
+
+/// The tree of a text that is one expression, and the message and fix of each mistake.
+fn alone(text: &str) -> (String, Vec<(String, String)>) {
+    let mut sources = Sources::default();
+    let id = sources.add("--where", text);
+    let (expression, found) = parse_expression(&sources, id);
+    let fixed = |found: &Diagnostic| {
+        let edit = found.help.iter().find_map(|help| help.edits.first());
+        edit.map_or_else(String::new, |edit| {
+            format!("{}{}{}", &text[..edit.span.start as usize], edit.text, &text[edit.span.end as usize..])
+        })
+    };
+    (shape(&expression), found.iter().map(|found| (found.message.clone(), fixed(found))).collect())
+}
+
+#[test]
+fn an_expression_stands_alone() {
+    for (text, want) in [
+        ("`Seen Examples` / 2", "(/ (column Seen Examples) 2)"),
+        ("1 -\n Loss\n", "(- 1 Loss)"),
+        ("Task == \"inet_10\" and not (Training == 0)", "(and (== Task \"inet_10\") (not (== Training 0)))"),
+        ("column `a` + column \"b\"", "(+ (column a) (column b))"),
+    ] {
+        assert_eq!(alone(text), (want.to_owned(), Vec::new()), "{text}");
+    }
+}
+
+#[test]
+fn an_expression_that_is_wrong_says_where() {
+    for (text, message, fixed) in [
+        ("Training = 0", "expected the end of the expression, found `=`", "Training == 0"),
+        ("a +", "expected a value, found the end of the expression", ""),
+        ("", "expected a value, found the end of the expression", ""),
+        ("(a", "`(` is never closed", "(a)"),
+        ("step / 2", "expected a value, found `step`", "`step` / 2"),
+        ("a b", "expected the end of the expression, found `b`", ""),
+        ("`a", "``` is not in the language", ""),
+    ] {
+        let (_, found) = alone(text);
+        assert_eq!(found, [(message.to_owned(), fixed.to_owned())], "{text}");
+    }
+}
+
+#[test]
+fn a_binding_has_a_name() {
+    let parsed = |text: &str| {
+        let mut sources = Sources::default();
+        let id = sources.add("--bind", text);
+        let (name, value, found) = parse_binding(&sources, id);
+        let found: Vec<_> = found.into_iter().map(|found| found.message).collect();
+        (name.map(|name| name.value), shape(&value), found.join("; "))
+    };
+    let ok = |name: &str, value: &str| (Some(name.to_owned()), value.to_owned(), String::new());
+    assert_eq!(parsed("x=`Seen Examples`"), ok("x", "(column Seen Examples)"));
+    assert_eq!(parsed("d = FLOP / (6 * n)"), ok("d", "(/ FLOP (* 6 n))"));
+    assert_eq!(parsed("x").2, "expected `=` after `x`");
+    assert_eq!(parsed("x: 3").2, "expected `=`, found `:`");
+    assert_eq!(parsed("=3").2, "expected a name, found `=`");
+    assert_eq!(parsed("").2, "expected a name, found the end of the expression");
 }

@@ -20,6 +20,8 @@ pub(super) const DIAGNOSTIC_LIMIT: usize = 100;
 /// One text on its way to a tree.
 pub(super) struct File<'a> {
     text: &'a str,
+    /// What the text is, as messages call it.
+    noun: &'static str,
     source: SourceId,
     /// Without trivia and stray characters. A run of newlines is one token that ends where the next line begins;
     /// the last token is [`Kind::End`].
@@ -40,7 +42,13 @@ struct Sink {
 
 impl<'a> File<'a> {
     /// Drops what the grammar does not see; `found` is what the tokens themselves gave reason to say.
-    pub(super) fn new(source: SourceId, text: &'a str, all: &[Token], found: Vec<Diagnostic>) -> Self {
+    pub(super) fn new(
+        source: SourceId,
+        text: &'a str,
+        noun: &'static str,
+        all: &[Token],
+        found: Vec<Diagnostic>,
+    ) -> Self {
         let mut tokens: Vec<Token> = Vec::with_capacity(all.len() / 2 + 1);
         let mut strays = Vec::new();
         for &token in all {
@@ -54,7 +62,7 @@ impl<'a> File<'a> {
         let end = text.len() as u32;
         tokens.push(Token { kind: Kind::End, start: end, end });
         strays.dedup();
-        Self { text, source, tokens, strays, sink: RefCell::new(Sink { found, ..Sink::default() }) }
+        Self { text, noun, source, tokens, strays, sink: RefCell::new(Sink { found, ..Sink::default() }) }
     }
 
     /// The whole input.
@@ -189,6 +197,11 @@ impl<'a> Tokens<'a> {
         let second = self.raw(1);
         let is_named = matches!(self.raw(0).kind, Kind::Name | Kind::Text);
         is_named && (matches!(second.kind, Kind::Equals | Kind::Colon) || self.word(second) == Some(Word::In))
+    }
+
+    /// What the whole text is, as messages call it.
+    pub(super) fn noun(self) -> &'static str {
+        self.file.noun
     }
 
     /// The text of a token.

@@ -60,6 +60,7 @@ pub(super) fn equals(input: Tokens<'_>) -> Tokens<'_> {
 
 /// Reads entries up to the closing brace, the end, or the next definition if the brace is missing.
 fn fill<'a>(mut input: Tokens<'a>, entries: &mut Entries) -> Tokens<'a> {
+    let mut was_nested = false;
     loop {
         while is_separator(input) {
             input = input.take_from(1);
@@ -68,7 +69,11 @@ fn fill<'a>(mut input: Tokens<'a>, entries: &mut Entries) -> Tokens<'a> {
             return input;
         }
         let before = entries.tree.len();
-        input = entry(input, entries);
+        let is_nested = input.looks_like_definition();
+        // After one definition that stands inside, the rest of its line is no news.
+        let is_known = is_nested && was_nested && !input.begins_line();
+        input = if is_known { skip_entry(input) } else { entry(input, entries) };
+        was_nested = is_nested;
         if is_separator(input) || ends_block(input) {
             continue;
         }

@@ -49,7 +49,7 @@ fn missing(input: Tokens<'_>) -> (Tokens<'_>, Value) {
     let expected = Expected::at(input, Want::Value);
     let next = input.take_from(1);
     let begins_value = match next.raw(0).kind {
-        Kind::Number | Kind::Text | Kind::OpenParen | Kind::OpenBracket => true,
+        Kind::Number | Kind::Text | Kind::Column | Kind::OpenParen | Kind::OpenBracket => true,
         Kind::Name => next.raw(1).kind == Kind::OpenParen,
         _ => false,
     };

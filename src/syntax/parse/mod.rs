@@ -1,5 +1,6 @@
 //! The grammar of `grammar/sov.ebnf`, rule by rule.
 
+mod alone;
 mod block;
 mod definition;
 mod expression;
@@ -17,6 +18,7 @@ use super::tokens::Tokens;
 use super::words::Word;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::{Span, Spanned};
+pub(super) use alone::{lone_binding, lone_expression};
 use definition::{after_keyword, definition};
 use recover::skip_definition;
 

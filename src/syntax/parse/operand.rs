@@ -26,7 +26,7 @@ pub(super) fn operand(input: Tokens<'_>) -> Parsed<'_, Value> {
         Kind::OpenBracket => list(input),
         Kind::OpenBrace => record(input),
         Kind::Name if !input.is_reserved(input.first()) => path_or_call(input),
-        _ => alt((number, text, truth, column)).parse(input),
+        _ => alt((number, text, truth, column, bare_column)).parse(input),
     }
 }
 
@@ -81,11 +81,11 @@ fn truth(input: Tokens<'_>) -> Parsed<'_, Value> {
     Ok((rest, Value::new(input.span(token), 1, ExprKind::Bool(value))))
 }
 
-/// `column NAME`, where the name may be any word, or `column "NAME"`.
+/// `column NAME`, where the name may be any word, `column "NAME"`, or a name in backquotes.
 fn column(input: Tokens<'_>) -> Parsed<'_, Value> {
     let (rest, keyword) = word(Word::Column, Want::Value).parse(input)?;
     let span = input.span(keyword);
-    let named: Parsed<'_, Name> = alt((any_name(Want::Column), quoted(Want::Column))).parse(rest);
+    let named: Parsed<'_, Name> = alt((any_name(Want::Column), quoted(Want::Column), backquoted)).parse(rest);
     let (rest, name) = match named {
         Ok(named) => named,
         Err(_) if rest.kind() == Kind::Number => {
@@ -103,6 +103,17 @@ fn column(input: Tokens<'_>) -> Parsed<'_, Value> {
         }
     };
     Ok((rest, Value::new(rest.since(input), 1, ExprKind::Column(name))))
+}
+
+/// A name in backquotes is a column's without the word before it.
+fn bare_column(input: Tokens<'_>) -> Parsed<'_, Value> {
+    let (rest, name) = backquoted(input)?;
+    Ok((rest, Value::new(name.span, 1, ExprKind::Column(name))))
+}
+
+fn backquoted(input: Tokens<'_>) -> Parsed<'_, Name> {
+    let (rest, found) = token(Kind::Column, Want::Value).parse(input)?;
+    Ok((rest, Spanned::new(input.text(found).trim_matches('`').to_owned(), input.span(found))))
 }
 
 fn path_or_call(input: Tokens<'_>) -> Parsed<'_, Value> {
@@ -161,7 +172,7 @@ fn sequence<'a>(outer: Tokens<'a>, rest: Tokens<'a>, open: Token) -> (Tokens<'a>
         // Without a comma, what can be a value is the next one.
         let goes_on = rest.at() > input.at() && rest.raw(0).kind != Kind::Newline;
         input = rest;
-        if !goes_on || !matches!(token.kind, Kind::Number | Kind::Text | Kind::Name | Kind::OpenBrace) {
+        if !goes_on || !matches!(token.kind, Kind::Number | Kind::Text | Kind::Column | Kind::Name | Kind::OpenBrace) {
             break;
         }
         Expected::at(rest, Want::Comma).report(rest);
