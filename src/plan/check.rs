@@ -11,7 +11,7 @@ use crate::syntax::ast::{Ast, Item, ItemKind, Name};
 /// The plan holds every definition that is whole, and its indices are always valid; it says all that was written only
 /// where no diagnostic is an error. Holes that the parser left are silent. `name` becomes [`Plan::name`].
 pub fn check(ast: &Ast, sources: &Sources, name: &str) -> (Plan, Vec<Diagnostic>) {
-    let mut checker = Checker { sources, sink: Vec::new() };
+    let mut checker = Checker::new(sources);
     let plan = match ast.items.get(LARGEST) {
         None => checker.plan(ast, name),
         Some(item) => {
@@ -19,14 +19,7 @@ pub fn check(ast: &Ast, sources: &Sources, name: &str) -> (Plan, Vec<Diagnostic>
             Plan::empty(name)
         }
     };
-    sort(&mut checker.sink);
-    if checker.sink.len() > SHOWN {
-        let more = checker.sink.split_off(SHOWN);
-        let message = format!("more than {SHOWN} mistakes; the rest is not shown");
-        let place = more.first().and_then(Diagnostic::span).unwrap_or_default();
-        checker.sink.push(Diagnostic::error(codes::TOO_MANY, message).label(place, "the next one"));
-    }
-    (plan, checker.sink)
+    (plan, checker.found())
 }
 
 /// Most definitions of a plan, and most elements of a list: far beyond what a person writes, and few enough that
@@ -68,7 +61,24 @@ pub(super) struct Scope {
     pub(super) searches: Names,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    /// Nothing was checked so far.
+    pub(super) const fn new(sources: &'a Sources) -> Self {
+        Self { sources, sink: Vec::new() }
+    }
+
+    /// What is wrong, by place; of very much, the beginning.
+    pub(super) fn found(mut self) -> Vec<Diagnostic> {
+        sort(&mut self.sink);
+        if self.sink.len() > SHOWN {
+            let more = self.sink.split_off(SHOWN);
+            let message = format!("more than {SHOWN} mistakes; the rest is not shown");
+            let place = more.first().and_then(Diagnostic::span).unwrap_or_default();
+            self.sink.push(Diagnostic::error(codes::TOO_MANY, message).label(place, "the next one"));
+        }
+        self.sink
+    }
+
     /// Says that something is wrong.
     pub(super) fn report(&mut self, diagnostic: Diagnostic) {
         if !self.has_enough() {

@@ -24,7 +24,7 @@ impl Variables for Constants {
     const LOOSE: bool = false;
     const UNCERTAIN: bool = true;
 
-    fn variable(&self, _: &str) -> Option<Term<Infallible>> {
+    fn variable(&mut self, _: &Name) -> Option<Term<Infallible>> {
         None
     }
 
@@ -184,7 +184,7 @@ impl Checker<'_> {
         };
         if let ExprKind::Path(path) = &argument.kind
             && let [name] = path.names.as_slice()
-            && scope.variable(&name.value).is_none()
+            && scope.variable(name).is_none()
         {
             let flops = self.published(name)?;
             let factor = if kind == ComputeKind::Training { Counting::TRAINING_FACTOR } else { 1.0 };

@@ -20,3 +20,4 @@ mod tests;
 pub use check::check;
 pub use expression::{Comparison, Expression, Operator, Value, Wrong};
 pub use model::*;
+pub use rows::RowChecker;

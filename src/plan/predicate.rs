@@ -31,8 +31,8 @@ impl Variables for Shapes {
     const LOOSE: bool = false;
     const UNCERTAIN: bool = false;
 
-    fn variable(&self, name: &str) -> Option<Term<ShapeVariable>> {
-        let (_, variable) = ShapeVariable::ALL.iter().find(|(known, _)| *known == name)?;
+    fn variable(&mut self, name: &Name) -> Option<Term<ShapeVariable>> {
+        let (_, variable) = ShapeVariable::ALL.iter().find(|(known, _)| *known == name.value)?;
         Some(Term::Open { expression: Expression::Variable(*variable), measure: Some(variable.measure()) })
     }
 

@@ -18,7 +18,7 @@ pub(super) trait Variables {
     const UNCERTAIN: bool;
 
     /// The variable called `name`, if there is one.
-    fn variable(&self, name: &str) -> Option<Term<Self::Variable>>;
+    fn variable(&mut self, name: &Name) -> Option<Term<Self::Variable>>;
 
     /// `column NAME`; `None` where no table is read.
     fn column(&mut self, name: &Name) -> Option<Term<Self::Variable>>;
@@ -157,7 +157,7 @@ impl Checker<'_> {
         let term = self.term(expr, None, scope)?;
         let help = match term {
             Term::Truth(expression) => return Some(expression),
-            Term::Column(_) => "compare it: `column NAME == \"yes\"`",
+            Term::Column(_) => "compare it, for example with `== \"yes\"`",
             _ => "compare it: `... < ...`",
         };
         let error = Diagnostic::error(codes::WRONG_TYPE, "a condition must be true or false")
@@ -169,7 +169,7 @@ impl Checker<'_> {
 
     fn path<S: Variables>(&mut self, path: &Path, scope: &mut S) -> Option<Term<S::Variable>> {
         if let [name] = path.names.as_slice()
-            && let Some(term) = scope.variable(&name.value)
+            && let Some(term) = scope.variable(name)
         {
             return Some(term);
         }

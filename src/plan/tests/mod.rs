@@ -10,6 +10,7 @@ use crate::syntax::parse;
 mod definitions;
 mod dimensions;
 mod names;
+mod rows;
 mod whole;
 
 /// Checks a plan whose mistakes are marked in comments under them:
