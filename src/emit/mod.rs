@@ -2,6 +2,7 @@
 
 pub mod codes;
 pub(crate) mod engine;
+pub mod fits;
 mod kernels;
 pub(crate) mod path;
 mod ratio;

@@ -33,8 +33,7 @@ pub fn report(request: &Request<'_>, artefacts: &[Artefact], out: &str) -> Resul
 /// # Errors
 /// Only if a template of sovitc is broken.
 pub fn laws_report(laws: &[NamedLaw]) -> Result<String, Vec<Diagnostic>> {
-    let view = View { searches: Vec::new(), laws: laws.iter().map(law).collect(), files: None };
-    engine::render("terminal.txt.j2", view).map_err(|diagnostic| vec![diagnostic])
+    sections(laws.iter().map(law).collect()).map_err(|diagnostic| vec![diagnostic])
 }
 
 #[derive(Serialize)]
@@ -56,10 +55,16 @@ struct SearchView {
     neighbours: Vec<String>,
 }
 
+/// A headline and the lines below it.
 #[derive(Serialize)]
-struct Section {
-    title: String,
-    rows: Vec<String>,
+pub(super) struct Section {
+    pub(super) title: String,
+    pub(super) rows: Vec<String>,
+}
+
+/// Sections one after the other, with ANSI styles.
+pub(super) fn sections(laws: Vec<Section>) -> Result<String, Diagnostic> {
+    engine::render("terminal.txt.j2", View { searches: Vec::new(), laws, files: None })
 }
 
 fn search(answer: &Answer) -> SearchView {
@@ -259,19 +264,20 @@ fn curve_rows(law: &CurveLaw) -> Vec<String> {
 /// Of more curves than fit on a screen the first are shown.
 const CURVES: usize = 40;
 
+/// Where the cells of a column stand.
 #[derive(Clone, Copy)]
-enum Side {
+pub(super) enum Side {
     Left,
     Right,
 }
 use Side::{Left, Right};
 
-fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
+pub(super) fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
     texts.map(str::to_owned).to_vec()
 }
 
 /// Rows with their cells under each other, two spaces apart.
-fn columns(rows: &[Vec<String>], sides: &[Side]) -> Vec<String> {
+pub(super) fn columns(rows: &[Vec<String>], sides: &[Side]) -> Vec<String> {
     let width = |i: usize| rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..sides.len()).map(width).collect();
     let line = |row: &Vec<String>| {
@@ -284,7 +290,7 @@ fn columns(rows: &[Vec<String>], sides: &[Side]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-fn count(n: usize, word: &str) -> String {
+pub(super) fn count(n: usize, word: &str) -> String {
     if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
 }
 

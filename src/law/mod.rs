@@ -2,6 +2,7 @@
 
 pub mod codes;
 mod curve;
+mod group;
 mod model;
 
 #[cfg(feature = "fit")]
@@ -43,6 +44,7 @@ pub use fit::fit;
 pub use form::{FitOptions, Fitted, Form, Objective, Prediction, Sample, Variable, fit_form};
 #[cfg(feature = "fit")]
 pub use forms::FORMS;
+pub use group::{GroupFit, Summary};
 pub use model::*;
 #[cfg(feature = "fit")]
 pub use select::{Cutoff, RANKED_FROM, Scores, rank, rollout};

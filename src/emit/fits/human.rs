@@ -1,0 +1,211 @@
+//! Fits for people: one in full, many as a line each.
+
+use super::termination_name;
+use crate::diagnostic::Diagnostic;
+use crate::emit::terminal::Side::{self, Left, Right};
+use crate::emit::terminal::{Section, columns, count, sections, texts};
+use crate::law::{Estimate, GroupFit, Summary};
+
+/// The report of all fits, with ANSI styles: fits of one law to several groups stand in one table.
+/// Its lines keep to 80 columns; what there is no room for is named.
+///
+/// Findings are not part of it but for their codes.
+///
+/// # Errors
+/// Only if a template of sovitc is broken.
+pub fn report(fits: &[GroupFit]) -> Result<String, Diagnostic> {
+    let laws = fits.chunk_by(|a, b| a.law == b.law);
+    let section = |fits: &[GroupFit]| match fits {
+        [one] if one.group.is_empty() => whole(one),
+        many => lines(many),
+    };
+    sections(laws.map(section).collect())
+}
+
+/// Columns of a line below a headline.
+const WIDTH: usize = 78;
+
+/// Of a longer value of a group the beginning is shown.
+const CELL: usize = 24;
+
+/// One fit in full.
+fn whole(fit: &GroupFit) -> Section {
+    let title = format!("law {}, {}", fit.law, count(fit.rows as usize, "row"));
+    let Some(fitted) = &fit.fitted else { return Section { title, rows: vec!["not fitted".to_owned()] } };
+    let interval = |estimate: &Estimate| match (estimate.low, estimate.high) {
+        (Some(low), Some(high)) => format!("{} to {}", digits(low, 4), digits(high, 4)),
+        _ => String::new(),
+    };
+    let has_intervals = fitted.parameters.iter().any(|(_, estimate)| estimate.low.is_some());
+    let mut table = vec![texts(["", "value", if has_intervals { "95 % interval" } else { "" }])];
+    table.extend(
+        fitted
+            .parameters
+            .iter()
+            .map(|(name, estimate)| vec![name.clone(), digits(estimate.value, 6), interval(estimate)]),
+    );
+    let mut rows = columns(&table, &[Left, Right, Right]);
+    rows.extend(closing(fitted));
+    Section { title, rows }
+}
+
+fn closing(fitted: &Summary) -> Vec<String> {
+    let (name, value) = &fitted.objective;
+    let (tried, at_best) = fitted.starts;
+    let mut rows = vec![
+        format!("{name} {}", digits(*value, 6)),
+        format!("{at_best} of {tried} starts agree; stopped by {}", termination_name(fitted.termination)),
+    ];
+    if let Some(hold_out) = fitted.hold_out {
+        let rmse = digits(hold_out.rmse_log, 4);
+        rows.push(format!("held out {}, rmse of log {rmse}", count(hold_out.rows as usize, "row")));
+    }
+    rows
+}
+
+/// A line for each group.
+fn lines(fits: &[GroupFit]) -> Section {
+    let law = fits.first().map_or("", |fit| &fit.law);
+    let failed = fits.iter().filter(|fit| fit.fitted.is_none()).count();
+    let mut title = format!("law {law}, {}", count(fits.len(), "group"));
+    if failed > 0 {
+        title.push_str(&format!(", {failed} not fitted"));
+    }
+    let fitted = || fits.iter().filter_map(|fit| fit.fitted.as_ref());
+    let groups: Vec<&str> = fits.first().map_or_else(Vec::new, |fit| fit.group.iter().map(|g| g.0.as_str()).collect());
+    let parameters: Vec<&str> =
+        fitted().next().map_or_else(Vec::new, |one| one.parameters.iter().map(|(name, _)| name.as_str()).collect());
+    let has_hold_out = fitted().any(|one| one.hold_out.is_some());
+    let has_findings = fits.iter().any(|fit| !fit.findings.is_empty());
+
+    // With each parameter less, the table is narrower; the rest of it is always shown.
+    let table = |shown: usize| {
+        let mut head: Vec<String> = groups.iter().map(|name| cut(name)).chain(texts(["rows"])).collect();
+        head.extend(parameters.iter().take(shown).map(|name| (*name).to_owned()));
+        head.extend(has_hold_out.then(|| "held-out rmse".to_owned()));
+        head.extend(has_findings.then(|| "findings".to_owned()));
+        let mut sides: Vec<Side> = vec![Left; groups.len()];
+        sides.resize(head.len(), Right);
+        if let Some(last) = sides.last_mut().filter(|_| has_findings) {
+            *last = Left;
+        }
+        let row = |fit: &GroupFit| {
+            let fitted = fit.fitted.as_ref();
+            let mut cells: Vec<String> = fit.group.iter().map(|(_, value)| cut(value)).collect();
+            cells.push(fit.rows.to_string());
+            let value = |i: usize| fitted.and_then(|one| one.parameters.get(i)).map(|(_, e)| digits(e.value, 3));
+            cells.extend((0..parameters.len().min(shown)).map(|i| value(i).unwrap_or_default()));
+            if has_hold_out {
+                let hold_out = fitted.and_then(|one| one.hold_out);
+                cells.push(hold_out.map_or_else(String::new, |hold_out| digits(hold_out.rmse_log, 3)));
+            }
+            if has_findings {
+                cells.push(fit.findings.len().to_string());
+            }
+            cells
+        };
+        columns(&std::iter::once(head).chain(fits.iter().map(row)).collect::<Vec<_>>(), &sides)
+    };
+    let fits_in = |rows: &[String]| rows.iter().all(|row| row.chars().count() <= WIDTH);
+    let mut shown = parameters.len();
+    let mut rows = table(shown);
+    while shown > 0 && !fits_in(&rows) {
+        shown -= 1;
+        rows = table(shown);
+    }
+    if shown < parameters.len() {
+        let left = parameters.iter().skip(shown).copied().collect::<Vec<_>>().join(", ");
+        rows.push(format!("no room for {left}: `--format csv` has them"));
+    }
+    Section { title, rows }
+}
+
+fn cut(text: &str) -> String {
+    if text.chars().count() <= CELL { text.to_owned() } else { text.chars().take(CELL - 1).chain(['…']).collect() }
+}
+
+/// A number with so many significant digits, with an exponent where it is large or small.
+fn digits(value: f64, significant: usize) -> String {
+    let size = value.abs();
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    // Rounding may carry into one digit more.
+    let text = format!("{value:.*e}", significant - 1);
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if size < 1e-4 || exponent >= 7.max(significant as i32) {
+        return format!("{mantissa}e{exponent}");
+    }
+    let decimals = significant as i32 - 1 - exponent;
+    format!("{value:.*}", decimals.max(0) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::*;
+
+    /// The report without its styles.
+    fn plain(fits: &[GroupFit]) -> String {
+        let text = report(fits).unwrap();
+        text.split('\u{1b}')
+            .map(|part| part.split_once('m').filter(|_| part.starts_with('[')).map_or(part, |p| p.1))
+            .collect()
+    }
+
+    #[test]
+    fn many_groups_stand_in_lines() {
+        let expected = "\
+law m2, 2 groups, 1 not fitted
+  Task  Model   rows   zeta        b  held-out rmse  findings
+  inet  a, \"b\"    40  0.300  2.00e22         0.0156  1
+  bird  a, \"b\"     2                                 1
+";
+        assert_eq!(plain(&samples()).trim_end(), expected.trim_end());
+    }
+
+    #[test]
+    fn one_fit_stands_in_full() {
+        let mut fit = samples().remove(0);
+        fit.group.clear();
+        let expected = "\
+law m2, 40 rows
+             value       95 % interval
+  zeta    0.300000  0.2500 to 1.000e-7
+  b     2.00000e22
+  sum of squares 0.00125000
+  23 of 24 starts agree; stopped by objective
+  held out 12 rows, rmse of log 0.01562
+";
+        assert_eq!(plain(&[fit]).trim_end(), expected.trim_end());
+    }
+
+    #[test]
+    fn what_is_too_wide_is_named() {
+        let mut fits = samples();
+        let estimate = Estimate { value: 0.123456, low: None, high: None };
+        for fit in &mut fits {
+            let parameters = fit.fitted.as_mut().map(|fitted| &mut fitted.parameters);
+            parameters.into_iter().for_each(|list| list.extend((0..12).map(|i| (format!("p{i}"), estimate))));
+        }
+        let text = plain(&fits);
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        assert!(text.contains("no room for p2, p3, p4, p5, p6, p7, p8, p9, p10, p11"), "{text}");
+    }
+
+    #[test]
+    fn digits_are_significant() {
+        for (value, text) in [
+            (0.123456, "0.123"),
+            (1234.5, "1234"),
+            (99.96, "100"),
+            (1.5e-5, "1.50e-5"),
+            (2e22, "2.00e22"),
+            (-3.0, "-3.00"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(digits(value, 3), text);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What a fit of one group of rows came to, whatever the form: parameters as a list of names.
+
+use super::{Curve, CurveLaw, Estimate, FitReport, HoldOut, Law, NamedLaw, SovitLaw, Termination};
+use crate::diagnostic::Diagnostic;
+use crate::plan::CurveForm;
+use crate::vit::Axis;
+
+/// A law and one group of rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupFit {
+    /// Grouping columns and the group's values, in the order they were asked for; empty without groups.
+    pub group: Vec<(String, String)>,
+    /// The form's name, or the law's in a plan.
+    pub law: String,
+    /// Rows that were fitted, or were to be.
+    pub rows: u64,
+    /// The fit; absent where there is none, and then a finding is an error.
+    pub fitted: Option<Summary>,
+    /// What a user must know with it.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// The numbers of a fit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    /// Every parameter, in the form's order; coefficients for variables in their own units.
+    pub parameters: Vec<(String, Estimate)>,
+    /// Name and value of the minimised objective.
+    pub objective: (String, f64),
+    /// Prediction of the rows that were held out, if there were any.
+    pub hold_out: Option<HoldOut>,
+    /// Why the best start stopped.
+    pub termination: Termination,
+    /// Starts tried, and starts that reached the best objective.
+    pub starts: (u64, u64),
+}
+
+impl GroupFit {
+    /// What fitting a form to `rows` rows of a group came to.
+    #[cfg(feature = "fit")]
+    pub fn new(group: Vec<(String, String)>, form: &str, rows: u64, fitted: Result<super::Fitted, Diagnostic>) -> Self {
+        let law = form.to_owned();
+        match fitted {
+            Ok(fitted) => {
+                let super::Fitted { parameters, objective, hold_out, termination, starts, rows, findings, .. } = fitted;
+                let fitted = Summary { parameters, objective, hold_out, termination, starts };
+                Self { group, law, rows, fitted: Some(fitted), findings }
+            }
+            Err(error) => Self { group, law, rows, fitted: None, findings: vec![error] },
+        }
+    }
+
+    /// What was fitted for a plan's law, or for its one group of rows; nothing where the law was stated.
+    pub fn of_law(named: &NamedLaw, findings: &[Diagnostic]) -> Vec<Self> {
+        let of = |group: &[String], values: &[String], fit: &FitReport, parameters, hold_out| Self {
+            group: group.iter().cloned().zip(values.iter().cloned()).collect(),
+            law: named.name.clone(),
+            rows: fit.rows,
+            fitted: Some(Summary {
+                parameters,
+                objective: (fit.objective.clone(), fit.value),
+                hold_out,
+                termination: fit.termination,
+                starts: (fit.starts, fit.at_best),
+            }),
+            findings: findings.to_vec(),
+        };
+        match &named.law {
+            Law::Stated(_) => Vec::new(),
+            Law::Sovit(law) => vec![of(&[], &[], &law.fit, law.raw_parameters(), None)],
+            Law::Curves(law) => {
+                let curve =
+                    |curve: &Curve| of(&law.group, &curve.group, &curve.fit, law.raw_parameters(curve), curve.hold_out);
+                law.curves.iter().map(curve).collect()
+            }
+        }
+    }
+}
+
+/// A number without an interval.
+const fn bare(value: f64) -> Estimate {
+    Estimate { value, low: None, high: None }
+}
+
+impl SovitLaw {
+    /// `c` and `s_k` with their intervals, and the coefficients for sizes and forward FLOPs as they are.
+    fn raw_parameters(&self) -> Vec<(String, Estimate)> {
+        let mut list = vec![("c".to_owned(), self.data_exponent)];
+        list.extend(self.exponents.iter().map(|(axis, s)| (format!("s_{}", axis.name()), *s)));
+        let t = self.t_reference.powf(self.parameters.c);
+        for axis in Axis::ALL {
+            let (arm, x) = (self.parameters.axes.get(axis), self.x_reference.get(axis));
+            let named = [
+                ("alpha", arm.alpha * x.powf(arm.a)),
+                ("a", arm.a),
+                ("beta", arm.beta * x.powf(-arm.b) * t),
+                ("b", arm.b),
+                ("xi", arm.xi * t),
+                ("eps", arm.eps),
+            ];
+            list.extend(named.map(|(name, value)| (format!("{name}_{}", axis.name()), bare(value))));
+        }
+        list
+    }
+}
+
+impl CurveLaw {
+    /// Parameters under the names of the form's formula.
+    fn raw_parameters(&self, curve: &Curve) -> Vec<(String, Estimate)> {
+        let p = &curve.parameters;
+        let (ceiling, a) = match self.form_name {
+            CurveForm::M2 => (None, None),
+            CurveForm::M4 => (p.ceiling, p.a),
+        };
+        let named = [("b", Some(p.b)), ("c", Some(p.c)), ("e", Some(p.floor)), ("e0", ceiling), ("a", a)];
+        named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), bare(value?)))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::law::{ArmParameters, SovitParameters};
+    use crate::vit::{PerAxis, Shape};
+
+    #[test]
+    fn coefficients_are_those_of_sizes_and_flops() {
+        let arm = ArmParameters { alpha: 0.3, a: 0.5, beta: 0.02, b: 0.4, xi: 0.01, eps: 0.2 };
+        let parameters = SovitParameters { c: 0.6, axes: PerAxis { width: arm, depth: arm, mlp: arm } };
+        let law = SovitLaw {
+            metric: "error".into(),
+            weights: PerAxis::from_fn(|_| 1.0 / 3.0),
+            centre: Shape { width: 768, depth: 12, mlp_dim: 3072 },
+            x_reference: PerAxis { width: 768.0, depth: 12.0, mlp: 3072.0 },
+            t_reference: 1e18,
+            x_range: PerAxis::from_fn(|_| (1.0, 2.0)),
+            t_range: (1.0, 2.0),
+            parameters,
+            exponents: PerAxis::from_fn(|_| bare(2.0 / 3.0)),
+            data_exponent: bare(0.6),
+            fit: FitReport {
+                rows: 90,
+                parameters: 19,
+                objective: "sum".into(),
+                value: 1e-3,
+                rmse: 1e-3,
+                termination: Termination::Step,
+                evaluations: 1,
+                starts: 1,
+                at_best: 1,
+                condition: 1.0,
+                draws: 0,
+                seed: 0,
+            },
+            draws: Vec::new(),
+        };
+        let all = GroupFit::of_law(&NamedLaw { name: "shape".into(), law: Law::Sovit(Box::new(law.clone())) }, &[]);
+        let raw = &all[0].fitted.as_ref().unwrap().parameters;
+        let get = |name: &str| raw.iter().find(|(known, _)| known == name).unwrap().1.value;
+        let (x, t) = (1000.0_f64, 3e18_f64);
+        let loss = get("alpha_width") * x.powf(-get("a_width"))
+            + (get("beta_width") * x.powf(get("b_width")) + get("xi_width")) * t.powf(-get("c"))
+            + get("eps_width");
+        assert!((loss / law.arm(Axis::Width, x, t) - 1.0).abs() < 1e-12);
+        assert_eq!((raw[0].0.as_str(), raw[3].0.as_str(), raw.len()), ("c", "s_mlp", 22));
+    }
+}
