@@ -101,6 +101,6 @@ pub mod cli;
 
 mod pipeline;
 
-#[cfg(feature = "fit")]
-pub use pipeline::compile;
 pub use pipeline::{Checked, Compiled, Outcome, PlanFile, check, locked};
+#[cfg(feature = "fit")]
+pub use pipeline::{Fits, compile, fit_laws};

@@ -1,5 +1,11 @@
 //! The stages one after the other.
 
+#[cfg(feature = "fit")]
+mod fits;
+
+#[cfg(feature = "fit")]
+pub use fits::{Fits, fit_laws};
+
 use std::cell::RefCell;
 
 use crate::diagnostic::{self, Code, Diagnostic};

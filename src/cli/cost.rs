@@ -49,10 +49,20 @@ pub(super) struct Arguments {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Pool {
+pub(super) enum Pool {
     Map,
     Average,
     Class,
+}
+
+impl Pool {
+    pub(super) const fn pooling(self) -> Pooling {
+        match self {
+            Self::Map => Pooling::Map,
+            Self::Average => Pooling::Average,
+            Self::Class => Pooling::Class,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -76,11 +86,7 @@ struct AnswerShape {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Status {
-    let pooling = match arguments.pool {
-        Pool::Map => Pooling::Map,
-        Pool::Average => Pooling::Average,
-        Pool::Class => Pooling::Class,
-    };
+    let pooling = arguments.pool.pooling();
     let architecture = Architecture {
         image: arguments.image,
         patch: arguments.patch,

@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod cost;
 mod emit;
+mod fit;
 mod kernels;
 mod lock;
 
@@ -41,6 +42,8 @@ enum Command {
     Lock(lock::Arguments),
     /// Look for mistakes without reading data or fitting.
     Check(check::Arguments),
+    /// Fit a law to a table, or the laws of a plan, without a search.
+    Fit(Box<fit::Arguments>),
     /// Count parameters and FLOPs of one shape.
     Cost(cost::Arguments),
     /// Show what plans can emit.
@@ -83,6 +86,7 @@ pub fn run() -> ExitCode {
         Command::Build(arguments) => build::run(&arguments),
         Command::Lock(arguments) => lock::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Fit(arguments) => fit::run(&arguments),
         Command::Cost(arguments) => cost::run(&arguments),
         Command::Emit(arguments) => emit::run(&arguments),
         Command::Kernels(command) => kernels::run(&command),

@@ -1,0 +1,200 @@
+//! `sovitc fit TABLE --law FORM` and `sovitc fit PLAN.sov`
+//!
+//! Exit status as everywhere; 1 also where none of the groups could be fitted. Where some could, the others say in their
+//! findings why not.
+
+mod objective;
+mod progress;
+
+use std::path::{Path, PathBuf};
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, ValueEnum};
+
+use super::cost::Pool;
+use super::{Located, Status, answer, tell};
+use crate::diagnostic::{Diagnostic, any_error};
+use crate::law::{FORMS, GroupFit, Objective};
+use crate::source::Sources;
+use crate::{Fits, emit};
+use progress::Progress;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+In EXPR a bare name is a column, and backquotes stand around names that hold blanks: `Seen Examples`.
+There are numbers, \"texts\", + - * / ( ), == != < <= > >=, and, or, not.
+A variable that is not bound takes the column of its own name.
+
+Example: sovitc fit benchmark.vision.csv --law m4 --bind x='`Seen Examples`' --bind y=Loss \\
+    --group-by Domain,Task,Model --hold-out 'Training == 0' --format json")]
+pub(super) struct Arguments {
+    /// A table of results, or a plan, which names its tables and laws itself.
+    #[arg(value_name = "TABLE|PLAN.sov")]
+    input: Option<PathBuf>,
+    /// The form to fit to a table, or the only law of a plan to fit; `list` shows all forms.
+    #[arg(long, value_name = "FORM")]
+    law: Option<String>,
+    /// What a variable of the form is in each row, for example `d='FLOP / (6 * n)'`.
+    #[arg(long, value_name = "NAME=EXPR")]
+    bind: Vec<String>,
+    /// Rows to read; all where absent.
+    #[arg(long = "where", value_name = "EXPR")]
+    keep: Option<String>,
+    /// Rows to predict instead of fit; none where absent.
+    #[arg(long, value_name = "EXPR")]
+    hold_out: Option<String>,
+    /// Columns whose values tell groups apart; each group is fitted by itself.
+    #[arg(long, value_name = "COL,COL")]
+    group_by: Vec<String>,
+    /// The column that tells runs apart; rows of one run are drawn together.
+    #[arg(long, value_name = "COL")]
+    cluster: Option<String>,
+    /// What to minimise: `relative`, `log`, `huber`, `huber:DELTA`, `l1` or `published`; the form's own choice where absent.
+    #[arg(long, value_name = "OBJECTIVE", value_parser = objective::parse)]
+    objective: Option<Objective>,
+    /// Starts of the search; the form's own number where absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    starts: Option<u32>,
+    /// Bootstrap refits behind the 95 % intervals; 0 for no intervals.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    draws: Option<u32>,
+    /// Seed of the draws and starts.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Where compute is bound as `examples`: side of the image, in pixels.
+    #[arg(long, value_name = "PX")]
+    image: Option<u64>,
+    /// Side of a patch, in pixels.
+    #[arg(long, value_name = "PX")]
+    patch: Option<u64>,
+    /// Attention heads.
+    #[arg(long, value_name = "N")]
+    heads: Option<u64>,
+    /// How the tokens become one vector; `class` brings the class token with it.
+    #[arg(long, value_enum)]
+    pool: Option<Pool>,
+    /// How to write the answer.
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// How fits are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Human,
+    /// One array with an object for each group.
+    Json,
+    /// A line for each group.
+    Csv,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Status {
+    let law = arguments.law.as_deref();
+    let Some(input) = &arguments.input else {
+        return match law {
+            Some("list") => list(arguments.format),
+            _ => misused(ErrorKind::MissingRequiredArgument, "name a table, or a plan; `--law list` shows the forms"),
+        };
+    };
+    if input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sov")) {
+        arguments.fit_plan(input)
+    } else {
+        misused(ErrorKind::MissingRequiredArgument, "tables are not read yet")
+    }
+}
+
+/// Ends the process as clap does where arguments make no sense together.
+fn misused(kind: ErrorKind, message: &str) -> ! {
+    let mut command = super::Cli::command();
+    command.build();
+    let fit = command.find_subcommand_mut("fit").map(std::mem::take);
+    fit.unwrap_or_default().error(kind, message).exit()
+}
+
+/// Every form there is.
+fn list(format: Format) -> Status {
+    match format {
+        Format::Human => match emit::fits::forms_report(FORMS) {
+            Ok(text) => answer(&text, super::Format::Human),
+            Err(broken) => tell(&[broken], &Sources::default(), super::Format::Human, ""),
+        },
+        Format::Json => answer(&emit::fits::forms_json(FORMS), super::Format::Json),
+        Format::Csv => misused(ErrorKind::ArgumentConflict, "the list of forms is written as `human` or `json`"),
+    }
+}
+
+impl Arguments {
+    fn fit_plan(&self, path: &Path) -> Status {
+        if let Some(name) = self.of_tables().first() {
+            let message = format!("`{name}` is for tables: a plan names its columns and objectives itself");
+            misused(ErrorKind::ArgumentConflict, &message)
+        }
+        let located = Located::new(path);
+        let mut progress = Progress::new();
+        let show = &mut |share| progress.show("fitting", share);
+        let fits = crate::fit_laws(&located.world(), &located.plan(), self.law.as_deref(), show);
+        drop(progress);
+        self.answer(&fits)
+    }
+
+    /// Options given that have no meaning with a plan.
+    fn of_tables(&self) -> Vec<&'static str> {
+        let given = [
+            (!self.bind.is_empty(), "--bind"),
+            (self.keep.is_some(), "--where"),
+            (self.hold_out.is_some(), "--hold-out"),
+            (!self.group_by.is_empty(), "--group-by"),
+            (self.cluster.is_some(), "--cluster"),
+            (self.objective.is_some(), "--objective"),
+            (self.starts.is_some(), "--starts"),
+            (self.draws.is_some(), "--draws"),
+            (self.seed.is_some(), "--seed"),
+            (self.image.is_some(), "--image"),
+            (self.patch.is_some(), "--patch"),
+            (self.heads.is_some(), "--heads"),
+            (self.pool.is_some(), "--pool"),
+        ];
+        given.into_iter().filter(|(is_given, _)| *is_given).map(|(_, name)| name).collect()
+    }
+
+    /// Writes the fits, and what was found to stderr. Findings of a fit stand in the answer for programs.
+    fn answer(&self, fits: &Fits) -> Status {
+        let format = if self.format == Format::Json { super::Format::Json } else { super::Format::Human };
+        let mut found = fits.diagnostics.clone();
+        let is_refused = any_error(&found);
+        if self.format == Format::Human {
+            found.extend(fits.fits.iter().flat_map(of_group));
+        }
+        let nothing = !fits.fits.is_empty() && fits.fits.iter().all(|fit| fit.fitted.is_none());
+        let text = match self.format {
+            _ if is_refused => Ok(String::new()),
+            Format::Human => emit::fits::report(&fits.fits),
+            Format::Json => Ok(emit::fits::json(&fits.fits)),
+            Format::Csv => Ok(emit::fits::csv(&fits.fits)),
+        };
+        let text = text.unwrap_or_else(|broken| {
+            found.push(broken);
+            String::new()
+        });
+        let told = tell(&found, &fits.sources, format, "");
+        // One group that has no fit does not make the others wrong.
+        let status = match told {
+            Status::PlanWrong if !is_refused && !nothing => Status::Done,
+            _ if nothing => told.max(Status::PlanWrong),
+            _ => told,
+        };
+        if text.is_empty() { status } else { status.max(answer(&text, format)) }
+    }
+}
+
+/// The findings of a fit, with its group.
+fn of_group(fit: &GroupFit) -> Vec<Diagnostic> {
+    let group: Vec<String> = fit.group.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    let note = |found: &Diagnostic| match group.as_slice() {
+        [] => found.clone(),
+        group => found.clone().note(format!("in the group {}", group.join(", "))),
+    };
+    fit.findings.iter().map(note).collect()
+}
