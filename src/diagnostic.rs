@@ -202,6 +202,22 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, name)| name)
 }
 
+/// `` `a`, `b` and `c` ``; of a long list the beginning.
+pub fn list_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 20;
+    let mut rest = names.into_iter();
+    let mut names: Vec<_> = rest.by_ref().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match rest.count() {
+        0 => {}
+        more => names.push(format!("{more} more")),
+    }
+    match names.as_slice() {
+        [] => "none".into(),
+        [only] => only.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -103,4 +103,4 @@ mod pipeline;
 
 pub use pipeline::{Checked, Compiled, Outcome, PlanFile, check, locked};
 #[cfg(feature = "fit")]
-pub use pipeline::{Fits, compile, fit_laws};
+pub use pipeline::{Compute, Fits, Stage, compile, fit_laws, fit_table};

@@ -2,9 +2,13 @@
 
 #[cfg(feature = "fit")]
 mod fits;
+#[cfg(feature = "fit")]
+mod table;
 
 #[cfg(feature = "fit")]
 pub use fits::{Fits, fit_laws};
+#[cfg(feature = "fit")]
+pub use table::{Compute, Stage, fit_table};
 
 use std::cell::RefCell;
 

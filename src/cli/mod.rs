@@ -77,6 +77,16 @@ pub mod codes {
 
     /// Standard output took no more.
     pub const UNANSWERED: Code = Code::new("S0040", "cannot-answer");
+    /// A variable of a law that is bound to nothing.
+    pub const UNBOUND: Code = Code::new("S0041", "unbound-variable");
+    /// A variable that the law does not have.
+    pub const UNKNOWN_VARIABLE: Code = Code::new("S0042", "unknown-variable");
+    /// A variable that is bound twice.
+    pub const BOUND_TWICE: Code = Code::new("S0043", "bound-twice");
+    /// Examples without the model that makes compute of them.
+    pub const NO_MODEL: Code = Code::new("S0044", "examples-without-model");
+    /// A model whose FLOPs nothing needs.
+    pub const UNUSED_MODEL: Code = Code::new("S0045", "unused-model");
 }
 
 /// Runs the command line of this process.

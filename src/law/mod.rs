@@ -28,6 +28,8 @@ mod project;
 #[cfg(feature = "fit")]
 mod random;
 #[cfg(feature = "fit")]
+mod samples;
+#[cfg(feature = "fit")]
 mod select;
 #[cfg(feature = "fit")]
 mod separable;
@@ -46,5 +48,7 @@ pub use form::{FitOptions, Fitted, Form, Objective, Prediction, Sample, Variable
 pub use forms::FORMS;
 pub use group::{GroupFit, Summary};
 pub use model::*;
+#[cfg(feature = "fit")]
+pub use samples::{GroupSample, samples};
 #[cfg(feature = "fit")]
 pub use select::{Cutoff, RANKED_FROM, Scores, rank, rollout};

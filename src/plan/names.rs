@@ -2,6 +2,7 @@
 
 use super::check::{Checker, Owner};
 use super::codes;
+pub(super) use crate::diagnostic::list_of;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
 use crate::syntax::ast::Name;
@@ -119,22 +120,6 @@ impl Checker<'_> {
 
 /// Of several definitions that may be meant, so many are offered.
 const OFFERED: usize = 4;
-
-/// `` `a`, `b` and `c` ``; of a long list the beginning.
-pub(super) fn list_of<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 20;
-    let mut rest = names.into_iter();
-    let mut names: Vec<_> = rest.by_ref().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    match rest.count() {
-        0 => {}
-        more => names.push(format!("{more} more")),
-    }
-    match names.as_slice() {
-        [] => "none".into(),
-        [only] => only.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    }
-}
 
 fn sketch(noun: &str) -> &'static str {
     match noun {

@@ -2,6 +2,8 @@
 
 pub mod codes;
 #[cfg(feature = "fit")]
+mod query;
+#[cfg(feature = "fit")]
 mod read;
 #[cfg(feature = "fit")]
 mod row;
@@ -9,6 +11,8 @@ mod table;
 #[cfg(all(test, feature = "fit"))]
 mod tests;
 
+#[cfg(feature = "fit")]
+pub use query::{NumberRow, Query, numbers};
 #[cfg(feature = "fit")]
 pub use read::read;
 pub use table::{Row, Table};

@@ -138,6 +138,8 @@ pub(super) fn written(name: &str) -> String {
     let word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if word && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') {
         name.to_owned()
+    } else if !name.is_empty() && !name.contains(['`', '\n', '\r']) {
+        format!("`{name}`")
     } else {
         format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
     }

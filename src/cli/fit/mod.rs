@@ -3,6 +3,7 @@
 //! Exit status as everywhere; 1 also where none of the groups could be fitted. Where some could, the others say in their
 //! findings why not.
 
+mod bind;
 mod objective;
 mod progress;
 
@@ -13,10 +14,11 @@ use clap::{Args, CommandFactory as _, ValueEnum};
 
 use super::cost::Pool;
 use super::{Located, Status, answer, tell};
-use crate::diagnostic::{Diagnostic, any_error};
-use crate::law::{FORMS, GroupFit, Objective};
+use crate::diagnostic::{Diagnostic, any_error, sort};
+use crate::disk::DiskWorld;
+use crate::law::{FORMS, FitOptions, GroupFit, Objective};
 use crate::source::Sources;
-use crate::{Fits, emit};
+use crate::{Fits, Stage, emit};
 use progress::Progress;
 
 #[derive(Debug, Args)]
@@ -101,7 +103,14 @@ pub(super) fn run(arguments: &Arguments) -> Status {
     if input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sov")) {
         arguments.fit_plan(input)
     } else {
-        misused(ErrorKind::MissingRequiredArgument, "tables are not read yet")
+        match law {
+            Some("list") => list(arguments.format),
+            Some(law) => arguments.fit_table(input, law),
+            None => misused(
+                ErrorKind::MissingRequiredArgument,
+                "say which form to fit to the table: `--law FORM`; `--law list` shows the forms",
+            ),
+        }
     }
 }
 
@@ -133,9 +142,40 @@ impl Arguments {
         }
         let located = Located::new(path);
         let mut progress = Progress::new();
-        let show = &mut |share| progress.show("fitting", share);
+        let show = &mut |share| progress.show(Stage::Fitting, share);
         let fits = crate::fit_laws(&located.world(), &located.plan(), self.law.as_deref(), show);
         drop(progress);
+        self.answer(&fits)
+    }
+
+    fn fit_table(&self, path: &Path, law: &str) -> Status {
+        let mut sources = Sources::default();
+        let mut fits = Fits { sources: Sources::default(), diagnostics: Vec::new(), fits: Vec::new() };
+        let shown = path.to_string_lossy();
+        let bound = bind::form(law, &mut sources, FORMS)
+            .map_err(|unknown| vec![unknown])
+            .and_then(|form| bind::bind(self, &shown, form, &mut sources));
+        match bound {
+            Ok(bound) => {
+                let mut progress = Progress::new();
+                let mut show = |stage: Stage, share: f64| progress.show(stage, share);
+                let world = DiskWorld::new("");
+                let options = FitOptions {
+                    objective: self.objective,
+                    starts: self.starts,
+                    draws: self.draws.unwrap_or(0),
+                    seed: self.seed.unwrap_or(0),
+                };
+                let (list, found) =
+                    crate::fit_table(&world, &bound.query, bound.form, bound.compute.as_ref(), &options, &mut show);
+                drop(progress);
+                fits.fits = list;
+                fits.diagnostics = bound.explain(found);
+            }
+            Err(found) => fits.diagnostics = found,
+        }
+        sort(&mut fits.diagnostics);
+        fits.sources = sources;
         self.answer(&fits)
     }
 
