@@ -1,6 +1,7 @@
 //! `sovitc fit`, as a user meets it: tables and plans in, fits out, and what is wrong with the arguments.
 #![cfg(feature = "cli")]
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -103,7 +104,7 @@ fn groups() -> (tempfile::TempDir, String) {
         for i in 0..30 {
             let (n, d) = (1e6 * 1.5_f64.powi(i % 6), 1e8 * 2.0_f64.powi(i / 6));
             let loss = e + 300.0 * n.powf(-0.35) + 900.0 * d.powf(-0.37);
-            table += &format!("\"{task}\",x,{n},{d},{loss}\n");
+            writeln!(table, "\"{task}\",x,{n},{d},{loss}").unwrap();
         }
     }
     table += "short,x,1e6,1e8,2.5\nshort,x,2e6,1e8,2.4\n";

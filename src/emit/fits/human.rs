@@ -67,10 +67,8 @@ fn closing(fitted: &Summary) -> Vec<String> {
 fn lines(fits: &[GroupFit]) -> Section {
     let law = fits.first().map_or("", |fit| &fit.law);
     let failed = fits.iter().filter(|fit| fit.fitted.is_none()).count();
-    let mut title = format!("law {law}, {}", count(fits.len(), "group"));
-    if failed > 0 {
-        title.push_str(&format!(", {failed} not fitted"));
-    }
+    let failed = if failed > 0 { format!(", {failed} not fitted") } else { String::new() };
+    let title = format!("law {law}, {}{failed}", count(fits.len(), "group"));
     let fitted = || fits.iter().filter_map(|fit| fit.fitted.as_ref());
     let groups: Vec<&str> = fits.first().map_or_else(Vec::new, |fit| fit.group.iter().map(|g| g.0.as_str()).collect());
     let parameters: Vec<&str> =
@@ -125,20 +123,20 @@ fn cut(text: &str) -> String {
 }
 
 /// A number with so many significant digits, with an exponent where it is large or small.
-fn digits(value: f64, significant: usize) -> String {
-    let size = value.abs();
+fn digits(value: f64, significant: u8) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
     }
-    // Rounding may carry into one digit more.
-    let text = format!("{value:.*e}", significant - 1);
+    // Rounding may carry into one digit more, so the exponent is that of the rounded number.
+    let text = format!("{value:.*e}", usize::from(significant) - 1);
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if size < 1e-4 || exponent >= 7.max(significant as i32) {
-        return format!("{mantissa}e{exponent}");
+    if (-4..7.max(i32::from(significant))).contains(&exponent) {
+        let decimals = (i32::from(significant) - 1 - exponent).max(0);
+        format!("{value:.*}", decimals.unsigned_abs() as usize)
+    } else {
+        format!("{mantissa}e{exponent}")
     }
-    let decimals = significant as i32 - 1 - exponent;
-    format!("{value:.*}", decimals.max(0) as usize)
 }
 
 #[cfg(test)]
@@ -187,7 +185,9 @@ law m2, 40 rows
         let estimate = Estimate { value: 0.123456, low: None, high: None };
         for fit in &mut fits {
             let parameters = fit.fitted.as_mut().map(|fitted| &mut fitted.parameters);
-            parameters.into_iter().for_each(|list| list.extend((0..12).map(|i| (format!("p{i}"), estimate))));
+            if let Some(list) = parameters {
+                list.extend((0..12).map(|i| (format!("p{i}"), estimate)));
+            }
         }
         let text = plain(&fits);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");

@@ -1,14 +1,14 @@
 //! Fits of one law to groups of rows: for programs as JSON and CSV, for people as tables.
 
-mod csv;
 #[cfg(feature = "fit")]
 mod forms;
 mod human;
+mod table;
 
-pub use csv::csv;
 #[cfg(feature = "fit")]
 pub use forms::{forms_json, forms_report};
 pub use human::report;
+pub use table::csv;
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 

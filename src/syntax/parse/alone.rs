@@ -24,11 +24,9 @@ pub(in crate::syntax) fn lone_expression(input: Tokens<'_>) -> Expr {
 /// A whole text that is `NAME = EXPRESSION`. Line feeds are blank.
 pub(in crate::syntax) fn lone_binding(input: Tokens<'_>) -> (Option<Name>, Expr) {
     let input = input.inside(Kind::OpenParen).unwrap_or(input);
-    match any_name(Want::Name)(input) {
-        Ok((rest, name)) => (Some(name), lone_expression(equals(rest))),
-        Err(_) => {
-            Expected::at(input, Want::Name).report(input);
-            (None, Expr { span: input.span(input.first()), kind: ExprKind::Error })
-        }
+    if let Ok((rest, name)) = any_name(Want::Name)(input) {
+        return (Some(name), lone_expression(equals(rest)));
     }
+    Expected::at(input, Want::Name).report(input);
+    (None, Expr { span: input.span(input.first()), kind: ExprKind::Error })
 }
