@@ -57,10 +57,10 @@ pub(super) struct Arguments {
     /// Starts of the search; the form's own number where absent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     starts: Option<u32>,
-    /// Bootstrap refits behind the 95 % intervals; 0 for no intervals.
+    /// Bootstrap refits behind the 95 % intervals, 0 for no intervals; 200 where absent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     draws: Option<u32>,
-    /// Seed of the draws and starts.
+    /// Seed of the draws; 0 where absent.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Where compute is bound as `examples`: side of the image, in pixels.
@@ -79,6 +79,9 @@ pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
+
+/// Refits where none are asked for.
+const DRAWS: u32 = 200;
 
 /// How fits are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -163,7 +166,7 @@ impl Arguments {
                 let options = FitOptions {
                     objective: self.objective,
                     starts: self.starts,
-                    draws: self.draws.unwrap_or(0),
+                    draws: self.draws.unwrap_or(DRAWS),
                     seed: self.seed.unwrap_or(0),
                 };
                 let (list, found) =

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::wrapped;
 use crate::diagnostic::Diagnostic;
 use crate::emit::terminal::{Section, sections};
 use crate::law::Form;
@@ -47,40 +48,4 @@ pub fn forms_report(forms: &[&dyn Form]) -> Result<String, Diagnostic> {
         Section { title: form.name().to_owned(), rows }
     };
     sections(forms.iter().map(section).collect())
-}
-
-/// Columns of a line below a headline.
-const WIDTH: usize = 78;
-
-/// A text on lines of at most [`WIDTH`] columns where its words allow it; all but the first are indented.
-fn wrapped(text: &str, indent: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut is_fresh = true;
-    for word in text.split(' ') {
-        if !is_fresh && !line.trim().is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
-            is_fresh = true;
-        }
-        if !is_fresh {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_fresh = false;
-    }
-    lines.push(line);
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_texts_are_wrapped_and_short_ones_kept() {
-        assert_eq!(wrapped("x  examples seen", 3), ["x  examples seen"]);
-        let long = wrapped(&format!("n  {}", "word ".repeat(30).trim()), 3);
-        assert!(long.len() == 2 && long.iter().all(|line| line.chars().count() <= WIDTH), "{long:?}");
-        assert!(long[1].starts_with("   word"), "{long:?}");
-    }
 }

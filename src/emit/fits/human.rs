@@ -1,6 +1,6 @@
 //! Fits for people: one in full, many as a line each.
 
-use super::termination_name;
+use super::{WIDTH, termination_name, wrapped};
 use crate::diagnostic::Diagnostic;
 use crate::emit::terminal::Side::{self, Left, Right};
 use crate::emit::terminal::{Section, columns, count, sections, texts};
@@ -21,9 +21,6 @@ pub fn report(fits: &[GroupFit]) -> Result<String, Diagnostic> {
     };
     sections(laws.map(section).collect())
 }
-
-/// Columns of a line below a headline.
-const WIDTH: usize = 78;
 
 /// Of a longer value of a group the beginning is shown.
 const CELL: usize = 24;
@@ -68,9 +65,25 @@ fn lines(fits: &[GroupFit]) -> Section {
     let law = fits.first().map_or("", |fit| &fit.law);
     let failed = fits.iter().filter(|fit| fit.fitted.is_none()).count();
     let failed = if failed > 0 { format!(", {failed} not fitted") } else { String::new() };
-    let title = format!("law {law}, {}{failed}", count(fits.len(), "group"));
+    // What all groups share is said once.
+    let shared: Vec<bool> = fits.first().map_or_else(Vec::new, |first| {
+        let is_shared = |i: usize| fits.len() > 1 && fits.iter().all(|fit| fit.group.get(i) == first.group.get(i));
+        (0..first.group.len()).map(is_shared).collect()
+    });
+    let of = |fit: &GroupFit, is_shared: bool| -> Vec<(String, String)> {
+        let kept = fit.group.iter().zip(&shared).filter(|(_, shared)| **shared == is_shared);
+        kept.map(|((name, value), _)| (cut(name), cut(value))).collect()
+    };
+    let common: Vec<String> = fits
+        .first()
+        .map_or_else(Vec::new, |fit| of(fit, true))
+        .into_iter()
+        .map(|(name, value)| format!(", {name} {value}"))
+        .collect();
+    let title = format!("law {law}, {}{failed}{}", count(fits.len(), "group"), common.concat());
     let fitted = || fits.iter().filter_map(|fit| fit.fitted.as_ref());
-    let groups: Vec<&str> = fits.first().map_or_else(Vec::new, |fit| fit.group.iter().map(|g| g.0.as_str()).collect());
+    let groups: Vec<String> =
+        fits.first().map_or_else(Vec::new, |fit| of(fit, false)).into_iter().map(|(name, _)| name).collect();
     let parameters: Vec<&str> =
         fitted().next().map_or_else(Vec::new, |one| one.parameters.iter().map(|(name, _)| name.as_str()).collect());
     let has_hold_out = fitted().any(|one| one.hold_out.is_some());
@@ -78,10 +91,10 @@ fn lines(fits: &[GroupFit]) -> Section {
 
     // With each parameter less, the table is narrower; the rest of it is always shown.
     let table = |shown: usize| {
-        let mut head: Vec<String> = groups.iter().map(|name| cut(name)).chain(texts(["rows"])).collect();
+        let mut head: Vec<String> = groups.iter().cloned().chain(texts(["rows"])).collect();
         head.extend(parameters.iter().take(shown).map(|name| (*name).to_owned()));
-        head.extend(has_hold_out.then(|| "held-out rmse".to_owned()));
-        head.extend(has_findings.then(|| "findings".to_owned()));
+        head.extend(has_hold_out.then(|| "held out".to_owned()));
+        head.extend(has_findings.then(|| "notes".to_owned()));
         let mut sides: Vec<Side> = vec![Left; groups.len()];
         sides.resize(head.len(), Right);
         if let Some(last) = sides.last_mut().filter(|_| has_findings) {
@@ -89,7 +102,7 @@ fn lines(fits: &[GroupFit]) -> Section {
         }
         let row = |fit: &GroupFit| {
             let fitted = fit.fitted.as_ref();
-            let mut cells: Vec<String> = fit.group.iter().map(|(_, value)| cut(value)).collect();
+            let mut cells: Vec<String> = of(fit, false).into_iter().map(|(_, value)| value).collect();
             cells.push(fit.rows.to_string());
             let value = |i: usize| fitted.and_then(|one| one.parameters.get(i)).map(|(_, e)| digits(e.value, 3));
             cells.extend((0..parameters.len().min(shown)).map(|i| value(i).unwrap_or_default()));
@@ -111,9 +124,13 @@ fn lines(fits: &[GroupFit]) -> Section {
         shown -= 1;
         rows = table(shown);
     }
+    let legend =
+        [(has_hold_out, "held out: root mean square error of log predictions"), (has_findings, "notes: findings")];
+    let legend: Vec<&str> = legend.into_iter().filter_map(|(is_used, text)| is_used.then_some(text)).collect();
+    rows.extend((!legend.is_empty()).then(|| legend.join("; ")));
     if shown < parameters.len() {
         let left = parameters.iter().skip(shown).copied().collect::<Vec<_>>().join(", ");
-        rows.push(format!("no room for {left}: `--format csv` has them"));
+        rows.extend(wrapped(&format!("no room for {left}: `--format csv` has them"), 2));
     }
     Section { title, rows }
 }
@@ -155,10 +172,11 @@ mod tests {
     #[test]
     fn many_groups_stand_in_lines() {
         let expected = "\
-law m2, 2 groups, 1 not fitted
-  Task  Model   rows   zeta        b  held-out rmse  findings
-  inet  a, \"b\"    40  0.300  2.00e22         0.0156  1
-  bird  a, \"b\"     2                                 1
+law m2, 2 groups, 1 not fitted, Model a, \"b\"
+  Task  rows   zeta        b  held out  notes
+  inet    40  0.300  2.00e22    0.0156  1
+  bird     2                            1
+  held out: root mean square error of log predictions; notes: findings
 ";
         assert_eq!(plain(&samples()).trim_end(), expected.trim_end());
     }
@@ -191,7 +209,7 @@ law m2, 40 rows
         }
         let text = plain(&fits);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-        assert!(text.contains("no room for p2, p3, p4, p5, p6, p7, p8, p9, p10, p11"), "{text}");
+        assert!(text.contains("p4  held out") && text.contains("no room for p5, p6, p7, p8, p9, p10, p11: "), "{text}");
     }
 
     #[test]

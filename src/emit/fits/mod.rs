@@ -24,6 +24,29 @@ pub fn json(fits: &[GroupFit]) -> String {
     plain_json(serde_json::to_string_pretty(&list).unwrap_or_default()) + "\n"
 }
 
+/// Columns of a line below a headline.
+const WIDTH: usize = 78;
+
+/// A text on lines of at most [`WIDTH`] columns where its words allow it; all but the first are indented.
+fn wrapped(text: &str, indent: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut is_fresh = true;
+    for word in text.split(' ') {
+        if !is_fresh && !line.trim().is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent)));
+            is_fresh = true;
+        }
+        if !is_fresh {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_fresh = false;
+    }
+    lines.push(line);
+    lines
+}
+
 /// The name of a termination: `gradient`.
 fn termination_name(termination: Termination) -> String {
     let value = serde_json::to_value(termination).unwrap_or_default();
@@ -213,5 +236,13 @@ mod tests {
 "#;
         assert_eq!(json(&samples()), expected);
         assert_eq!(json(&[]), "[]\n");
+    }
+
+    #[test]
+    fn long_texts_are_wrapped_and_short_ones_kept() {
+        assert_eq!(wrapped("x  examples seen", 3), ["x  examples seen"]);
+        let long = wrapped(&format!("n  {}", "word ".repeat(30).trim()), 3);
+        assert!(long.len() == 2 && long.iter().all(|line| line.chars().count() <= WIDTH), "{long:?}");
+        assert!(long[1].starts_with("   word"), "{long:?}");
     }
 }
