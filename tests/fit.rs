@@ -61,8 +61,16 @@ fn keys(text: &str) -> Vec<&str> {
 #[test]
 fn a_table_is_fitted_without_a_plan() {
     // The variable `loss` is not bound, and the table has a column of its name.
-    let fits =
-        answer(&chinchilla(&["--where", "loss < 3.4", "--hold-out", "`Training FLOP` > 1e21", "--draws", "0", "--format", "json"]));
+    let fits = answer(&chinchilla(&[
+        "--where",
+        "loss < 3.4",
+        "--hold-out",
+        "`Training FLOP` > 1e21",
+        "--draws",
+        "0",
+        "--format",
+        "json",
+    ]));
     let [fit] = fits.as_slice() else { panic!("{fits:?}") };
     assert_eq!((&fit["group"], &fit["law"]), (&serde_json::json!({}), &Value::from("chinchilla")));
     let value = |name: &str| fit["parameters"][name]["value"].as_f64().unwrap();

@@ -27,6 +27,9 @@ In EXPR a bare name is a column, and backquotes stand around names that hold bla
 There are numbers, \"texts\", + - * / ( ), == != < <= > >=, and, or, not.
 A variable that is not bound takes the column of its own name.
 
+The exit status is 1 where the arguments or the table are wrong, or none of the groups can be fitted; a group that
+cannot be fitted says why among its findings. Nothing is written but the answer.
+
 Example: sovitc fit benchmark.vision.csv --law m4 --bind x='`Seen Examples`' --bind y=Loss \\
     --group-by Domain,Task,Model --hold-out 'Training == 0' --format json")]
 pub(super) struct Arguments {
