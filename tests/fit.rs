@@ -85,11 +85,34 @@ fn a_table_is_fitted_without_a_plan() {
 #[test]
 fn fields_and_parameters_keep_their_order() {
     let text = stdout(&run(&chinchilla(&["--format", "json"])));
-    let fields = ["group", "law", "rows", "parameters", "objective", "hold_out", "termination", "starts", "findings"];
+    let fields = [
+        "group",
+        "law",
+        "rows",
+        "parameters",
+        "objective",
+        "hold_out",
+        "termination",
+        "starts",
+        "scores",
+        "rollout",
+        "findings",
+    ];
     assert_eq!(keys(&text), fields);
     let parameters: Vec<&str> =
         text.lines().filter_map(|line| line.strip_prefix("      \"")?.strip_suffix("\": {")).collect();
     assert_eq!(parameters[..5], ["A", "B", "E", "alpha", "beta"]);
+}
+
+#[test]
+fn several_laws_are_ranked_by_the_largest_compute() {
+    let more = ["--bind", N, "--bind", D, "--where", "loss < 3.9", "--draws", "0", "--format", "json"];
+    let fits = answer(&[&[CHINCHILLA, "--law", "kaplan,chinchilla"], &more[..]].concat());
+    let error = |i: usize| fits[i]["rollout"][0]["rmse_log"].as_f64().unwrap();
+    assert!(fits.len() == 2 && error(0) <= error(1), "{fits:#?}");
+    assert!(fits.iter().all(|fit| fit["scores"]["loo"].as_f64().unwrap() > 0.0), "{fits:#?}");
+    let one = answer(&chinchilla(&["--rollout", "--draws", "0", "--format", "json"]));
+    assert_eq!(one[0]["rollout"].as_array().unwrap().len(), 3);
 }
 
 #[test]

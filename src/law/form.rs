@@ -1,8 +1,7 @@
 //! What a law form offers, whatever it is made of: variables in, parameters and predictions out.
 
 use super::findings::extrapolation;
-use super::select::Scores;
-use super::{Estimate, HoldOut, Termination};
+use super::{Estimate, HoldOut, Scores, Termination};
 use crate::diagnostic::Diagnostic;
 
 /// One quantity that a form relates; the last one of a form is what it predicts.

@@ -1,6 +1,6 @@
 //! What a fit of one group of rows came to, whatever the form: parameters as a list of names.
 
-use super::{Curve, CurveLaw, Estimate, FitReport, HoldOut, Law, NamedLaw, SovitLaw, Termination};
+use super::{Curve, CurveLaw, Cutoff, Estimate, FitReport, HoldOut, Law, NamedLaw, Scores, SovitLaw, Termination};
 use crate::diagnostic::Diagnostic;
 use crate::plan::CurveForm;
 use crate::vit::Axis;
@@ -33,6 +33,18 @@ pub struct Summary {
     pub termination: Termination,
     /// Starts tried, and starts that reached the best objective.
     pub starts: (u64, u64),
+    /// How the fit predicts its own rows, where the form says so.
+    pub scores: Option<Scores>,
+    /// How fits below rising compute predict the rest, where that was asked for.
+    pub rollout: Vec<Cutoff>,
+}
+
+impl Summary {
+    /// The error on the largest compute that was held out: of the rows named for it, or of the last cutoff.
+    pub fn largest(&self) -> Option<f64> {
+        let held = self.hold_out.map(|held| held.rmse_log);
+        held.or_else(|| self.rollout.last().map(|cutoff| cutoff.rmse_log))
+    }
 }
 
 impl GroupFit {
@@ -42,8 +54,11 @@ impl GroupFit {
         let law = form.to_owned();
         match fitted {
             Ok(fitted) => {
-                let super::Fitted { parameters, objective, hold_out, termination, starts, rows, findings, .. } = fitted;
-                let fitted = Summary { parameters, objective, hold_out, termination, starts };
+                let super::Fitted {
+                    parameters, objective, hold_out, termination, starts, scores, rows, findings, ..
+                } = fitted;
+                let rollout = Vec::new();
+                let fitted = Summary { parameters, objective, hold_out, termination, starts, scores, rollout };
                 Self { group, law, rows, fitted: Some(fitted), findings }
             }
             Err(error) => Self { group, law, rows, fitted: None, findings: vec![error] },
@@ -62,6 +77,8 @@ impl GroupFit {
                 hold_out,
                 termination: fit.termination,
                 starts: (fit.starts, fit.at_best),
+                scores: None,
+                rollout: Vec::new(),
             }),
             findings: findings.to_vec(),
         };

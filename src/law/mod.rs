@@ -51,4 +51,4 @@ pub use model::*;
 #[cfg(feature = "fit")]
 pub use samples::{GroupSample, samples};
 #[cfg(feature = "fit")]
-pub use select::{Cutoff, RANKED_FROM, Scores, rank, rollout};
+pub use select::{RANKED_FROM, rank, rollout};

@@ -183,6 +183,30 @@ pub struct HoldOut {
     pub rmse_log: f64,
 }
 
+/// Scores of one fit from its own rows; interpolation, hence second to held-out error.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Scores {
+    /// Root mean square of leave-one-out log residuals, through the hat matrix.
+    pub loo: f64,
+    /// Akaike's criterion with its small-sample correction, of normal log residuals.
+    pub aicc: f64,
+    /// Schwarz's criterion, of normal log residuals.
+    pub bic: f64,
+}
+
+/// What a form fitted below a cutoff says of what lies above it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Cutoff {
+    /// Largest compute that was fitted, or what stands for it.
+    pub up_to: f64,
+    /// Rows fitted.
+    pub fitted: u64,
+    /// Rows predicted.
+    pub held: u64,
+    /// `sqrt(mean((log prediction - log y)^2))` of the rows predicted.
+    pub rmse_log: f64,
+}
+
 /// How a fit went.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FitReport {

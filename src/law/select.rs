@@ -1,20 +1,8 @@
 //! How well a form predicts what it was not fitted to: the ground on which forms are compared.
 
-use nalgebra::DMatrix;
-use serde::Serialize;
-
 use super::form::{FitOptions, Form, Sample, fit_form};
-
-/// Scores of one fit from its own rows; interpolation, hence second to held-out error.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Scores {
-    /// Root mean square of leave-one-out log residuals, through the hat matrix.
-    pub loo: f64,
-    /// Akaike's criterion with its small-sample correction, of normal log residuals.
-    pub aicc: f64,
-    /// Schwarz's criterion, of normal log residuals.
-    pub bic: f64,
-}
+use super::{Cutoff, Scores};
+use nalgebra::DMatrix;
 
 impl Scores {
     /// From log residuals and their gradients by the free parameters, `columns` a row.
@@ -42,19 +30,6 @@ impl Scores {
         let aicc = deviance + 2.0 * p + 2.0 * p * (p + 1.0) / (n - p - 1.0);
         Some(Self { loo, aicc, bic: deviance + p * n.ln() })
     }
-}
-
-/// What a form fitted below a cutoff says of what lies above it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Cutoff {
-    /// Largest compute that was fitted, or what stands for it.
-    pub up_to: f64,
-    /// Rows fitted.
-    pub fitted: u64,
-    /// Rows predicted.
-    pub held: u64,
-    /// `sqrt(mean((log prediction - log y)^2))` of the rows predicted.
-    pub rmse_log: f64,
 }
 
 /// Fits below rising cutoffs and predicts the rest: the honest picture of an extrapolation. Cutoffs lie at the given

@@ -1,7 +1,7 @@
 //! A form fitted to a table that no plan names.
 
 use crate::diagnostic::{DataPlace, Diagnostic, any_error, sort};
-use crate::law::{FitOptions, Form, GroupFit, GroupSample, fit_form, samples};
+use crate::law::{FitOptions, Form, GroupFit, GroupSample, fit_form, rollout, samples};
 use crate::results::{self, NumberRow, Query};
 use crate::source::World;
 use crate::vit::{Architecture, Problem, Shape};
@@ -29,13 +29,15 @@ pub enum Stage {
 /// Fits a form to every group of a table: `results`, then `law`.
 ///
 /// The numbers of the query are the form's variables, in its order. A group that cannot be fitted does not lose the
-/// others; a row that is wrong loses them all. `progress` hears how much of a stage is done, from 0 to 1.
+/// others; a row that is wrong loses them all. For each of `cutoffs`, shares of the range of log compute, the fitted
+/// rows below it predict those above. `progress` hears how much of a stage is done, from 0 to 1.
 pub fn fit_table(
     world: &dyn World,
     query: &Query,
     form: &dyn Form,
     compute: Option<&Compute>,
     options: &FitOptions,
+    cutoffs: &[f64],
     progress: &mut dyn FnMut(Stage, f64),
 ) -> (Vec<GroupFit>, Vec<Diagnostic>) {
     progress(Stage::Reading, 0.0);
@@ -62,7 +64,11 @@ pub fn fit_table(
         let mut within = |share: f64| progress(Stage::Fitting, (done as f64 + share) / all);
         within(0.0);
         let fitted = fit_form(form, &sample.fitted, &sample.held, options, &mut within);
-        GroupFit::new(group, form.name(), rows, fitted)
+        let mut fit = GroupFit::new(group, form.name(), rows, fitted);
+        if let Some(summary) = &mut fit.fitted {
+            summary.rollout = rollout(form, &sample.fitted, options, cutoffs);
+        }
+        fit
     };
     (groups.into_iter().enumerate().map(fit).collect(), found)
 }

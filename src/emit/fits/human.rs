@@ -57,6 +57,15 @@ fn closing(fitted: &Summary) -> Vec<String> {
         let rmse = digits(hold_out.rmse_log, 4);
         rows.push(format!("held out {}, rmse of log {rmse}", count(hold_out.rows as usize, "row")));
     }
+    if let Some(scores) = fitted.scores {
+        let (loo, aicc, bic) = (digits(scores.loo, 4), digits(scores.aicc, 5), digits(scores.bic, 5));
+        rows.push(format!("each row from the others, rmse of log {loo}; AICc {aicc}, BIC {bic}"));
+    }
+    for cutoff in &fitted.rollout {
+        let (held, up_to) = (count(cutoff.held as usize, "row"), digits(cutoff.up_to, 3));
+        let (fitted, rmse) = (count(cutoff.fitted as usize, "row"), digits(cutoff.rmse_log, 4));
+        rows.push(format!("{held} beyond {up_to} from the {fitted} below, rmse of log {rmse}"));
+    }
     rows
 }
 
@@ -193,6 +202,8 @@ law m2, 40 rows
   sum of squares 0.00125000
   23 of 24 starts agree; stopped by objective
   held out 12 rows, rmse of log 0.01562
+  each row from the others, rmse of log 0.5000; AICc -12.000, BIC -8.0000
+  10 rows beyond 1.00e18 from the 30 rows below, rmse of log 0.2500
 ";
         assert_eq!(plain(&[fit]).trim_end(), expected.trim_end());
     }

@@ -60,7 +60,7 @@ impl Serialize for Object<'_> {
         let fit = self.0;
         let fitted = fit.fitted.as_ref();
         let parameters = fitted.map_or(&[][..], |fitted| &fitted.parameters);
-        let mut object = serializer.serialize_struct("fit", 9)?;
+        let mut object = serializer.serialize_struct("fit", 11)?;
         object.serialize_field("group", &Pairs(&fit.group, |value: &String| value.clone()))?;
         object.serialize_field("law", &fit.law)?;
         object.serialize_field("rows", &fit.rows)?;
@@ -69,6 +69,8 @@ impl Serialize for Object<'_> {
         object.serialize_field("hold_out", &fitted.and_then(|fitted| fitted.hold_out))?;
         object.serialize_field("termination", &fitted.map(|fitted| fitted.termination))?;
         object.serialize_field("starts", &fitted.map(|fitted| Starts::of(fitted.starts)))?;
+        object.serialize_field("scores", &fitted.and_then(|fitted| fitted.scores))?;
+        object.serialize_field("rollout", &fitted.map_or(&[][..], |fitted| &fitted.rollout))?;
         object.serialize_field("findings", &fit.findings.iter().map(Finding::of).collect::<Vec<_>>())?;
         object.end()
     }
@@ -140,7 +142,7 @@ impl<'a> Finding<'a> {
 /// Fits to print: one that stands, with one finding, and one that does not.
 #[cfg(test)]
 fn samples() -> Vec<GroupFit> {
-    use crate::law::{HoldOut, Summary, codes};
+    use crate::law::{Cutoff, HoldOut, Scores, Summary, codes};
 
     let group = |task: &str| vec![("Task".to_owned(), task.to_owned()), ("Model".to_owned(), "a, \"b\"".to_owned())];
     let summary = Summary {
@@ -152,6 +154,8 @@ fn samples() -> Vec<GroupFit> {
         hold_out: Some(HoldOut { rows: 12, rmse_log: 0.015625 }),
         termination: Termination::Objective,
         starts: (24, 23),
+        scores: Some(Scores { loo: 0.5, aicc: -12.0, bic: -8.0 }),
+        rollout: vec![Cutoff { up_to: 1e18, fitted: 30, held: 10, rmse_log: 0.25 }],
     };
     let warning = Diagnostic::warning(codes::AT_BOUND, "the exponent `c` is at a bound");
     let error = Diagnostic::error(codes::TOO_FEW_POINTS, "2 points are too few");
@@ -206,6 +210,19 @@ mod tests {
       "tried": 24,
       "at_best": 23
     },
+    "scores": {
+      "loo": 0.5,
+      "aicc": -12.0,
+      "bic": -8.0
+    },
+    "rollout": [
+      {
+        "up_to": 1e+18,
+        "fitted": 30,
+        "held": 10,
+        "rmse_log": 0.25
+      }
+    ],
     "findings": [
       {
         "code": "at-bound",
@@ -225,6 +242,8 @@ mod tests {
     "hold_out": null,
     "termination": null,
     "starts": null,
+    "scores": null,
+    "rollout": [],
     "findings": [
       {
         "code": "too-few-points",

@@ -3,7 +3,6 @@
 use super::Separable;
 use super::design::Design;
 use super::problem::{Full, Point, Projected, value};
-use crate::law::Termination;
 use crate::law::bootstrap::{Noise, interval};
 use crate::law::exact::{Smooth as _, descend, follow};
 use crate::law::findings::{self, Shape};
@@ -11,8 +10,8 @@ use crate::law::form::Fitted;
 use crate::law::levenberg::{LeastSquares as _, Minimum, Tolerance, condition, minimise};
 use crate::law::loss::Loss;
 use crate::law::random::low_discrepancy;
-use crate::law::select::Scores;
 use crate::law::wild::Wild;
+use crate::law::{Scores, Termination};
 
 /// The best of all starts.
 pub(super) struct Best<const N: usize, const K: usize> {
