@@ -40,6 +40,8 @@
 //! | [`lock`] | laws and answers | what a build pins |
 //! | [`emit`] | all of it | [`emit::Artefact`]: paths and texts |
 //!
+//! `compile` goes all the way; `fit_laws` and `fit_table` stop after [`law`]: they need no search, the latter no plan.
+//!
 //! Any room may stand on the ground: [`source`], [`diagnostic`], [`units`], [`vit`], [`hardware`].
 //! The doors touch the world: [`disk`] (files), [`render`] (drawn diagnostics), `nvrtc`, `plugin` and `cli`.
 //!

@@ -266,7 +266,7 @@ fn every_form_is_listed_with_its_variables() {
 
 #[test]
 fn wrong_arguments_are_marked_in_their_text() {
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 10] = [
         (
             &["--where", "loss = 3"],
             "\
@@ -317,6 +317,7 @@ error[S0504]: `tests/data/chinchilla/svg_extracted_data.csv` has no column `Loss
         (&["--where", "loss > 1e9"], "error[S0510]: no row"),
         (&["--group-by", "color,`Model  Size`"], "  |       ^^^^^^^^^^^^^ not in the header"),
         (&["--cluster", "run"], " --> --cluster:1:1"),
+        (&["--group-by", "color,"], "error[S0101]: expected a column's name, found nothing"),
     ];
     for (more, said) in cases {
         let text = refused(1, &chinchilla(more));

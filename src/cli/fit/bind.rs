@@ -270,13 +270,12 @@ fn column_names(sources: &Sources, id: SourceId, is_list: bool, found: &mut Vec<
         let span = Span::new(id, from as u32, (from + piece.len()) as u32);
         let inner = piece.strip_prefix('`').and_then(|inner| inner.strip_suffix('`')).unwrap_or(piece);
         if inner.is_empty() || inner.contains('`') {
+            let what = if piece.is_empty() { "nothing".to_owned() } else { format!("`{piece}`") };
+            let message = format!("expected a column's name, found {what}");
             found.push(
-                Diagnostic::error(
-                    crate::syntax::codes::UNEXPECTED,
-                    format!("expected a column's name, found `{piece}`"),
-                )
-                .label(span, "expected a column's name")
-                .help("write names between commas, in backquotes where they hold commas"),
+                Diagnostic::error(crate::syntax::codes::UNEXPECTED, message)
+                    .label(span, "expected a column's name")
+                    .help("write names between commas, in backquotes where they hold commas"),
             );
         } else {
             names.push(Spanned::new(inner.to_owned(), span));
