@@ -53,10 +53,12 @@ pub enum ItemKind {
         /// Its fields.
         body: Option<Block>,
     },
-    /// `start NAME { ... }`
+    /// `start NAME { ... }` or `start NAME = best of TABLE.METRIC { ... }`, the block optional in the second.
     Start {
         /// Its name.
         name: Option<Name>,
+        /// The grid it is found in.
+        best_of: Option<BestOf>,
         /// Its fields.
         body: Option<Block>,
     },
@@ -138,6 +140,15 @@ pub struct Path {
     pub span: Span,
     /// Its names; at least one.
     pub names: Vec<Name>,
+}
+
+/// `best of TABLE.METRIC`
+#[derive(Clone, Debug, PartialEq)]
+pub struct BestOf {
+    /// The words `best of`.
+    pub span: Span,
+    /// The metric that is least there.
+    pub data: Option<Path>,
 }
 
 /// An expression.

@@ -70,6 +70,8 @@ pub(super) enum Want {
     From,
     FittedTo,
     To,
+    BestOf,
+    Of,
     TablePath,
     FilePath,
     ComputeKind,
@@ -81,7 +83,7 @@ pub(super) enum Want {
 }
 
 impl Want {
-    const ALL: [(Self, &'static str); 25] = [
+    const ALL: [(Self, &'static str); 27] = [
         (Self::Definition, "a definition"),
         (Self::Name, "a name"),
         (Self::Target, "a target such as `timm`"),
@@ -99,6 +101,8 @@ impl Want {
         (Self::From, "`from`"),
         (Self::FittedTo, "`fitted to`"),
         (Self::To, "`to`"),
+        (Self::BestOf, "`best of`"),
+        (Self::Of, "`of`"),
         (Self::TablePath, "a table's metric such as `star.error`"),
         (Self::FilePath, "a path in quotes"),
         (Self::ComputeKind, "a kind of compute such as `forward`"),

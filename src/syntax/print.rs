@@ -26,7 +26,16 @@ impl Printer {
     fn item(&mut self, kind: &ItemKind) {
         match kind {
             ItemKind::Model { name, body } => self.head("model", name.as_ref()).body(body.as_ref()),
-            ItemKind::Start { name, body } => self.head("start", name.as_ref()).body(body.as_ref()),
+            ItemKind::Start { name, best_of, body } => {
+                self.head("start", name.as_ref());
+                if let Some(best_of) = best_of {
+                    self.text(" = best of ");
+                    if let Some(path) = &best_of.data {
+                        self.path(path);
+                    }
+                }
+                self.body(body.as_ref())
+            }
             ItemKind::Search { name, body } => self.head("search", name.as_ref()).body(body.as_ref()),
             ItemKind::Results { name, path, body } => {
                 self.head("results", name.as_ref()).text(" from ").quoted(path.as_ref()).body(body.as_ref())

@@ -15,6 +15,8 @@ pub enum Word {
     Emit,
     From,
     Fitted,
+    Best,
+    Of,
     Require,
     In,
     Step,
@@ -35,7 +37,7 @@ impl Word {
         [Self::Model, Self::Results, Self::Law, Self::Start, Self::Budget, Self::Search, Self::Emit];
 
     /// Every word.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::Model,
         Self::Results,
         Self::Law,
@@ -45,6 +47,8 @@ impl Word {
         Self::Emit,
         Self::From,
         Self::Fitted,
+        Self::Best,
+        Self::Of,
         Self::Require,
         Self::In,
         Self::Step,
@@ -71,6 +75,8 @@ impl Word {
             "emit" => Self::Emit,
             "from" => Self::From,
             "fitted" => Self::Fitted,
+            "best" => Self::Best,
+            "of" => Self::Of,
             "require" => Self::Require,
             "in" => Self::In,
             "step" => Self::Step,
@@ -99,6 +105,8 @@ impl Word {
             Self::Emit => "emit",
             Self::From => "from",
             Self::Fitted => "fitted",
+            Self::Best => "best",
+            Self::Of => "of",
             Self::Require => "require",
             Self::In => "in",
             Self::Step => "step",

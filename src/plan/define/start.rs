@@ -12,7 +12,7 @@ const SCHEMA: Schema = Schema::of(&["shape", "compute"]);
 impl Checker<'_> {
     /// Checks a small optimum.
     pub(in crate::plan) fn start(&mut self, item: &Item) -> Option<Start> {
-        let ItemKind::Start { name, body } = &item.kind else { return None };
+        let ItemKind::Start { name, best_of: _, body } = &item.kind else { return None };
         let at = name.as_ref().map_or(item.keyword, |name| name.span);
         let what = name.as_ref().map_or("the start".into(), |name| format!("start `{}`", name.value));
         let fields = self.fields(what, at, body.as_ref()?, SCHEMA);

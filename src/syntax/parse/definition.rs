@@ -9,7 +9,7 @@ use super::operand::{path, quoted};
 use super::{Tall, any_name, name};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::syntax::ast::{Block, Item, ItemKind, Name};
+use crate::syntax::ast::{BestOf, Block, Item, ItemKind, Name};
 use crate::syntax::codes;
 use crate::syntax::expect::{Expected, Parsed, Want, expect, word};
 use crate::syntax::lex::Kind;
@@ -21,7 +21,10 @@ pub(super) fn definition(input: Tokens<'_>) -> Parsed<'_, Item> {
     let (rest, keyword) = any_name(Want::Definition)(input)?;
     // A field that is named like a definition is out of place, but no definition.
     let is_field = match rest.raw(0).kind {
-        Kind::Equals => !matches!(rest.raw(2).kind, Kind::OpenBrace) && rest.word(rest.raw(2)) != Some(Word::Fitted),
+        Kind::Equals => {
+            let is_head = matches!(rest.word(rest.raw(2)), Some(Word::Fitted | Word::Of));
+            !matches!(rest.raw(2).kind, Kind::OpenBrace) && !is_head
+        }
         kind => kind == Kind::Colon,
     };
     match Word::from_text(&keyword.value).filter(|word| word.is_definition() && !is_field) {
@@ -37,7 +40,7 @@ pub(super) fn after_keyword<'a>(input: Tokens<'a>, rest: Tokens<'a>, word: Word,
         Word::Law => law(rest),
         Word::Budget => budget(rest),
         Word::Emit => emit(rest),
-        Word::Start => named_block(rest, |name, body| ItemKind::Start { name, body }),
+        Word::Start => start(rest),
         Word::Search => named_block(rest, |name, body| ItemKind::Search { name, body }),
         _ => named_block(rest, |name, body| ItemKind::Model { name, body }),
     };
@@ -78,6 +81,32 @@ fn law(input: Tokens<'_>) -> Read<'_, ItemKind> {
     let (rest, fitted_to) = must(path(Want::TablePath), rest);
     let (rest, body) = optional_body(rest);
     (rest, ItemKind::Law { name, form, fitted_to, body })
+}
+
+fn start(input: Tokens<'_>) -> Read<'_, ItemKind> {
+    let (rest, name) = must(name(Want::Name), input);
+    let is_equal = matches!(rest.raw(0).kind, Kind::Equals | Kind::Colon | Kind::EqualEqual);
+    if !(is_equal && rest.raw(1).kind != Kind::OpenBrace) && rest.word(rest.raw(0)) != Some(Word::Best) {
+        let (rest, body) = must(body(Want::Body), rest);
+        return (rest, ItemKind::Start { name, best_of: None, body });
+    }
+    let rest = equals(rest);
+    let words = rest;
+    let (rest, best) = must(word(Word::Best, Want::BestOf), rest);
+    let rest = match best.map(|_| must(word(Word::Of, Want::Of), rest)) {
+        // A word that stands where `of` does is meant for it.
+        Some((rest, None)) if rest.raw(0).kind == Kind::Name && rest.raw(1).kind == Kind::Name => rest.take_from(1),
+        Some((rest, _)) => rest,
+        None => rest,
+    };
+    let span = rest.since(words);
+    let (rest, data) = match rest.raw(0).kind {
+        // Nothing follows that could be a path, and what was expected has been said.
+        kind if best.is_none() && kind != Kind::Name => (rest, None),
+        _ => must(path(Want::TablePath), rest),
+    };
+    let (rest, body) = optional_body(rest);
+    (rest, ItemKind::Start { name, best_of: Some(BestOf { span, data }), body })
 }
 
 fn budget(input: Tokens<'_>) -> Read<'_, ItemKind> {
