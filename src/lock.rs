@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{DataPlace, Diagnostic, Severity};
-use crate::law::NamedLaw;
+use crate::law::{NamedLaw, NamedStart};
 use crate::shape::Answer;
 use crate::source::ReadError;
 
@@ -45,6 +45,9 @@ pub struct Lock {
     /// Laws, in the order of the plan; without their bootstrap draws.
     #[serde(default)]
     pub laws: Vec<NamedLaw>,
+    /// Starts that were found in grids, in the order of the plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub starts: Vec<NamedStart>,
     /// Answers, in the order of the plan.
     #[serde(default)]
     pub answers: Vec<Answer>,
@@ -99,7 +102,7 @@ impl Lock {
     /// The version of the format that this sovitc reads and writes.
     pub const VERSION: u32 = 1;
 
-    /// Pins what was found for a plan.
+    /// Pins what was found for a plan that has no start in a grid.
     pub fn new(
         plan: Input,
         inputs: Vec<Input>,
@@ -108,7 +111,7 @@ impl Lock {
         warnings: Vec<Warning>,
     ) -> Self {
         let sovitc = env!("CARGO_PKG_VERSION").to_owned();
-        Self { version: Self::VERSION, sovitc, plan, inputs, laws, answers, warnings }
+        Self { version: Self::VERSION, sovitc, plan, inputs, laws, starts: Vec::new(), answers, warnings }
     }
 
     /// The text of the file.

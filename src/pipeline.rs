@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use crate::diagnostic::{self, Code, Diagnostic};
 use crate::law::NamedLaw;
 use crate::lock::{Input, Lock};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, StartKind};
 use crate::shape::Answer;
 use crate::source::{ReadError, Source, Sources, World};
 use crate::syntax;
@@ -126,7 +126,9 @@ pub fn compile(world: &dyn World, file: &PlanFile<'_>) -> Compiled {
     diagnostics.extend(found);
     let (laws, found) = crate::law::fit(&plan, &tables);
     diagnostics.extend(found);
-    let (answers, found) = crate::shape::choose(&plan, &laws);
+    let (starts, found) = crate::law::starts(&plan, &tables);
+    diagnostics.extend(found);
+    let (answers, found) = crate::shape::choose(&plan, &laws, &starts);
     diagnostics.extend(found);
     diagnostic::sort(&mut diagnostics);
 
@@ -137,7 +139,8 @@ pub fn compile(world: &dyn World, file: &PlanFile<'_>) -> Compiled {
     if !diagnostic::any_error(&compiled.diagnostics) {
         let (laws, answers) = (compiled.laws.clone(), answers.into_iter().flatten().collect::<Vec<_>>());
         let warnings = crate::lock::Warning::among(&compiled.diagnostics);
-        let lock = Lock::new(hash, inputs, laws.clone(), answers.clone(), warnings);
+        let starts = starts.into_iter().flatten().filter(|start| start.grid.is_some()).collect();
+        let lock = Lock { starts, ..Lock::new(hash, inputs, laws.clone(), answers.clone(), warnings) };
         compiled.outcome = Some(Outcome { plan, laws, answers, lock });
     }
     compiled
@@ -174,7 +177,10 @@ pub fn locked(world: &dyn World, file: &PlanFile<'_>, lock: Result<Lock, Diagnos
 fn hold(lock: Lock, plan: &Plan, hash: &Input, inputs: &[Input]) -> Result<Lock, Diagnostic> {
     lock.verify(hash, inputs)?;
     let answered = lock.answers.iter().map(|answer| &answer.search);
-    if answered.eq(plan.searches.iter().map(|search| &search.name.value)) {
+    let found = plan.starts.iter().filter(|start| matches!(start.kind, StartKind::BestOf { .. }));
+    if answered.eq(plan.searches.iter().map(|search| &search.name.value))
+        && lock.starts.iter().map(|start| &start.name).eq(found.map(|start| &start.name.value))
+    {
         return Ok(lock);
     }
     let message = format!("the lock of `{}` does not answer its searches", hash.path);

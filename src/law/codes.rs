@@ -30,6 +30,14 @@ pub const TOO_FEW_VALUES: Code = Code::new("S0537", "too-few-values");
 pub const NO_MINIMUM: Code = Code::new("S0538", "no-minimum");
 /// Parabolas stand for a law that is none.
 pub const PARABOLA_BIAS: Code = Code::new("S0539", "parabola-bias");
+/// The best shape of a grid stands at its edge.
+pub const NOT_INTERIOR: Code = Code::new("S0540", "not-interior");
+/// The shapes of a table are not all combinations of their sizes.
+pub const NOT_A_GRID: Code = Code::new("S0541", "not-a-grid");
+/// Another shape of the grid may be the best one.
+pub const UNSTABLE_START: Code = Code::new("S0542", "unstable-start");
+/// The stated compute lies where another shape of the grid is better.
+pub const START_ELSEWHERE: Code = Code::new("S0543", "start-elsewhere");
 /// Too few runs for a spread among them.
 pub const FEW_RUNS: Code = Code::new("S0550", "few-runs");
 /// Rows are checkpoints of one training.
@@ -61,6 +69,10 @@ pub const ALL: &[Code] = &[
     TOO_FEW_VALUES,
     NO_MINIMUM,
     PARABOLA_BIAS,
+    NOT_INTERIOR,
+    NOT_A_GRID,
+    UNSTABLE_START,
+    START_ELSEWHERE,
     FEW_RUNS,
     CHECKPOINTS,
     EXTRAPOLATED,

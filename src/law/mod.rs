@@ -4,6 +4,7 @@ pub mod codes;
 mod curve;
 mod group;
 mod model;
+mod optimum;
 
 #[cfg(feature = "fit")]
 mod bootstrap;
@@ -17,6 +18,8 @@ mod fit;
 mod form;
 #[cfg(feature = "fit")]
 mod forms;
+#[cfg(feature = "fit")]
+mod grid;
 #[cfg(feature = "fit")]
 mod levenberg;
 #[cfg(feature = "fit")]
@@ -46,8 +49,11 @@ pub use fit::fit;
 pub use form::{FitOptions, Fitted, Form, Objective, Prediction, Sample, Variable, fit_form};
 #[cfg(feature = "fit")]
 pub use forms::FORMS;
+#[cfg(feature = "fit")]
+pub use grid::starts;
 pub use group::{GroupFit, Summary};
 pub use model::*;
+pub use optimum::{GridOptimum, NamedStart, RunnerUp};
 #[cfg(feature = "fit")]
 pub use samples::{GroupSample, samples};
 #[cfg(feature = "fit")]

@@ -116,7 +116,7 @@ impl<'a> Checker<'a> {
             keep(&mut scope.laws, number, &mut plan.laws, whole);
         });
         for_each(ast, "start", |(number, item)| {
-            let whole = self.start(item);
+            let whole = self.start(item, &scope, &plan);
             keep(&mut scope.starts, number, &mut plan.starts, whole);
         });
         for_each(ast, "budget", |(number, item)| {

@@ -85,6 +85,9 @@ pub const TOO_LARGE: Code = Code::new("S0417", "too-many-parts");
 /// The rest of many mistakes.
 pub const TOO_MANY: Code = Code::new("S0418", "more-mistakes");
 
+/// A table without shapes where they are needed.
+pub const SHAPELESS: Code = Code::new("S0419", "shapeless-table");
+
 /// All of them.
 pub const ALL: &[Code] = &[
     DUPLICATE_DEFINITION,
@@ -127,6 +130,7 @@ pub const ALL: &[Code] = &[
     INCOMPARABLE,
     TOO_LARGE,
     TOO_MANY,
+    SHAPELESS,
 ];
 
 #[cfg(test)]

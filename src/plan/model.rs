@@ -172,12 +172,33 @@ pub struct Uncertain {
     pub sd: f64,
 }
 
-/// `start NAME { ... }`
+/// `start NAME ...`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Start {
     /// Its name.
     pub name: Spanned<String>,
-    /// The small optimum x(0).
+    /// Where it comes from.
+    pub kind: StartKind,
+}
+
+/// The starts a plan can write.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StartKind {
+    /// `start NAME { shape = ..., compute = ... }`
+    Stated(SmallOptimum),
+    /// `start NAME = best of TABLE.METRIC`
+    BestOf {
+        /// The grid sweep; a table with shapes.
+        data: LawData,
+        /// t(0) in forward FLOPs, where the plan states it.
+        compute: Option<f64>,
+    },
+}
+
+/// A small shape and the compute at which it is the best one: where the recipe starts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SmallOptimum {
+    /// The shape x(0).
     pub shape: Shape,
     /// Its compute t(0), in forward FLOPs.
     pub forward_flops: f64,

@@ -8,7 +8,7 @@
 
 use super::frontier::{Frontier, percentiles};
 use crate::law::{Law, SovitLaw, SovitParameters};
-use crate::plan::Start;
+use crate::plan::SmallOptimum;
 use crate::vit::{Axis, PerAxis, Shape};
 
 /// Weight of the squared log distance that decides between sizes the loss cannot tell apart.
@@ -74,11 +74,11 @@ fn loss_cost(parameters: &SovitParameters, law: &SovitLaw, axis: Axis, frontier:
 /// The fitted law together with its start: losses at shapes and computes.
 pub(super) struct Anchored<'a> {
     law: &'a SovitLaw,
-    start: &'a Start,
+    start: &'a SmallOptimum,
 }
 
 impl<'a> Anchored<'a> {
-    pub(super) const fn new(law: &'a SovitLaw, start: &'a Start) -> Self {
+    pub(super) const fn new(law: &'a SovitLaw, start: &'a SmallOptimum) -> Self {
         Self { law, start }
     }
 
@@ -189,9 +189,8 @@ mod tests {
         }
     }
 
-    fn start() -> Start {
-        let name = Spanned::new("small".to_owned(), Span::default());
-        Start { name, shape: Shape { width: 608, depth: 10, mlp_dim: 928 }, forward_flops: 3.5e18 }
+    fn start() -> SmallOptimum {
+        SmallOptimum { shape: Shape { width: 608, depth: 10, mlp_dim: 928 }, forward_flops: 3.5e18 }
     }
 
     proptest! {

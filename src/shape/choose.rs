@@ -5,8 +5,8 @@ use super::frontier::{self, Frontier};
 use super::search::{Box3, Found, best, legal};
 use super::{Alternative, Answer, Loss, Plateau, Spending, codes};
 use crate::diagnostic::Diagnostic;
-use crate::law::{Estimate, Law, NamedLaw, SovitLaw};
-use crate::plan::{LawKind, Plan, Range, Requirement, Search, Start};
+use crate::law::{Estimate, Law, NamedLaw, NamedStart, SovitLaw};
+use crate::plan::{LawKind, Plan, Range, Requirement, Search, SmallOptimum, Start};
 use crate::units::fixed;
 use crate::vit::{Axis, PerAxis, Shape};
 
@@ -16,15 +16,21 @@ const PLATEAU: f64 = 1e-3;
 /// A chosen size further than this from the frontier, as a fraction, is worth a warning.
 const ROUNDED: f64 = 0.01;
 
-/// One answer for each search, `None` where there is none; a law that is `None` has been reported.
-pub fn choose(plan: &Plan, laws: &[Option<NamedLaw>]) -> (Vec<Option<Answer>>, Vec<Diagnostic>) {
+/// One answer for each search, `None` where there is none; a law or a start that is `None` has been reported.
+///
+/// `laws` has a slot for each of `plan.laws`, `starts` one for each of `plan.starts`.
+pub fn choose(
+    plan: &Plan,
+    laws: &[Option<NamedLaw>],
+    starts: &[Option<NamedStart>],
+) -> (Vec<Option<Answer>>, Vec<Diagnostic>) {
     let mut diagnostics = law_warnings(plan);
     let answers = plan
         .searches
         .iter()
         .map(|search| {
             let law = &laws.get(search.law)?.as_ref()?.law;
-            Question::new(plan, search, law, &mut diagnostics)?.answer(&mut diagnostics)
+            Question::new(plan, search, law, starts, &mut diagnostics)?.answer(&mut diagnostics)
         })
         .collect();
     (answers, diagnostics)
@@ -67,20 +73,29 @@ struct Question<'a> {
     plan: &'a Plan,
     search: &'a Search,
     law: &'a Law,
-    start: &'a Start,
+    start: &'a SmallOptimum,
+    /// Where the plan says so.
+    origin: &'a Start,
     space: Box3<'a>,
     frontier: PerAxis<f64>,
 }
 
 impl<'a> Question<'a> {
-    fn new(plan: &'a Plan, search: &'a Search, law: &'a Law, diagnostics: &mut Vec<Diagnostic>) -> Option<Self> {
+    fn new(
+        plan: &'a Plan,
+        search: &'a Search,
+        law: &'a Law,
+        starts: &'a [Option<NamedStart>],
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Option<Self> {
         let model = plan.models.get(search.model)?;
         let budget = plan.budgets.get(search.budget)?;
         let exponents = frontier::exponents(law)?;
-        let Some(start) = search.start.and_then(|index| plan.starts.get(index)) else {
+        let Some(index) = search.start else {
             diagnostics.push(no_start(search, law, model.architecture.heads));
             return None;
         };
+        let (origin, start) = (plan.starts.get(index)?, &starts.get(index)?.as_ref()?.optimum);
         let t = budget.forward_flops;
         let frontier = Frontier::new(start, exponents).at(t);
         if frontier.iter().any(|(_, x)| !(x.is_finite() && *x > 0.0)) {
@@ -103,7 +118,7 @@ impl<'a> Question<'a> {
             costs: costs(law, frontier),
             forward_flops: t,
         };
-        Some(Self { plan, search, law, start, space, frontier })
+        Some(Self { plan, search, law, start, origin, space, frontier })
     }
 
     fn answer(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<Answer> {
@@ -282,11 +297,11 @@ impl<'a> Question<'a> {
         let budget = self.plan.budgets.get(self.search.budget);
         if let Some(budget) = budget.filter(|budget| budget.forward_flops < self.start.forward_flops) {
             let message =
-                format!("budget `{}` is below the compute of start `{}`", budget.name.value, self.start.name.value);
+                format!("budget `{}` is below the compute of start `{}`", budget.name.value, self.origin.name.value);
             diagnostics.push(
                 Diagnostic::warning(codes::BELOW_START, message)
                     .label(budget.span, format!("{:.3e} forward FLOP", budget.forward_flops))
-                    .label(self.start.name.span, format!("{:.3e} forward FLOP", self.start.forward_flops))
+                    .label(self.origin.name.span, format!("{:.3e} forward FLOP", self.start.forward_flops))
                     .note("the recipe scales up from the start; below it the law is extrapolated downwards"),
             );
         }
@@ -402,7 +417,8 @@ fn no_start(search: &Search, law: &Law, heads: u64) -> Diagnostic {
         format!("search `{}` has no start: exponents say how a shape grows, not from where", search.name.value);
     let diagnostic = Diagnostic::error(codes::NO_START, message)
         .label(search.name.span, "a small optimal shape and its compute are missing")
-        .help("add `start small { shape = { width = .., depth = .., mlp = .. }, compute = .. EFLOP as forward }` and `start = small`");
+        .help("add `start small { shape = { width = .., depth = .., mlp = .. }, compute = .. EFLOP as forward }` and `start = small`")
+        .help("or read it from a grid sweep: `start small = best of TABLE.METRIC`");
     let Law::Sovit(law) = law else { return diagnostic };
     let grid = PerAxis::from_fn(|axis| {
         let multiple = match axis {

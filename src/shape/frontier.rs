@@ -4,7 +4,7 @@
 //! of share w_k, and lets dimension k grow with its own exponent in its own step (SoViT section 2.4).
 
 use crate::law::Law;
-use crate::plan::Start;
+use crate::plan::SmallOptimum;
 use crate::vit::PerAxis;
 
 /// A power law for each axis through one point.
@@ -17,7 +17,7 @@ pub(super) struct Frontier {
 
 impl Frontier {
     /// The recipe that starts at `start` and grows with the effective exponents `s_k w_k`.
-    pub(super) fn new(start: &Start, exponents: PerAxis<f64>) -> Self {
+    pub(super) fn new(start: &SmallOptimum, exponents: PerAxis<f64>) -> Self {
         Self { origin: start.shape.reals(), t0: start.forward_flops, exponents }
     }
 
@@ -37,7 +37,7 @@ pub(super) fn exponents(law: &Law) -> Option<PerAxis<f64>> {
 }
 
 /// 95 % interval of the frontier at `t`; `None` where the law is exact or has no draws.
-pub(super) fn interval(law: &Law, start: &Start, t: f64) -> Option<PerAxis<(f64, f64)>> {
+pub(super) fn interval(law: &Law, start: &SmallOptimum, t: f64) -> Option<PerAxis<(f64, f64)>> {
     match law {
         Law::Stated(stated) => {
             let exact = stated.effective.iter().all(|(_, e)| e.sd == 0.0);
@@ -86,12 +86,10 @@ pub(super) fn percentiles(mut values: Vec<f64>) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Span, Spanned};
     use crate::vit::Shape;
 
-    fn start() -> Start {
-        let name = Spanned::new("small".to_owned(), Span::default());
-        Start { name, shape: Shape { width: 608, depth: 10, mlp_dim: 928 }, forward_flops: 7.0e17 }
+    fn start() -> SmallOptimum {
+        SmallOptimum { shape: Shape { width: 608, depth: 10, mlp_dim: 928 }, forward_flops: 7.0e17 }
     }
 
     #[test]

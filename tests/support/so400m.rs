@@ -4,7 +4,8 @@
 use sovitc::emit::Request;
 use sovitc::law::{Law, NamedLaw};
 use sovitc::plan::{
-    Budget, Counting, Emit, LawKind, LawSpec, Model, Plan, Range, Search, Start, StatedExponents, Target, Uncertain,
+    Budget, Counting, Emit, LawKind, LawSpec, Model, Plan, Range, Search, SmallOptimum, Start, StartKind,
+    StatedExponents, Target, Uncertain,
 };
 use sovitc::shape::{Alternative, Answer, Spending};
 use sovitc::source::{Span, Spanned};
@@ -72,8 +73,10 @@ pub(crate) fn case() -> Case {
         }],
         starts: vec![Start {
             name: at("small".to_owned()),
-            shape: Shape { width: 608, depth: 10, mlp_dim: 928 },
-            forward_flops: 7e17,
+            kind: StartKind::Stated(SmallOptimum {
+                shape: Shape { width: 608, depth: 10, mlp_dim: 928 },
+                forward_flops: 7e17,
+            }),
         }],
         budgets: vec![Budget {
             name: at("vit_g".to_owned()),

@@ -65,7 +65,7 @@ impl Context<'_> {
 }
 
 /// A number as a person writes it: four digits, with an exponent where it is large or small.
-pub(super) fn brief(value: f64) -> String {
+pub(in crate::law) fn brief(value: f64) -> String {
     let trim = |digits: &str| digits.trim_end_matches('0').trim_end_matches('.').to_owned();
     let size = value.abs();
     if value == 0.0 {

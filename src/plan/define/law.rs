@@ -1,6 +1,6 @@
 //! `law NAME = FORM { ... }` and `law NAME = FORM fitted to TABLE.METRIC { ... }`
 
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::plan::check::{Checker, Owner, Scope};
 use crate::plan::names::list_of;
 use crate::plan::schema::{Field, Fields, Schema};
@@ -31,6 +31,41 @@ enum Form {
 const FORMS: [(&str, Form); 3] =
     [("sovit", Form::Sovit), ("m2", Form::Curve(CurveForm::M2)), ("m4", Form::Curve(CurveForm::M4))];
 
+/// Who refers to a metric of a table, in the words of messages.
+#[derive(Clone, Copy)]
+pub(in crate::plan) struct Asker<'a> {
+    /// The form or the words that refer to it.
+    pub(in crate::plan) owner: Owner<'a>,
+    /// What needs shapes.
+    pub(in crate::plan) what: &'a str,
+    /// Who does not say which metric, and what it does with it.
+    pub(in crate::plan) choice: (&'a str, &'a str),
+    /// Whether the table must have shapes.
+    pub(in crate::plan) shapes: Option<Shapes>,
+}
+
+/// What is said of a table without shapes.
+#[derive(Clone, Copy)]
+pub(in crate::plan) struct Shapes {
+    pub(in crate::plan) code: Code,
+    pub(in crate::plan) help: &'static str,
+}
+
+impl<'a> Asker<'a> {
+    fn law(form: &'a Name, needs_shapes: bool) -> Self {
+        let shapes = Shapes {
+            code: codes::WRONG_LAW,
+            help: "give the table its `width`, `depth` and `mlp`, or fit `m2` or `m4`",
+        };
+        Self {
+            owner: Owner { name: &form.value, span: form.span },
+            what: "a `sovit` law",
+            choice: ("the law", "fitted to"),
+            shapes: needs_shapes.then_some(shapes),
+        }
+    }
+}
+
 impl Checker<'_> {
     /// Checks a law.
     pub(in crate::plan) fn law(&mut self, item: &Item, scope: &Scope, plan: &Plan) -> Option<LawSpec> {
@@ -48,14 +83,14 @@ impl Checker<'_> {
                     }
                     None => Some(thirds()),
                 };
-                let data = self.law_data(path, form_name, true, scope, plan);
+                let data = self.law_data(path, Asker::law(form_name, true), scope, plan);
                 LawKind::Sovit { data: data?, weights: weights? }
             }
             (Form::Curve(form), Some(path), body) => {
                 if let Some(body) = body {
                     self.fields(what, at, body, CURVE);
                 }
-                LawKind::Curve { data: self.law_data(path, form_name, false, scope, plan)?, form }
+                LawKind::Curve { data: self.law_data(path, Asker::law(form_name, false), scope, plan)?, form }
             }
             // The parser has reported a table that it could not read.
             (_, None, None) => return None,
@@ -96,9 +131,14 @@ impl Checker<'_> {
         known.map(|&(_, form)| form)
     }
 
-    /// `TABLE.METRIC`; for a shape law a table with shapes, for a curve one without a need of them.
-    fn law_data(&mut self, path: &Path, form: &Name, shapes: bool, scope: &Scope, plan: &Plan) -> Option<LawData> {
-        let owner = Owner { name: &form.value, span: form.span };
+    /// `TABLE.METRIC`; where shapes are needed, of a table that has them.
+    pub(in crate::plan) fn law_data(
+        &mut self,
+        path: &Path,
+        asker: Asker<'_>,
+        scope: &Scope,
+        plan: &Plan,
+    ) -> Option<LawData> {
         let (table_name, metric) = match path.names.as_slice() {
             [table] => (table, None),
             [table, metric] => (table, Some(metric)),
@@ -111,14 +151,14 @@ impl Checker<'_> {
                 return None;
             }
         };
-        let index = self.resolve(&scope.results, table_name, owner)?;
+        let index = self.resolve(&scope.results, table_name, asker.owner)?;
         let table = plan.results.get(index)?;
-        if shapes && table.shape.is_none() {
-            let message = format!("a `{}` law needs shapes, and table `{}` has none", form.value, table.name.value);
-            let error = Diagnostic::error(codes::WRONG_LAW, message)
+        if let Some(Shapes { code, help }) = asker.shapes.filter(|_| table.shape.is_none()) {
+            let message = format!("{} needs shapes, and table `{}` has none", asker.what, table.name.value);
+            let error = Diagnostic::error(code, message)
                 .label(table_name.span, "a table without shapes")
                 .label(table.name.span, "gives no `width`, `depth` and `mlp`")
-                .help("give the table its `width`, `depth` and `mlp`, or fit `m2` or `m4`");
+                .help(help);
             self.report(error);
             return None;
         }
@@ -133,12 +173,13 @@ impl Checker<'_> {
                 .label(table.name.span, format!("has {}", list_of(known())));
             known().fold(error, |error, known| error.fix(format!("there is `{known}`"), metric.span, known))
         } else {
-            let message = format!("the law does not say which metric of `{}` it is fitted to", table.name.value);
+            let (who, verb) = asker.choice;
+            let message = format!("{who} does not say which metric of `{}` it is {verb}", table.name.value);
             let error = Diagnostic::error(codes::UNKNOWN_METRIC, message)
                 .label(table_name.span, "a table, not a metric")
                 .label(table.name.span, format!("has {}", list_of(known())));
             let at = path.span.after();
-            known().fold(error, |error, known| error.fix(format!("fit `{known}`"), at, format!(".{known}")))
+            known().fold(error, |error, known| error.fix(format!("name `{known}`"), at, format!(".{known}")))
         };
         self.report(error);
         None

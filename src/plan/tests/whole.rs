@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-use crate::plan::{Counting, CurveForm, LawKind, Target};
+use crate::plan::{Counting, CurveForm, LawKind, StartKind, Target};
 use crate::vit::{Activation, PerAxis, Pooling};
 
 /// The sketch of the language, short of what the compiler does not read yet.
@@ -64,7 +64,8 @@ fn the_sketch_is_clean() {
         ["params < 450 Mparam", "8 divides head_dim"]
     );
     assert_eq!(search.ranges.width.value.len(), 105);
-    assert_eq!(plan.starts[0].forward_flops, 7e17);
+    let StartKind::Stated(start) = plan.starts[0].kind else { panic!("{:?}", plan.starts[0]) };
+    assert_eq!(start.forward_flops, 7e17);
     let forward = crate::vit::named("vit_g14").unwrap().vit().cost().forward_flops_per_example as f64;
     assert_eq!(plan.budgets[0].forward_flops, forward * 16e9);
     assert_eq!(plan.budgets[0].kind, Counting::Forward);
