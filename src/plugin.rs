@@ -157,6 +157,7 @@ impl Run {
         let request = Request {
             plan: &outcome.plan,
             laws: &outcome.laws,
+            starts: &outcome.lock.starts,
             answers: &outcome.answers,
             warnings: &outcome.lock.warnings,
         };

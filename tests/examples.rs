@@ -3,6 +3,10 @@
 
 mod support;
 
+#[path = "../examples/grid/generate.rs"]
+#[allow(dead_code, unreachable_pub, reason = "an example of its own, whose main prints")]
+mod grid;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -131,6 +135,19 @@ fn star_covers_the_planted_truth() {
 }
 
 #[test]
+fn grid_starts_at_its_planted_optimum() {
+    let (_, summary) = build("grid");
+    let start = &summary["starts"][0];
+    let shape = &start["optimum"]["shape"];
+    assert_eq!(["width", "depth", "mlp_dim"].map(|key| shape[key].as_u64()), [Some(608), Some(10), Some(928)]);
+    let [low, high] = [0, 1].map(|end| start["grid"]["range"][end].as_f64().unwrap());
+    let planted = grid::compute(grid::BEST, 600_000_000);
+    assert!(low < planted && planted < high, "{start}");
+    assert_eq!(start["optimum"]["forward_flops"].as_f64(), Some(low));
+    assert_eq!(fs::read_to_string(root().join("examples/grid/grid.csv")).unwrap(), grid::csv());
+}
+
+#[test]
 fn curves_predict_their_held_out_part() {
     let (_, summary) = build("curves");
     assert!(summary["searches"].as_array().unwrap().is_empty());
@@ -164,7 +181,7 @@ fn output_is_the_same_everywhere() {
         read_all(&plan, &plan, &mut files);
         files
     };
-    for name in ["so400m", "star", "curves"] {
+    for name in ["so400m", "star", "grid", "curves"] {
         let (here, there) = (run(name, "UTC", "C"), run(name, "Asia/Kolkata", "de_DE.UTF-8"));
         assert!(here.keys().any(|path| path.ends_with("plan.lock")));
         assert_eq!(here.keys().collect::<Vec<_>>(), there.keys().collect::<Vec<_>>());

@@ -91,6 +91,7 @@ fn write(located: &Located, out: &Path, outcome: &Outcome, lock: bool) -> Result
     let request = Request {
         plan: &outcome.plan,
         laws: &outcome.laws,
+        starts: &outcome.lock.starts,
         answers: &outcome.answers,
         warnings: &outcome.lock.warnings,
     };

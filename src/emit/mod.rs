@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use crate::diagnostic::Diagnostic;
 use crate::kernel::KernelPlan;
-use crate::law::NamedLaw;
+use crate::law::{NamedLaw, NamedStart};
 use crate::lock::Warning;
 use crate::plan::{Emit, Plan};
 use crate::shape::{Answer, Spending};
@@ -40,6 +40,8 @@ pub struct Request<'a> {
     pub plan: &'a Plan,
     /// Its laws, fitted or stated.
     pub laws: &'a [NamedLaw],
+    /// Starts that were found in grids.
+    pub starts: &'a [NamedStart],
     /// Answers of its searches; a search without a start has none.
     pub answers: &'a [Answer],
     /// What the user must know with them.

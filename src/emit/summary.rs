@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{Artefact, Request, codes};
 use crate::diagnostic::Diagnostic;
 use crate::law::{
-    ArmParameters, Curve, CurveLaw, CurveParameters, Estimate, FitReport, HoldOut, Law, NamedLaw, SovitLaw,
+    ArmParameters, Curve, CurveLaw, CurveParameters, Estimate, FitReport, HoldOut, Law, NamedLaw, NamedStart, SovitLaw,
 };
 use crate::lock::Warning;
 use crate::plan::{Counting, StatedExponents, Uncertain};
@@ -34,6 +34,9 @@ struct Summary<'a> {
     plan: &'a str,
     searches: Vec<Search<'a>>,
     laws: Vec<LawSummary<'a>>,
+    /// Those found in grids.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    starts: &'a [NamedStart],
     warnings: &'a [Warning],
     files: Vec<File<'a>>,
 }
@@ -50,6 +53,7 @@ impl<'a> Summary<'a> {
             plan: &request.plan.name,
             searches: request.answers.iter().map(|answer| Search::new(answer, request.laws)).collect(),
             laws: request.laws.iter().map(LawSummary::new).collect(),
+            starts: request.starts,
             warnings: request.warnings,
             files: artefacts.iter().map(|file| File { path: &file.path, bytes: file.text.len() }).collect(),
         }

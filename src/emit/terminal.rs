@@ -4,11 +4,11 @@ use serde::Serialize;
 
 use super::{Artefact, Request, SUMMARY, engine};
 use crate::diagnostic::Diagnostic;
-use crate::law::{Curve, CurveLaw, Estimate, FitReport, Law, NamedLaw, SovitLaw};
+use crate::law::{Curve, CurveLaw, Estimate, FitReport, Law, NamedLaw, NamedStart, SovitLaw};
 use crate::plan::{Counting, CurveForm, StatedExponents};
 use crate::shape::{Alternative, Answer, Loss};
 use crate::units::{Dimension, fixed, human};
-use crate::vit::{Axis, PerAxis};
+use crate::vit::{Axis, PerAxis, Shape};
 
 /// The report of a build, with ANSI styles.
 ///
@@ -22,7 +22,7 @@ pub fn report(request: &Request<'_>, artefacts: &[Artefact], out: &str) -> Resul
     };
     let view = View {
         searches: request.answers.iter().map(search).collect(),
-        laws: request.laws.iter().map(law).collect(),
+        laws: request.laws.iter().map(law).chain(request.starts.iter().filter_map(start)).collect(),
         files: Some(files),
     };
     engine::render("terminal.txt.j2", view).map_err(|diagnostic| vec![diagnostic])
@@ -182,6 +182,25 @@ fn law(named: &NamedLaw) -> Section {
         },
     };
     Section { title: format!("law {} ({form})", named.name), rows }
+}
+
+/// Where a start was found; `None` where the plan states it.
+fn start(named: &NamedStart) -> Option<Section> {
+    let (optimum, grid) = (named.optimum, named.grid.as_ref()?);
+    let shape = optimum.shape;
+    let compute = |t: f64| human(t, Dimension::FLOP);
+    let mut rows = vec![
+        format!("width {}, depth {}, mlp {}", shape.width, shape.depth, shape.mlp_dim),
+        format!("from {} forward", compute(optimum.forward_flops)),
+        format!("best from {} to {}", compute(grid.range.0), compute(grid.range.1)),
+    ];
+    rows.extend(grid.runner_up.map(|second| {
+        let Shape { width, depth, mlp_dim } = second.shape;
+        format!("runner-up {width} x {depth} x {mlp_dim}: {} {:+.2} %", grid.metric, second.excess * 100.0)
+    }));
+    rows.extend(grid.noise.map(|noise| format!("noise among repeats {:.2} %", noise * 100.0)));
+    let title = format!("start {} (best of {} shapes, {} rows)", named.name, grid.shapes, grid.rows);
+    Some(Section { title, rows })
 }
 
 fn stated_rows(stated: &StatedExponents) -> Vec<String> {

@@ -148,7 +148,6 @@ impl<'a> Anchored<'a> {
 mod tests {
     use super::*;
     use crate::law::{ArmParameters, Estimate, FitReport, Termination};
-    use crate::source::{Span, Spanned};
     use proptest::prelude::*;
 
     /// A law whose three arms agree at the centre, with the paper's exponents.

@@ -21,7 +21,7 @@ pub(crate) struct Case {
 impl Case {
     /// Everything that is emitted for it.
     pub(crate) fn request(&self) -> Request<'_> {
-        Request { plan: &self.plan, laws: &self.laws, answers: &self.answers, warnings: &[] }
+        Request { plan: &self.plan, laws: &self.laws, starts: &[], answers: &self.answers, warnings: &[] }
     }
 
     /// The same for another model.

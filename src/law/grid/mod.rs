@@ -10,7 +10,8 @@
 //!    is its Pareto front of loss against compute: a shape is the best one from its own t to the t of the next cheapest
 //!    shape that beats it.
 //! 3. Of the shapes strictly inside the grid on all three axes the start is the one that is best over the widest
-//!    stretch of log t, and t(0) is where that stretch begins.
+//!    stretch of log t, and t(0) is where that stretch begins. A stretch of less than [`RANGE`] does not count while
+//!    there is another.
 //!
 //! Its weakness is noise: the front takes the least of many noisy losses, so lucky runs stay on it longer than they
 //! should, and with one duration the stretches are as narrow as the steps of the grid. Hence the runner-up, the noise
@@ -30,6 +31,8 @@ use front::{Curve, Stretch, front};
 
 /// Least sizes of an axis for one to lie between others.
 const SIZES: usize = 3;
+/// A stretch of less than this factor of compute is no range: neighbours in a grid cost about so much more.
+const RANGE: f64 = 1.05;
 /// A shape that is the best one over less than this factor of compute may owe it to chance.
 const NARROW: f64 = 1.5;
 /// Standard errors within which two losses are alike.
@@ -95,10 +98,12 @@ impl Grid<'_> {
         let curves: Vec<Curve> = shapes.iter().filter_map(curve).collect();
         let stretches = front(&curves);
         let edges = |stretch: &Stretch| curves.get(stretch.curve).map_or(3, |curve| edges(curve.shape, &sizes).len());
-        // Wider first, then earlier.
+        // A range first, then further inside, then wider, then earlier.
         let width = |stretch: &Stretch| stretch.to - stretch.from;
         let order = |a: &&Stretch, b: &&Stretch| {
-            edges(b).cmp(&edges(a)).then(width(a).total_cmp(&width(b))).then(b.from.total_cmp(&a.from))
+            let is_range = |stretch: &Stretch| width(stretch) >= RANGE.ln();
+            let inside = is_range(a).cmp(&is_range(b)).then(edges(b).cmp(&edges(a)));
+            inside.then(width(a).total_cmp(&width(b))).then(b.from.total_cmp(&a.from))
         };
         let best = stretches.iter().max_by(order)?;
         let shape = curves.get(best.curve)?.shape;

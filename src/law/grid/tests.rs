@@ -1,4 +1,5 @@
 use super::*;
+use crate::plan::{Expression, Model, Results};
 use crate::results::Row;
 use crate::source::{Span, Spanned};
 use crate::vit::Architecture;
@@ -14,16 +15,14 @@ fn compute(shape: Shape, examples: f64) -> f64 {
     Architecture::default().with(shape).unwrap().cost().forward_flops_per_example as f64 * examples
 }
 
-/// A joint law whose best shape at `t0` is `best`: the form (3) of the paper with its exponents.
-fn planted(shape: Shape, t: f64, best: Shape, t0: f64) -> f64 {
-    const C: f64 = 0.65;
-    let terms = PerAxis { width: 0.22, depth: 0.45, mlp: 0.60 };
-    let terms = terms.iter().map(|(axis, s)| {
-        let (a, b) = (0.4 * C / s, 0.6 * C / s);
-        let u = shape.get(axis) as f64 / best.get(axis) as f64;
-        u.powf(-a) + a / b * u.powf(b) * (t / t0).powf(-C)
+/// A bowl in log size around a frontier that reaches `best` at `t0` and grows as the paper's recipe does.
+fn planted(shape: Shape, t: f64, best: PerAxis<f64>, t0: f64) -> f64 {
+    let exponents = PerAxis { width: 0.22, depth: 0.45, mlp: 0.60 };
+    let bowls = exponents.iter().map(|(axis, s)| {
+        let frontier = best.get(axis) * (t / t0).powf(s / 3.0);
+        0.4 * (shape.get(axis) as f64 / frontier).ln().powi(2)
     });
-    0.1 * terms.sum::<f64>() + 0.05 * (t / t0).powf(-C) + 0.1
+    0.3 + 0.02 * (t / t0).powf(-0.65) + bowls.sum::<f64>()
 }
 
 /// The full grid at some numbers of millions of examples.
@@ -48,15 +47,33 @@ fn row(shape: Shape, examples: f64, t: f64, loss: f64) -> Row {
     Row { line: 2, shape, examples, forward_flops, metrics: vec![loss], group: Vec::new(), hold_out: false }
 }
 
-fn paper(best: Shape, millions: &[f64]) -> Vec<Row> {
-    let t0 = compute(best, 550e6);
-    grid([WIDTHS, DEPTHS, MLPS], millions, |shape, t| planted(shape, t, best, t0))
+/// The grid of the paper under a law that has its best shape there after 600 million examples.
+fn paper(millions: &[f64]) -> Vec<Row> {
+    let t0 = compute(BEST, 600e6);
+    grid([WIDTHS, DEPTHS, MLPS], millions, |shape, t| planted(shape, t, BEST.reals(), t0))
 }
 
 fn find(rows: Vec<Row>, compute: Option<f64>) -> (Option<NamedStart>, Vec<Diagnostic>) {
     let mut plan = Plan::empty("test");
     let data = LawData { table: 0, metric: 0, span: Span::default() };
     let name = Spanned::new("small".to_owned(), Span::default());
+    plan.models.push(Model {
+        name: Spanned::new("encoder".to_owned(), Span::default()),
+        architecture: Architecture::default(),
+        heads_span: Span::default(),
+    });
+    plan.results.push(Results {
+        name: Spanned::new("grid".to_owned(), Span::default()),
+        path: Spanned::new("grid.csv".to_owned(), Span::default()),
+        model: Some(0),
+        columns: Vec::new(),
+        shape: None,
+        examples: Spanned::new(Expression::Number(1.0), Span::default()),
+        metrics: Vec::new(),
+        keep: None,
+        hold_out: None,
+        group: Vec::new(),
+    });
     plan.starts.push(Start { name, kind: StartKind::BestOf { data, compute } });
     let metrics = vec!["error".to_owned()];
     let table = Table { name: "grid".into(), path: "grid.csv".into(), metrics, group: Vec::new(), rows };
@@ -77,23 +94,23 @@ fn optimum(rows: Vec<Row>) -> (Shape, f64) {
 #[test]
 fn the_grid_of_the_paper_gives_its_planted_optimum() {
     // With one duration the shape is best from its own compute on.
-    assert_eq!(optimum(paper(BEST, &[600.0])), (BEST, compute(BEST, 600e6)));
+    assert_eq!(optimum(paper(&[600.0])), (BEST, compute(BEST, 600e6)));
 }
 
 #[test]
 fn several_durations_tell_where_the_optimum_begins() {
-    let (start, found) = find(paper(BEST, &[75.0, 150.0, 300.0, 600.0, 1200.0, 2400.0]), None);
+    let (start, found) = find(paper(&[75.0, 150.0, 300.0, 600.0, 1200.0, 2400.0]), None);
     let start = start.unwrap_or_else(|| panic!("{found:#?}"));
     let (low, high) = start.grid.as_ref().unwrap().range;
     assert_eq!((start.optimum.shape, start.optimum.forward_flops), (BEST, low));
-    let planted = compute(BEST, 550e6);
+    let planted = compute(BEST, 600e6);
     assert!(low < planted && planted < high && high > 1.1 * low, "{low:e} {planted:e} {high:e}");
 }
 
 #[test]
 fn the_order_of_rows_does_not_matter() {
     for millions in [&[600.0][..], &[150.0, 600.0, 2400.0]] {
-        let mut rows = paper(BEST, millions);
+        let mut rows = paper(millions);
         let forth = find(rows.clone(), None);
         rows.reverse();
         assert_eq!(find(rows.clone(), None), forth);
@@ -106,7 +123,7 @@ fn the_order_of_rows_does_not_matter() {
 #[test]
 fn units_of_loss_and_compute_do_not_matter() {
     for millions in [&[600.0][..], &[150.0, 600.0, 2400.0]] {
-        let rows = paper(BEST, millions);
+        let rows = paper(millions);
         let (shape, t) = optimum(rows.clone());
         for factor in [1e-3, 0.7, 3.0, 1e6] {
             let mut scaled = rows.clone();
@@ -123,15 +140,19 @@ fn units_of_loss_and_compute_do_not_matter() {
 
 #[test]
 fn an_optimum_at_an_edge_is_named_with_its_side() {
-    let middle = Shape { width: 560, depth: 9, mlp_dim: 1008 };
+    let middle = PerAxis { width: 560.0, depth: 9.0, mlp: 1008.0 };
+    let t0 = compute(Shape { width: 560, depth: 9, mlp_dim: 1008 }, 600e6);
     for (axis, low, high) in [
-        (Axis::Width, "below 416, for example 338", "above 768, for example 970"),
+        (Axis::Width, "below 416, for example 336", "above 768, for example 976"),
         (Axis::Depth, "below 6, for example 5", "above 12, for example 14"),
         (Axis::Mlp, "below 768, for example 640", "above 1360, for example 1696"),
     ] {
-        for (size, help) in [(middle.get(axis) / 3, low), (middle.get(axis) * 3, high)] {
-            let (start, found) = find(paper(middle.with(axis, size), &[600.0]), None);
-            assert_eq!((start, names(&found)), (None, vec!["not-interior"]), "{axis:?} {size}");
+        for (factor, help) in [(1.0 / 2.2, low), (2.2, high)] {
+            let mut best = middle;
+            *best.get_mut(axis) *= factor;
+            let rows = grid([WIDTHS, DEPTHS, MLPS], &[600.0], |shape, t| planted(shape, t, best, t0));
+            let (start, found) = find(rows, None);
+            assert_eq!((start, names(&found)), (None, vec!["not-interior"]), "{axis:?} {factor}");
             let help = format!("extend the grid to {} {help}", axis.name());
             assert_eq!(found[0].help.iter().map(|help| &help.message).collect::<Vec<_>>(), [&help], "{found:#?}");
         }
@@ -140,7 +161,7 @@ fn an_optimum_at_an_edge_is_named_with_its_side() {
 
 #[test]
 fn missing_combinations_are_named() {
-    let mut rows = paper(BEST, &[600.0]);
+    let mut rows = paper(&[600.0]);
     rows.retain(|row| row.shape != Some(BEST));
     let (start, found) = find(rows, None);
     assert_eq!((start, names(&found)), (None, vec!["not-a-grid"]));
@@ -150,7 +171,7 @@ fn missing_combinations_are_named() {
 
 #[test]
 fn two_sizes_have_no_inside() {
-    let rows = grid([&[416, 512], DEPTHS, MLPS], &[600.0], |shape, t| planted(shape, t, BEST, 1e19));
+    let rows = grid([&[416, 512], DEPTHS, MLPS], &[600.0], |shape, t| planted(shape, t, BEST.reals(), 1e19));
     assert_eq!(names(&find(rows, None).1), ["too-few-points"]);
     assert_eq!(names(&find(Vec::new(), None).1), ["too-few-points"]);
 }
@@ -158,7 +179,7 @@ fn two_sizes_have_no_inside() {
 #[test]
 fn a_runner_up_within_the_noise_of_repeats_is_a_doubt() {
     let repeated = |noise: f64| {
-        let mut rows = paper(BEST, &[75.0, 150.0, 300.0, 600.0, 1200.0, 2400.0]);
+        let mut rows = paper(&[75.0, 150.0, 300.0, 600.0, 1200.0, 2400.0]);
         let mut again = rows.clone();
         rows.iter_mut().for_each(|row| row.metrics[0] *= 1.0 + noise);
         again.iter_mut().for_each(|row| row.metrics[0] /= 1.0 + noise);
@@ -175,7 +196,7 @@ fn a_runner_up_within_the_noise_of_repeats_is_a_doubt() {
 
 #[test]
 fn a_stated_compute_is_taken_and_held_to_the_grid() {
-    let rows = paper(BEST, &[600.0]);
+    let rows = paper(&[600.0]);
     let own = compute(BEST, 600e6);
     let (start, found) = find(rows.clone(), Some(own));
     assert_eq!(start.unwrap().optimum.forward_flops, own);
@@ -187,7 +208,7 @@ fn a_stated_compute_is_taken_and_held_to_the_grid() {
 
 #[test]
 fn held_out_rows_do_not_count() {
-    let mut rows = paper(BEST, &[600.0]);
+    let mut rows = paper(&[600.0]);
     let mut lure = row(Shape { width: 512, ..BEST }, 1.0, 1e10, 1e-3);
     lure.hold_out = true;
     rows.push(lure);

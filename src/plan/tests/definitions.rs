@@ -345,6 +345,43 @@ fn starts() {
 }
 
 #[test]
+fn starts_in_a_grid() {
+    check(
+        r#"
+        model m { image = 224 px; patch = 14 px; heads = 16 }
+        results grid from "grid.csv" {
+          width = column w; depth = column d; mlp = column m; examples = column n; error = column e
+        }
+        results curves from "curves.csv" { examples = column n; error = column e }
+        start a = best of gird.error
+        //                ^^^^ S0202 there is no table `gird`
+        //                > start a = best of grid.error
+        start b = best of grid.eror
+        //                     ^^^^ S0208 table `grid` has no metric `eror`
+        //                     > start b = best of grid.error
+        start c = best of grid
+        //                ^^^^ S0208 the start does not say which metric of `grid` it is the best of
+        //                > start c = best of grid.error
+        start d = best of curves.error
+        //                ^^^^^^ S0419 `best of` needs shapes, and table `curves` has none
+        start e = best of grid.error { compute = -1 EFLOP as forward }
+        //                                       ^^^^^^^^^^^^^^^^^^^ S0402 `compute` must be positive
+        //                                       > start e = best of grid.error { compute = 1 EFLOP as forward }
+        start f = best of grid.error { shape = { width = 608, depth = 10, mlp = 928 } }
+        //                             ^^^^^ S0203 start `f` has no `shape`
+        start g = best of grid.error.top
+        //                ^^^^^^^^^^^^^^ S0208 `grid.error.top` is no metric of a table
+        start h = best of grid.error { comptue = 1 EFLOP as forward }
+        //                             ^^^^^^^ S0203 start `h` has no `comptue`
+        //                             > start h = best of grid.error { compute = 1 EFLOP as forward }
+        start i = best of grid.error
+        start i = best of grid.error { compute = 3 EFLOP as training }
+        //    ^ S0201 the start `i` is defined twice
+        "#,
+    );
+}
+
+#[test]
 fn paths_stay_below_the_output_folder() {
     check(
         r#"
