@@ -71,7 +71,7 @@ fn star_fit(csv: &str) -> (SovitLaw, Vec<Diagnostic>) {
         group: Vec::new(),
     };
     let weights = PerAxis::from_fn(|_| 1.0 / 3.0);
-    match fitted(results, LawKind::Sovit { data: DATA, weights }, csv) {
+    match fitted(results, LawKind::Sovit { data: DATA, weights, centre: None }, csv) {
         (Law::Sovit(law), found) => (*law, found),
         (other, _) => panic!("{other:?}"),
     }

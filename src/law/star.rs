@@ -15,7 +15,7 @@ pub(super) struct Star<'a> {
 /// Why a table is no star.
 #[derive(Clone, Debug)]
 pub(super) struct NotStar {
-    /// The centre that most rows agree on.
+    /// The centre: declared, or the one that most rows agree on.
     pub(super) centre: Shape,
     /// Line of the first row that differs from it on two axes or three.
     pub(super) line: u64,
@@ -27,16 +27,17 @@ pub(super) struct NotStar {
 
 /// Takes a table of shapes apart into the arms of a star; rows at the centre are in no arm. `None` without shapes.
 ///
-/// Two arms of three hold an axis at the centre's value, and each of its other values is one shape of the third arm.
+/// The centre is `declared`, or inferred: two arms of three hold an axis at the centre's value, and each of its other values is one shape of the third arm.
 /// So the centre's value is the one that most distinct shapes share.
-pub(super) fn star<'a>(rows: &[&'a Row]) -> Option<Result<Star<'a>, NotStar>> {
+pub(super) fn star<'a>(rows: &[&'a Row], declared: Option<Shape>) -> Option<Result<Star<'a>, NotStar>> {
     let shaped: Vec<(&'a Row, Shape)> = rows.iter().filter_map(|row| Some((*row, row.shape?))).collect();
     let mut shapes: Vec<Shape> = shaped.iter().map(|&(_, shape)| shape).collect();
     shapes.sort_unstable();
     shapes.dedup();
     let mut centre = *shapes.first()?;
     for axis in Axis::ALL {
-        centre = centre.with(axis, most_frequent(shapes.iter().map(|shape| shape.get(axis)).collect()));
+        let inferred = || most_frequent(shapes.iter().map(|shape| shape.get(axis)).collect());
+        centre = centre.with(axis, declared.map_or_else(inferred, |shape| shape.get(axis)));
     }
 
     let differing = |shape: Shape| Axis::ALL.into_iter().filter(move |&axis| shape.get(axis) != centre.get(axis));
@@ -79,7 +80,7 @@ mod tests {
 
     fn check(shapes: &[[u64; 3]], expected: Result<[usize; 3], u64>) {
         let rows = rows(shapes);
-        let found = star(&rows.iter().collect::<Vec<_>>()).unwrap();
+        let found = star(&rows.iter().collect::<Vec<_>>(), None).unwrap();
         let found = found.map(|star| star.arms.map(Vec::len)).map_err(|wrong| wrong.line);
         assert_eq!(found, expected.map(|[width, depth, mlp]| PerAxis { width, depth, mlp }));
     }
@@ -97,6 +98,17 @@ mod tests {
     fn the_breaking_row_is_named() {
         check(&[&[[1, 2, 9]], &STAR[..]].concat(), Err(2));
         check(&[&STAR[..], &[[1, 2, 3]]].concat(), Err(8));
+    }
+
+    #[test]
+    fn a_declared_centre_is_required() {
+        let rows = rows(&STAR);
+        let rows: Vec<&Row> = rows.iter().collect();
+        let declared = |width| star(&rows, Some(Shape { width, depth: 9, mlp_dim: 9 })).unwrap();
+        assert_eq!(declared(9).unwrap().arms.map(Vec::len), PerAxis { width: 2, depth: 2, mlp: 2 });
+        // The width arm stands; the first row of another one varies two dimensions of it.
+        let wrong = declared(8).unwrap_err();
+        assert_eq!((wrong.line, wrong.rows, wrong.centre.width), (4, 4, 8));
     }
 
     #[test]

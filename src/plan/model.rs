@@ -119,6 +119,8 @@ pub enum LawKind {
         data: LawData,
         /// Shares w_k of log compute; sum 1.
         weights: PerAxis<f64>,
+        /// The centre of the star, where the plan declares it; otherwise most rows agree on it.
+        centre: Option<Spanned<Shape>>,
     },
     /// `m2 fitted to TABLE.METRIC` or `m4 ...`: loss against examples.
     Curve {

@@ -32,9 +32,9 @@ fn fit_one(spec: &LawSpec, tables: &[Option<Table>], diagnostics: &mut Vec<Diagn
     let table = |data: &LawData| tables.get(data.table).and_then(Option::as_ref);
     match &spec.kind {
         LawKind::Stated(exponents) => Some(Law::Stated(exponents.clone())),
-        LawKind::Sovit { data, weights } => {
+        LawKind::Sovit { data, weights, centre } => {
             let mut context = Context { spec, data, table: table(data)?, diagnostics };
-            context.sovit(*weights).map(|law| Law::Sovit(Box::new(law)))
+            context.sovit(*weights, centre.as_ref()).map(|law| Law::Sovit(Box::new(law)))
         }
         LawKind::Curve { data, form } => {
             let mut context = Context { spec, data, table: table(data)?, diagnostics };

@@ -8,6 +8,7 @@ use crate::law::forms::sovit::{EXPONENTS, Run, fit};
 use crate::law::star::{NotStar, Star, star};
 use crate::law::{SovitLaw, Termination, bootstrap, codes};
 use crate::results::Row;
+use crate::source::Spanned;
 use crate::vit::{Axis, PerAxis, Shape};
 
 /// Least distinct sizes of an arm, with [`DURATIONS`] each, and least rows.
@@ -21,13 +22,13 @@ const WIDE: f64 = 3.0;
 
 impl Context<'_> {
     /// Fits the per-dimension form to the table, if it is a star with runs enough.
-    pub(super) fn sovit(&mut self, weights: PerAxis<f64>) -> Option<SovitLaw> {
+    pub(super) fn sovit(&mut self, weights: PerAxis<f64>, declared: Option<&Spanned<Shape>>) -> Option<SovitLaw> {
         let table = self.table;
         let rows: Vec<&Row> = table.rows.iter().filter(|row| !row.hold_out).collect();
-        let Star { centre, arms } = match star(&rows) {
+        let Star { centre, arms } = match star(&rows, declared.map(|declared| declared.value)) {
             Some(Ok(star)) => star,
             Some(Err(wrong)) => {
-                self.not_a_star(&wrong);
+                self.not_a_star(&wrong, declared);
                 return None;
             }
             None => {
@@ -79,7 +80,7 @@ impl Context<'_> {
         Some(law)
     }
 
-    fn not_a_star(&mut self, wrong: &NotStar) {
+    fn not_a_star(&mut self, wrong: &NotStar, declared: Option<&Spanned<Shape>>) {
         let NotStar { centre, line, shape, rows } = *wrong;
         let name = &self.table.name;
         let differing: Vec<&str> =
@@ -90,16 +91,22 @@ impl Context<'_> {
             1 => "every other row varies at most one dimension".to_owned(),
             n => format!("{n} rows differ from it on more than one dimension"),
         };
-        self.report(
-            Diagnostic::error(codes::NOT_A_STAR, message)
-                .at(place)
-                .help("keep the rows that vary one dimension of one centre, with `where`, or train such runs")
-                .note(format!("the shape there is {shape}; most rows agree on the centre {centre}, and {others}"))
-                .note(
-                    "a grid over several dimensions needs a joint form, which is fitted to all dimensions together; \
-                     this version fits stars only",
-                ),
-        );
+        let source = match declared {
+            Some(_) => "the law declares the centre",
+            None => "most rows agree on the centre",
+        };
+        let error = Diagnostic::error(codes::NOT_A_STAR, message)
+            .at(place)
+            .help("keep the rows that vary one dimension of one centre, with `where`, or train such runs")
+            .note(format!("the shape there is {shape}; {source} {centre}, and {others}"))
+            .note(
+                "a grid over several dimensions needs a joint form, which is fitted to all dimensions together; \
+                 this version fits stars only",
+            );
+        self.report(match declared {
+            Some(declared) => error.label(declared.span, "requires this centre"),
+            None => error,
+        });
     }
 
     /// Whether an arm has runs enough; says which are missing.

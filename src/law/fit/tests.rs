@@ -10,7 +10,8 @@ use crate::vit::{PerAxis, Shape};
 
 const SPAN: Span = Span::new(SourceId(0), 3, 9);
 const DATA: LawData = LawData { table: 0, metric: 0, span: SPAN };
-const SHAPE: LawKind = LawKind::Sovit { data: DATA, weights: PerAxis { width: 0.2, depth: 0.3, mlp: 0.5 } };
+const SHAPE: LawKind =
+    LawKind::Sovit { data: DATA, weights: PerAxis { width: 0.2, depth: 0.3, mlp: 0.5 }, centre: None };
 const CURVE: LawKind = LawKind::Curve { data: DATA, form: CurveForm::M2 };
 
 fn run(kind: LawKind, metric: &str, rows: Vec<Row>) -> (Option<NamedLaw>, Vec<Diagnostic>) {

@@ -6,13 +6,13 @@ use crate::plan::names::list_of;
 use crate::plan::schema::{Field, Fields, Schema};
 use crate::plan::values::whole;
 use crate::plan::{CurveForm, LawData, LawKind, LawSpec, Plan, StatedExponents, Uncertain, codes};
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 use crate::syntax::ast::{ExprKind, Item, ItemKind, Name, Path};
 use crate::units::Dimension;
 use crate::vit::{Axis, PerAxis};
 
 const STATED: Schema = Schema::of(&["width", "depth", "mlp", "weights", "effective", "calibrated_on"]);
-const FITTED: Schema = Schema::of(&["weights"]);
+const FITTED: Schema = Schema::of(&["weights", "centre"]);
 const CURVE: Schema = Schema::of(&[]);
 
 /// An exponent beyond this is a slip: the paper's lie between 0.2 and 0.7.
@@ -76,15 +76,24 @@ impl Checker<'_> {
         let form = self.form(form_name)?;
         let kind = match (form, fitted_to, body) {
             (Form::Sovit, Some(path), body) => {
-                let weights = match body {
+                let (weights, centre) = match body {
                     Some(body) => {
                         let fields = self.fields(what, at, body, FITTED);
-                        fields.get("weights").map_or(Some(thirds()), |field| self.weights(field))
+                        let weights = fields.get("weights").map_or(Some(thirds()), |field| self.weights(field));
+                        let centre = fields.get("centre").map(|field| {
+                            let shape = self.shape(field, ["1968", "40", "6144"])?;
+                            Some(Spanned::new(shape, field.value.span))
+                        });
+                        (weights, centre)
                     }
-                    None => Some(thirds()),
+                    None => (Some(thirds()), None),
                 };
                 let data = self.law_data(path, Asker::law(form_name, true), scope, plan);
-                LawKind::Sovit { data: data?, weights: weights? }
+                let centre = match centre {
+                    Some(centre) => Some(centre?),
+                    None => None,
+                };
+                LawKind::Sovit { data: data?, weights: weights?, centre }
             }
             (Form::Curve(form), Some(path), body) => {
                 if let Some(body) = body {

@@ -345,6 +345,26 @@ fn starts() {
 }
 
 #[test]
+fn a_declared_centre_is_a_shape() {
+    check(
+        r#"
+        model m { image = 224 px; patch = 14 px; heads = 16 }
+        results star from "star.csv" {
+          width = column w; depth = column d; mlp = column m; examples = column n; error = column e
+        }
+        law a = sovit fitted to star.error { centre = { width = 1968, depth = 40, mlp = 6144 } }
+        law b = sovit fitted to star.error { centre = { width = 1968, depth = 40.5, mlp = 6144 } }
+        //                                                                    ^^^^ S0403 `depth` must be a whole number
+        law c = sovit fitted to star.error { center = { width = 1968, depth = 40, mlp = 6144 } }
+        //                                   ^^^^^^ S0203 law `c` has no `center`
+        law d = sovit fitted to star.error { centre = [1968, 40, 6144] }
+        //                                            ^^^^^^^^^^^^^^^^ S0401 `centre` takes a record, not a list
+        //                                            > law d = sovit fitted to star.error { centre = { width = 1968, depth = 40, mlp = 6144 } }
+        "#,
+    );
+}
+
+#[test]
 fn starts_in_a_grid() {
     check(
         r#"
