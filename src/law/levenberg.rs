@@ -11,6 +11,25 @@ pub(super) trait LeastSquares<const P: usize> {
 
     /// Calls `visit` with each residual's gradient and value, at the point of the last [`LeastSquares::cost`].
     fn jacobian(&mut self, visit: impl FnMut(&[f64; P], f64));
+
+    /// `J'J` and `J'r` there. A problem with a shorter way to them than row by row says so.
+    fn normal(&mut self) -> Normal<P> {
+        let mut normal = Normal { hessian: SMatrix::zeros(), gradient: SVector::zeros() };
+        self.jacobian(|row, residual| {
+            for i in 0..P {
+                normal.gradient[i] += row[i] * residual;
+                for j in 0..=i {
+                    normal.hessian[(i, j)] += row[i] * row[j];
+                }
+            }
+        });
+        for i in 0..P {
+            for j in 0..i {
+                normal.hessian[(j, i)] = normal.hessian[(i, j)];
+            }
+        }
+        normal
+    }
 }
 
 /// Where an optimiser ended.
@@ -37,13 +56,15 @@ pub(super) struct Tolerance {
     pub(super) objective: f64,
     /// Iterations.
     pub(super) iterations: u32,
+    /// Damping of the first step: little where the start is known to be near.
+    pub(super) damping: f64,
 }
 
 impl Tolerance {
     /// As far as double precision goes.
-    pub(super) const TIGHT: Self = Self { gradient: 1e-10, step: 1e-11, objective: 1e-14, iterations: 500 };
+    pub(super) const TIGHT: Self = Self { gradient: 1e-10, step: 1e-11, objective: 1e-14, iterations: 500, damping: 1e-3 };
     /// Far inside any interval's width.
-    pub(super) const LOOSE: Self = Self { gradient: 1e-6, step: 1e-6, objective: 1e-9, iterations: 100 };
+    pub(super) const LOOSE: Self = Self { gradient: 1e-6, step: 1e-6, objective: 1e-9, iterations: 100, damping: 1e-3 };
 }
 
 /// Minimises from `start`, clamped into `bounds`, with the damping of Nielsen (1999) and the scaling of Marquardt.
@@ -59,10 +80,10 @@ pub(super) fn minimise<const P: usize>(
     let mut cost = problem.cost(&z);
     let mut evaluations = 1;
     let mut here = true;
-    let mut damping = 1e-3;
+    let mut damping = tolerance.damping;
     let mut growth = 2.0;
     let mut termination = Termination::Iterations;
-    let mut normal = Normal::of(problem);
+    let mut normal = problem.normal();
 
     for _ in 0..tolerance.iterations {
         let free: [bool; P] = std::array::from_fn(|i| {
@@ -96,7 +117,7 @@ pub(super) fn minimise<const P: usize>(
                 termination = Termination::Objective;
                 break;
             }
-            normal = Normal::of(problem);
+            normal = problem.normal();
             damping *= f64::max(1.0 / 3.0, 1.0 - (2.0 * fallen / promised - 1.0).powi(3));
             growth = 2.0;
         } else {
@@ -116,31 +137,15 @@ pub(super) fn minimise<const P: usize>(
 }
 
 /// `J'J` and `J'r`.
-struct Normal<const P: usize> {
-    hessian: SMatrix<f64, P, P>,
-    gradient: SVector<f64, P>,
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Normal<const P: usize> {
+    /// `J'J`
+    pub(super) hessian: SMatrix<f64, P, P>,
+    /// `J'r`
+    pub(super) gradient: SVector<f64, P>,
 }
 
 impl<const P: usize> Normal<P> {
-    fn of(problem: &mut impl LeastSquares<P>) -> Self {
-        let mut hessian = SMatrix::<f64, P, P>::zeros();
-        let mut gradient = SVector::<f64, P>::zeros();
-        problem.jacobian(|row, residual| {
-            for i in 0..P {
-                gradient[i] += row[i] * residual;
-                for j in 0..=i {
-                    hessian[(i, j)] += row[i] * row[j];
-                }
-            }
-        });
-        for i in 0..P {
-            for j in 0..i {
-                hessian[(j, i)] = hessian[(i, j)];
-            }
-        }
-        Self { hessian, gradient }
-    }
-
     /// The damped step in the free parameters.
     fn step(&self, free: &[bool; P], damping: f64) -> Option<SVector<f64, P>> {
         let most = (0..P).map(|i| self.hessian[(i, i)]).fold(0.0, f64::max);

@@ -29,6 +29,8 @@ mod nnls;
 #[cfg(feature = "fit")]
 mod project;
 #[cfg(feature = "fit")]
+mod quadratic;
+#[cfg(feature = "fit")]
 mod random;
 #[cfg(feature = "fit")]
 mod samples;

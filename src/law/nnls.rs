@@ -54,7 +54,8 @@ impl<const N: usize> Factor<N> {
     /// Pivots below this share of a unit diagonal count as dependent.
     const PIVOT: f64 = 1e-14;
 
-    fn new(gram: &[[f64; N]; N], support: [bool; N]) -> Option<Self> {
+    /// The factor on a support; none where its unknowns are dependent or not finite.
+    pub(super) fn new(gram: &[[f64; N]; N], support: [bool; N]) -> Option<Self> {
         let mut scale = [0.0; N];
         for i in 0..N {
             if support[i] {

@@ -34,8 +34,14 @@ impl Random {
 
     /// A standard normal deviate, by Box and Muller.
     pub(super) fn normal(&mut self) -> f64 {
+        self.normals().0
+    }
+
+    /// Two independent standard normal deviates for the price of one.
+    pub(super) fn normals(&mut self) -> (f64, f64) {
         let radius = (-2.0 * self.uniform().ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.uniform()).cos()
+        let (sin, cos) = (std::f64::consts::TAU * self.uniform()).sin_cos();
+        (radius * cos, radius * sin)
     }
 }
 
