@@ -6,7 +6,7 @@ mod so400m;
 use proptest::prelude::*;
 use sovitc::law::{
     ArmParameters, Curve, CurveLaw, CurveParameters, Estimate, FitReport, HoldOut, Law, NamedLaw, SovitLaw,
-    SovitParameters, Termination,
+    SovitParameters, StarForm, Termination, TieTest,
 };
 use sovitc::lock::{Input, Lock, Warning};
 use sovitc::plan::CurveForm;
@@ -37,6 +37,9 @@ fn lock(x: f64) -> Lock {
         centre: Shape { width: 608, depth: 10, mlp_dim: 928 },
         x_reference: PerAxis { width: 608.0, depth: 10.0, mlp: 928.0 },
         t_reference: 7e17,
+        star: StarForm::Tied,
+        tie: Some(TieTest { statistic: x, degrees: 4, p: x }),
+        hold_out: Some(HoldOut { rows: 4, rmse_log: x }),
         x_range: PerAxis::from_fn(|_| (x, 2.0)),
         t_range: (x, 1e19),
         parameters: SovitParameters {

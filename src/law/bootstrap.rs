@@ -55,11 +55,6 @@ impl Noise {
     }
 
     /// Replaces `data` by `fitted` with fresh noise; one stream a draw.
-    pub(super) fn draw(self, fitted: &[f64], ln_t: &[f64], stream: u64, data: &mut [f64]) {
-        self.draw_seeded(SEED, fitted, ln_t, stream, data);
-    }
-
-    /// The same from another seed.
     pub(super) fn draw_seeded(self, seed: u64, fitted: &[f64], ln_t: &[f64], stream: u64, data: &mut [f64]) {
         let mut random = Random::new(seed, stream);
         for ((y, f), &t) in data.iter_mut().zip(fitted).zip(ln_t) {

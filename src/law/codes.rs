@@ -52,6 +52,8 @@ pub const PERCENT: Code = Code::new("S0554", "percent-metric");
 pub const RISING: Code = Code::new("S0555", "rising-metric");
 /// The values of one variable were counted in two ways.
 pub const MIXED_CONVENTIONS: Code = Code::new("S0556", "mixed-conventions");
+/// The arms of a star do not meet in one model.
+pub const TIE_REJECTED: Code = Code::new("S0557", "tie-rejected");
 
 /// All of them, for the test that holds codes unique.
 pub const ALL: &[Code] = &[
@@ -80,4 +82,5 @@ pub const ALL: &[Code] = &[
     PERCENT,
     RISING,
     MIXED_CONVENTIONS,
+    TIE_REJECTED,
 ];

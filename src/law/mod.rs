@@ -52,6 +52,8 @@ pub use form::{FitOptions, Fitted, Form, Objective, Prediction, Sample, Variable
 #[cfg(feature = "fit")]
 pub use forms::FORMS;
 #[cfg(feature = "fit")]
+pub use forms::sovit::{StarFit, StarOptions, StarRun, fit_star};
+#[cfg(feature = "fit")]
 pub use grid::starts;
 pub use group::{GroupFit, Summary};
 pub use model::*;

@@ -39,6 +39,28 @@ pub struct Estimate {
     pub high: Option<f64>,
 }
 
+/// Whether the arms of a star share its centre.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StarForm {
+    /// The three arms agree at the centre for every compute: 15 parameters.
+    Tied,
+    /// Each arm has a floor and a data term of its own, as in the paper: 19 parameters.
+    #[default]
+    PerDimension,
+}
+
+/// The likelihood-ratio test of the tie at the centre.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TieTest {
+    /// `(n - 19) ln (squares tied / squares free)`.
+    pub statistic: f64,
+    /// Parameters that the tie takes away.
+    pub degrees: u64,
+    /// Chance of so large a statistic where the arms do meet.
+    pub p: f64,
+}
+
 /// The per-dimension form (2) of the SoViT paper with one data exponent,
 /// `f_k(x_k, t) = alpha_k x_k^-a_k + (beta_k x_k^b_k + xi_k) t^-c + eps_k`,
 /// fitted to a star sweep. Every coefficient is for `x_k / x_reference_k` and `t / t_reference`.
@@ -46,6 +68,12 @@ pub struct Estimate {
 pub struct SovitLaw {
     /// The loss it predicts: `error` or `loss`.
     pub metric: String,
+    /// Whether the arms share the centre.
+    #[serde(default)]
+    pub star: StarForm,
+    /// The test of that, where both forms were fitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tie: Option<TieTest>,
     /// Shares w_k of log compute; sum 1.
     pub weights: PerAxis<f64>,
     /// The centre of the star.
@@ -66,6 +94,9 @@ pub struct SovitLaw {
     pub data_exponent: Estimate,
     /// How the fit went.
     pub fit: FitReport,
+    /// Prediction of the rows at the centre and of those held out on the arms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_out: Option<HoldOut>,
     /// Bootstrap refits; the ground of every interval. Not locked.
     #[serde(skip)]
     pub draws: Vec<SovitParameters>,

@@ -43,6 +43,25 @@ pub(super) fn solve<const N: usize>(gram: &[[f64; N]; N], rhs: &[f64; N]) -> Sol
     best
 }
 
+/// The same, where the solution of a problem like this one is known: its support is tried before all others.
+pub(super) fn solve_near<const N: usize>(
+    gram: &[[f64; N]; N],
+    rhs: &[f64; N],
+    near: Option<[f64; N]>,
+) -> Solution<N> {
+    let support = near.map(|w| w.map(|w| w > 0.0));
+    if let Some(support) = support.filter(|support| support.contains(&false))
+        && let Some(solution) = on_support(gram, rhs, support)
+    {
+        let slope = |i: usize| (0..N).map(|j| gram[i][j] * solution.coefficients[j]).sum::<f64>() - rhs[i];
+        // Where leaving 0 raises the sum of squares, the optimum is found: the problem is convex.
+        if (0..N).all(|i| support[i] || slope(i) > 1e-12 * rhs[i].abs()) {
+            return solution;
+        }
+    }
+    solve(gram, rhs)
+}
+
 /// The plain solution on one support, if its unknowns are independent and come out non-negative.
 fn on_support<const N: usize>(gram: &[[f64; N]; N], rhs: &[f64; N], support: [bool; N]) -> Option<Solution<N>> {
     let factor = Factor::new(gram, support)?;

@@ -147,7 +147,7 @@ impl<'a> Anchored<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::law::{ArmParameters, Estimate, FitReport, Termination};
+    use crate::law::{ArmParameters, Estimate, FitReport, StarForm, Termination};
     use proptest::prelude::*;
 
     /// A law whose three arms agree at the centre, with the paper's exponents.
@@ -165,6 +165,9 @@ mod tests {
             centre: Shape { width: 2048, depth: 40, mlp_dim: 6144 },
             x_reference: PerAxis { width: 2048.0, depth: 40.0, mlp: 6144.0 },
             t_reference: 1e21,
+            star: StarForm::Tied,
+            tie: None,
+            hold_out: None,
             x_range: PerAxis::default(),
             t_range: (1e19, 1e22),
             parameters: SovitParameters { c, axes },

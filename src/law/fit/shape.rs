@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use super::{Context, brief};
 use crate::diagnostic::{DataPlace, Diagnostic};
-use crate::law::forms::sovit::{EXPONENTS, Run, fit};
+use crate::law::bootstrap::{self, interval};
+use crate::law::forms::sovit::{EXPONENTS, StarOptions, StarRun, fit_star};
 use crate::law::star::{NotStar, Star, star};
-use crate::law::{SovitLaw, Termination, bootstrap, codes};
+use crate::law::{FitReport, HoldOut, SovitLaw, StarForm, Termination, codes};
 use crate::results::Row;
 use crate::source::Spanned;
 use crate::vit::{Axis, PerAxis, Shape};
@@ -43,7 +44,7 @@ impl Context<'_> {
             let run = |row: &&Row| {
                 let (size, t) = (row.shape?.get(axis) as f64, row.forward_flops?);
                 let loss = *row.metrics.get(metric)?;
-                Some(Run { size, flops: t / row.examples, examples: row.examples, loss })
+                Some(StarRun { size, flops: t / row.examples, examples: row.examples, loss, training: None })
             };
             arms.get(axis).iter().filter_map(run).collect::<Vec<_>>()
         });
@@ -51,7 +52,7 @@ impl Context<'_> {
         if enough.contains(&false) {
             return None;
         }
-        let Some(fitted) = fit(&runs, bootstrap::DRAWS) else {
+        let Some(fitted) = fit_star(&runs, centre.reals(), &StarOptions::default()) else {
             let message = format!("`{}` cannot be fitted: no start has a finite objective", self.spec.name.value);
             self.report(Diagnostic::error(codes::NO_FIT, message).help("check the table for extreme values"));
             return None;
@@ -62,22 +63,56 @@ impl Context<'_> {
         });
         let t = runs.iter().flat_map(|(_, runs)| runs).map(|run| run.flops * run.examples);
         let t_range = t.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), t| (low.min(t), high.max(t)));
-        let law = SovitLaw {
+        let draws = fitted.draws(0..bootstrap::DRAWS);
+        let parameters = fitted.parameters;
+        let exponents = PerAxis::from_fn(|axis| {
+            interval(parameters.exponent(axis), draws.iter().map(|draw| draw.exponent(axis)).collect())
+        });
+        let data_exponent = interval(parameters.c, draws.iter().map(|draw| draw.c).collect());
+        let mut law = SovitLaw {
             metric: self.metric(),
+            star: fitted.form,
+            tie: fitted.tie,
             weights,
             centre,
-            x_reference: fitted.x_reference,
+            x_reference: centre.reals(),
             t_reference: fitted.t_reference,
             x_range,
             t_range,
-            parameters: fitted.parameters,
-            exponents: fitted.exponents,
-            data_exponent: fitted.data_exponent,
-            fit: fitted.fit,
-            draws: fitted.draws,
+            parameters,
+            exponents,
+            data_exponent,
+            fit: FitReport { draws: bootstrap::DRAWS, ..fitted.fit },
+            hold_out: None,
+            draws,
         };
+        law.hold_out = self.predicted(&law);
         self.findings(&law);
         Some(law)
+    }
+
+    /// How the law predicts what it was not fitted to: rows at the centre, and rows held out on an arm.
+    fn predicted(&self, law: &SovitLaw) -> Option<HoldOut> {
+        let errors: Vec<f64> = self
+            .table
+            .rows
+            .iter()
+            .filter_map(|row| {
+                let (shape, t, loss) = (row.shape?, row.forward_flops?, *row.metrics.get(self.data.metric)?);
+                let off: Vec<Axis> =
+                    Axis::ALL.into_iter().filter(|&axis| shape.get(axis) != law.centre.get(axis)).collect();
+                let arms = match off.as_slice() {
+                    [] => &Axis::ALL[..],
+                    [_] if row.hold_out => &off,
+                    _ => return None,
+                };
+                let sum: f64 = arms.iter().map(|&axis| law.arm(axis, shape.get(axis) as f64, t)).sum();
+                Some((sum / arms.len() as f64 / loss).ln())
+            })
+            .collect();
+        let squares: f64 = errors.iter().map(|error| error * error).sum();
+        let rows = errors.len() as u64;
+        (rows > 0).then(|| HoldOut { rows, rmse_log: (squares / rows as f64).sqrt() })
     }
 
     fn not_a_star(&mut self, wrong: &NotStar, declared: Option<&Spanned<Shape>>) {
@@ -110,7 +145,7 @@ impl Context<'_> {
     }
 
     /// Whether an arm has runs enough; says which are missing.
-    fn enough(&mut self, axis: Axis, centre: Shape, runs: &[Run]) -> bool {
+    fn enough(&mut self, axis: Axis, centre: Shape, runs: &[StarRun]) -> bool {
         let mut pairs: Vec<(f64, f64)> = runs.iter().map(|run| (run.size, run.examples)).collect();
         pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
         pairs.dedup();
@@ -167,6 +202,19 @@ impl Context<'_> {
         let name = &self.spec.name.value;
         let mut found = Vec::new();
         let mut warn = |code, message: String, help: &str| found.push(Diagnostic::warning(code, message).help(help));
+        if let Some(tie) = law.tie.filter(|_| law.star == StarForm::PerDimension) {
+            let message = format!(
+                "`{name}`: the three arms do not meet at the centre (chi-square {} with {} degrees of freedom, p = {})",
+                brief(tie.statistic),
+                tie.degrees,
+                brief(tie.p)
+            );
+            warn(
+                codes::TIE_REJECTED,
+                message,
+                "each arm has a floor and a data term of its own now; check that all runs share one recipe and one metric",
+            );
+        }
         for (axis, arm) in law.parameters.axes.iter() {
             let axis = axis.name();
             let zeros = [("alpha", arm.alpha), ("beta", arm.beta), ("xi", arm.xi), ("eps", arm.eps)];
