@@ -64,16 +64,26 @@ impl Noise {
     }
 }
 
-/// The estimate with the 95 % percentile interval of its refits; none without refits.
+impl Estimate {
+    /// The value with the 95 % percentile interval of its refits, which may be infinite; an infinite end is no end.
+    /// Refits that have no value, NaN, do not count.
+    pub fn of_draws(value: f64, mut draws: Vec<f64>) -> Self {
+        draws.retain(|draw| !draw.is_nan());
+        draws.sort_by(f64::total_cmp);
+        let quantile = |q: f64| {
+            let place = q * (draws.len().checked_sub(1)? as f64);
+            let (below, above) = (draws.get(place.floor() as usize)?, draws.get(place.ceil() as usize)?);
+            let value = if below == above { *below } else { below + (above - below) * place.fract() };
+            value.is_finite().then_some(value)
+        };
+        Self { value, low: quantile(0.025), high: quantile(0.975) }
+    }
+}
+
+/// The estimate with the 95 % percentile interval of its finite refits; none without refits.
 pub(super) fn interval(value: f64, mut draws: Vec<f64>) -> Estimate {
     draws.retain(|draw| draw.is_finite());
-    draws.sort_by(f64::total_cmp);
-    let quantile = |q: f64| {
-        let place = q * (draws.len().checked_sub(1)? as f64);
-        let (below, above) = (draws.get(place.floor() as usize)?, draws.get(place.ceil() as usize)?);
-        Some(below + (above - below) * place.fract())
-    };
-    Estimate { value, low: quantile(0.025), high: quantile(0.975) }
+    Estimate::of_draws(value, draws)
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub struct TieTest {
     pub statistic: f64,
     /// Parameters that the tie takes away.
     pub degrees: u64,
-    /// Chance of so large a statistic where the arms do meet.
+    /// Chance of so large a statistic where the arms do meet: of chi-square, or of draws where runs share a training.
     pub p: f64,
 }
 

@@ -40,11 +40,18 @@ impl Context<'_> {
             }
         };
         let metric = self.data.metric;
+        // Rows of one group are checkpoints of one training.
+        let mut groups: Vec<&[String]> = rows.iter().map(|row| row.group.as_slice()).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        let is_grouped = !self.table.group.is_empty() && groups.len() > 1;
         let runs = PerAxis::from_fn(|axis| {
             let run = |row: &&Row| {
                 let (size, t) = (row.shape?.get(axis) as f64, row.forward_flops?);
                 let loss = *row.metrics.get(metric)?;
-                Some(StarRun { size, flops: t / row.examples, examples: row.examples, loss, training: None })
+                let training = groups.binary_search(&row.group.as_slice()).ok().filter(|_| is_grouped);
+                let training = training.map(|group| group as u32);
+                Some(StarRun { size, flops: t / row.examples, examples: row.examples, loss, training })
             };
             arms.get(axis).iter().filter_map(run).collect::<Vec<_>>()
         });

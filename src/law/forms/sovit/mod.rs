@@ -9,14 +9,16 @@
 //! What is minimised is the sum of squared relative residuals `f / y - 1`, the paper's "relative error".
 
 mod design;
+mod noise;
 mod problem;
 
 use std::ops::Range;
 
 use self::design::Design;
+use self::noise::StarNoise;
 use self::problem::{OUTER, Problem};
-use crate::law::bootstrap::Noise;
-use crate::law::levenberg::{Tolerance, minimise};
+use crate::law::bootstrap::SEED;
+use crate::law::levenberg::{LeastSquares, Tolerance, minimise};
 use crate::law::random::{Random, low_discrepancy};
 use crate::law::starts::{Best, from_all};
 use crate::law::{FitReport, SovitParameters, StarForm, TieTest};
@@ -31,6 +33,8 @@ const STARTS: u64 = 24;
 const START_RANGE: (f64, f64) = (0.1, 2.5);
 /// Parameters that the tie takes away.
 const TIED: u64 = 4;
+/// Draws behind the test of the tie where runs share a training.
+const TIE_DRAWS: u64 = 399;
 /// Chance, of a true tie, below which it is rejected.
 const REJECTED: f64 = 0.01;
 
@@ -76,16 +80,13 @@ pub struct StarFit {
     design: Design,
     at: [f64; OUTER],
     fitted: Vec<f64>,
-    /// Relative standard deviation of the noise in every run.
-    sigma: Vec<f64>,
-    /// Residual degrees of freedom.
-    degrees: f64,
+    noise: StarNoise,
     seed: u64,
 }
 
 impl Default for StarOptions {
     fn default() -> Self {
-        Self { form: None, starts: STARTS, seed: crate::law::bootstrap::SEED }
+        Self { form: None, starts: STARTS, seed: SEED }
     }
 }
 
@@ -93,38 +94,41 @@ impl Default for StarOptions {
 /// `None` where no start has a finite objective.
 pub fn fit_star(runs: &PerAxis<Vec<StarRun>>, centre: PerAxis<f64>, options: &StarOptions) -> Option<StarFit> {
     let design = Design::new(runs, centre);
-    let search = |form| Some((form, search(&design, form, options.starts)?));
     let rows = design.losses.len();
-    let (mut chosen, mut tie) = (search(options.form.unwrap_or(StarForm::Tied))?, None);
-    if options.form.is_none() && rows as u64 > StarForm::PerDimension.parameters() {
-        let free = search(StarForm::PerDimension)?;
-        let test = tie_test(rows, chosen.1.cost, free.1.cost);
-        tie = Some(test);
-        if test.is_rejected() {
-            chosen = free;
-        }
+    let tied = fit_form(&design, options.form.unwrap_or(StarForm::Tied), options)?;
+    if options.form.is_some() || rows as u64 <= StarForm::PerDimension.parameters() {
+        return Some(tied);
     }
-    let (form, best) = chosen;
-    let mut problem = Problem::new(&design, form);
-    crate::law::levenberg::LeastSquares::cost(&mut problem, &best.at);
-    let (parameters, fitted, free) = (problem.parameters(), problem.fitted(), problem.free());
+    let free = fit_form(&design, StarForm::PerDimension, options)?;
+    let mut test = tie_test(rows, tied.fit.value, free.fit.value);
+    if tied.noise.is_clustered() {
+        test.p = tied.chance_of(test.statistic);
+    }
+    let chosen = if test.is_rejected() { free } else { tied };
+    Some(StarFit { tie: Some(test), ..chosen })
+}
+
+/// The fit of one form.
+fn fit_form(design: &Design, form: StarForm, options: &StarOptions) -> Option<StarFit> {
+    let best = search(design, form, options.starts)?;
+    let mut problem = Problem::new(design, form);
+    problem.cost(&best.at);
+    let fitted = problem.fitted();
     let residuals: Vec<f64> = design.losses.iter().zip(&fitted).map(|(y, f)| y / f - 1.0).collect();
-    let noise = Noise::of(&residuals, &design.ln_t, free);
-    let sigma = design.ln_t.iter().map(|&t| noise.sigma(t)).collect();
-    let mut fit = best.report(OBJECTIVE, rows, form.parameters());
+    let (gradients, columns) = problem.gradients();
+    let mut fit = best.report(OBJECTIVE, residuals.len(), form.parameters());
     fit.seed = options.seed;
     Some(StarFit {
         form,
-        tie,
-        parameters,
+        tie: None,
+        parameters: problem.parameters(),
         t_reference: design.t_reference,
         fit,
         at: best.at,
         fitted,
-        sigma,
-        degrees: (rows as f64 - free as f64).max(1.0),
+        noise: StarNoise::new(design, &residuals, &gradients, columns),
         seed: options.seed,
-        design,
+        design: design.clone(),
     })
 }
 
@@ -181,36 +185,29 @@ impl StarFit {
         let bounds = bounds();
         streams
             .map(|stream| {
-                let mut random = Random::new(self.seed, stream);
-                self.draw(&mut random, &mut data);
+                self.noise.draw(&mut Random::new(self.seed, stream), &self.fitted, &mut data);
                 problem.weigh(&data);
-                minimise(&mut problem, self.at, &bounds, Tolerance::LOOSE);
+                minimise(&mut problem, self.at, &bounds, Tolerance::WARM);
                 problem.parameters()
             })
             .collect()
     }
 
-    /// Fresh data.
-    fn draw(&self, random: &mut Random, data: &mut [f64]) {
-        let level = (self.degrees / chi_square(random, self.degrees)).sqrt();
-        let rows = self.fitted.iter().zip(&self.sigma).zip(data);
-        let mut spare = None;
-        for ((f, sigma), y) in rows {
-            let deviate = spare.take().unwrap_or_else(|| {
-                let (first, second) = random.normals();
-                spare = Some(second);
-                first
+    /// The chance of so large a statistic of the tie under this, the tied fit, and its noise: where runs share a
+    /// training the statistic is no chi-square variable.
+    fn chance_of(&self, statistic: f64) -> f64 {
+        let mut problems = [StarForm::Tied, StarForm::PerDimension].map(|form| Problem::new(&self.design, form));
+        let mut data = self.fitted.clone();
+        let larger = (0..TIE_DRAWS).filter(|&stream| {
+            self.noise.draw(&mut Random::new(!self.seed, stream), &self.fitted, &mut data);
+            let [tied, free] = problems.each_mut().map(|problem| {
+                problem.weigh(&data);
+                minimise(problem, self.at, &bounds(), Tolerance::WARM).cost
             });
-            // A loss stays positive, however large the noise.
-            *y = f * (1.0 + level * sigma * deviate).max(0.05);
-        }
+            tie_test(data.len(), tied, free).statistic >= statistic
+        });
+        (larger.count() + 1) as f64 / (TIE_DRAWS + 1) as f64
     }
-}
-
-/// A chi-square variable, by the cube of Wilson and Hilferty (1931).
-fn chi_square(random: &mut Random, degrees: f64) -> f64 {
-    let variance = 2.0 / (9.0 * degrees);
-    degrees * (1.0 - variance + variance.sqrt() * random.normal()).max(0.05).powi(3)
 }
 
 #[cfg(test)]
@@ -219,7 +216,6 @@ mod tests {
 
     use super::*;
     use crate::law::ArmParameters;
-    use crate::law::levenberg::LeastSquares;
     use crate::vit::Axis;
 
     const CENTRE: PerAxis<f64> = PerAxis { width: 4.0, depth: 4.0, mlp: 4.0 };

@@ -111,19 +111,33 @@ impl<'a> Problem<'a> {
         self.residuals.iter().zip(&self.weights).map(|(r, w)| (1.0 + r) / w).collect()
     }
 
-    /// Parameters that no constraint holds; an exponent falls with its coefficient.
-    pub(super) fn free(&self) -> usize {
-        let mut used = [false; INNER];
-        for arm in &self.arms {
-            for column in arm.columns {
-                if column < INNER {
-                    used[column] = true;
+    /// Gradients of the residuals by the parameters that no constraint holds, row after row, and how many those are;
+    /// an exponent falls with its coefficient.
+    pub(super) fn gradients(&self) -> (Vec<f64>, usize) {
+        let mut columns: Vec<Vec<f64>> = Vec::new();
+        let rows = self.residuals.len();
+        let mut inner = vec![vec![0.0; rows]; INNER];
+        let mut outer = vec![vec![0.0; rows]; OUTER];
+        for k in 0..3 {
+            for size in self.design.arms[k].clone() {
+                let [da, db, dc] = self.slopes(k, size);
+                let AtSize { g, h, .. } = self.sizes[size];
+                for row in self.design.sizes[size].runs.clone() {
+                    let (w, t) = (self.weights[row], self.powers[row]);
+                    outer[2 * k][row] = w * da;
+                    outer[2 * k + 1][row] = w * t * db;
+                    outer[C][row] = w * t * self.design.ln_t[row] * dc;
+                    for (column, value) in self.arms[k].columns.iter().zip([w * g, w * t * h, w * t, w]) {
+                        if let Some(inner) = inner.get_mut(*column) {
+                            inner[row] += value;
+                        }
+                    }
                 }
             }
         }
-        let exponents: usize =
-            self.arms.iter().map(|arm| usize::from(arm.alpha > 0.0) + usize::from(arm.beta > 0.0)).sum();
-        1 + exponents + used.into_iter().filter(|&is_used| is_used).count()
+        columns.extend(inner.into_iter().chain(outer).filter(|column| column.iter().any(|x| *x != 0.0)));
+        let count = columns.len();
+        ((0..rows).flat_map(|row| columns.iter().map(move |column| column[row])).collect(), count)
     }
 
     /// Solves for the coefficients from the normal equations of each arm; false where there is no solution.
