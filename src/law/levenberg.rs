@@ -62,7 +62,8 @@ pub(super) struct Tolerance {
 
 impl Tolerance {
     /// As far as double precision goes.
-    pub(super) const TIGHT: Self = Self { gradient: 1e-10, step: 1e-11, objective: 1e-14, iterations: 500, damping: 1e-3 };
+    pub(super) const TIGHT: Self =
+        Self { gradient: 1e-10, step: 1e-11, objective: 1e-14, iterations: 500, damping: 1e-3 };
     /// For refits from near by: what is left to gain moves no parameter by a hundredth of its standard error.
     pub(super) const WARM: Self = Self { gradient: 1e-4, step: 1e-5, objective: 1e-7, iterations: 60, damping: 1e-6 };
     /// Far inside any interval's width.

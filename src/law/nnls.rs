@@ -44,11 +44,7 @@ pub(super) fn solve<const N: usize>(gram: &[[f64; N]; N], rhs: &[f64; N]) -> Sol
 }
 
 /// The same, where the solution of a problem like this one is known: its support is tried before all others.
-pub(super) fn solve_near<const N: usize>(
-    gram: &[[f64; N]; N],
-    rhs: &[f64; N],
-    near: Option<[f64; N]>,
-) -> Solution<N> {
+pub(super) fn solve_near<const N: usize>(gram: &[[f64; N]; N], rhs: &[f64; N], near: Option<[f64; N]>) -> Solution<N> {
     let support = near.map(|w| w.map(|w| w > 0.0));
     if let Some(support) = support.filter(|support| support.contains(&false))
         && let Some(solution) = on_support(gram, rhs, support)

@@ -144,10 +144,7 @@ fn search<const N: usize>(gram: &[[f64; N]; N], rhs: &[f64; N]) -> Option<Soluti
 }
 
 /// How the multipliers of the held constraints change as the new one's grows: `(N' H N)^-1 N' H n`.
-fn shares<const N: usize>(
-    held: &[(Constraint, f64, [f64; N])],
-    towards: &[f64; N],
-) -> Option<Vec<f64>> {
+fn shares<const N: usize>(held: &[(Constraint, f64, [f64; N])], towards: &[f64; N]) -> Option<Vec<f64>> {
     let m = held.len();
     // The factor is of fixed size; unused places are left out.
     let mut gram = [[0.0; N]; N];
@@ -220,7 +217,8 @@ impl<const N: usize> Face<N> {
         let slope = |i: usize| dot(&gram[i], w) - rhs[i];
         let slight = |i: usize| 1e-10 * rhs[i].abs();
         let level_holds = |level: usize| {
-            self.0[level] < N || slope(level) >= (2..N).filter(|i| i % 2 == level).map(|i| f64::max(0.0, -slope(i))).sum()
+            self.0[level] < N
+                || slope(level) >= (2..N).filter(|i| i % 2 == level).map(|i| f64::max(0.0, -slope(i))).sum()
         };
         level_holds(0)
             && level_holds(1)

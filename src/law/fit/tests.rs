@@ -90,7 +90,7 @@ fn a_good_star_is_fitted_without_findings() {
     assert_eq!((name.as_str(), law.metric.as_str()), ("shape", "error"));
     assert_eq!(law.centre, Shape { width: 1600, depth: 40, mlp_dim: 6400 });
     assert_eq!(law.weights.mlp, 0.5);
-    assert_eq!((law.fit.rows, law.fit.parameters, law.fit.draws), (72, 19, 200));
+    assert_eq!((law.fit.rows, law.fit.parameters, law.fit.draws), (72, 15, 200));
     assert_eq!(law.draws.len(), 200);
     assert!(law.fit.rmse < 2e-3, "{:?}", law.fit);
     assert!(law.t_range.0 < law.t_reference && law.t_reference < law.t_range.1);
@@ -103,6 +103,7 @@ fn the_centre_is_predicted_not_fitted() {
     let (law, _) = run(SHAPE, "error", rows);
     let Some(NamedLaw { law: Law::Sovit(law), .. }) = law else { panic!() };
     assert_eq!(law.fit.rows, 72);
+    assert_eq!(law.hold_out.map(|held| held.rows), Some(1));
 }
 
 #[test]

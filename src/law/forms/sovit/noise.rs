@@ -42,11 +42,13 @@ impl StarNoise {
         let sigma: Vec<f64> = design.ln_t.iter().map(|&t| noise.sigma(t)).collect();
         let degrees = (n as f64 - columns as f64).max(1.0);
         let trainings = design.clusters.iter().max().map_or(0, |last| last + 1);
-        let standard: Vec<f64> = residuals.iter().zip(&sigma).map(|(r, s)| if *s > 0.0 { r / s } else { 0.0 }).collect();
+        let standard: Vec<f64> =
+            residuals.iter().zip(&sigma).map(|(r, s)| if *s > 0.0 { r / s } else { 0.0 }).collect();
         let alone = Shared { deviation: 0.0, squares: degrees, cumulative: 1.0 };
         let mut shared = vec![alone];
         if trainings > 1 && trainings < n {
-            let rows = DMatrix::from_fn(n, columns, |i, j| gradients[i * columns + j] / sigma[i].max(f64::MIN_POSITIVE));
+            let rows =
+                DMatrix::from_fn(n, columns, |i, j| gradients[i * columns + j] / sigma[i].max(f64::MIN_POSITIVE));
             if let Some(found) = restricted(&rows, &standard, &design.clusters, trainings) {
                 shared = found;
             }
@@ -66,9 +68,8 @@ impl StarNoise {
                 first
             })
         };
-        let common: Vec<f64> = (0..if deviation > 0.0 { self.trainings } else { 0 })
-            .map(|_| deviation * normal(random))
-            .collect();
+        let common: Vec<f64> =
+            (0..if deviation > 0.0 { self.trainings } else { 0 }).map(|_| deviation * normal(random)).collect();
         for (row, ((f, sigma), y)) in fitted.iter().zip(&self.sigma).zip(data).enumerate() {
             let mut deviate = normal(random);
             if let Some(common) = self.clusters.get(row).and_then(|&training| common.get(training)) {
