@@ -84,7 +84,7 @@ impl GroupFit {
         };
         match &named.law {
             Law::Stated(_) => Vec::new(),
-            Law::Sovit(law) => vec![of(&[], &[], &law.fit, law.raw_parameters(), None)],
+            Law::Sovit(law) => vec![of(&[], &[], &law.fit, law.raw_parameters(), law.hold_out)],
             Law::Curves(law) => {
                 let curve =
                     |curve: &Curve| of(&law.group, &curve.group, &curve.fit, law.raw_parameters(curve), curve.hold_out);
@@ -137,7 +137,7 @@ impl CurveLaw {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::law::{ArmParameters, SovitParameters};
+    use crate::law::{ArmParameters, SovitParameters, StarForm};
     use crate::vit::{PerAxis, Shape};
 
     #[test]
@@ -170,6 +170,9 @@ mod tests {
                 seed: 0,
             },
             draws: Vec::new(),
+            star: StarForm::Tied,
+            tie: None,
+            hold_out: None,
         };
         let all = GroupFit::of_law(&NamedLaw { name: "shape".into(), law: Law::Sovit(Box::new(law.clone())) }, &[]);
         let raw = &all[0].fitted.as_ref().unwrap().parameters;
