@@ -156,7 +156,7 @@ impl<'a> Shape<'a> {
     }
 
     /// Warnings about how the rows were counted.
-    fn of_conventions(&self) -> Vec<Diagnostic> {
+    pub(super) fn of_conventions(&self) -> Vec<Diagnostic> {
         let law = self.law;
         let mut found = Vec::new();
         let mut warn = |code, message: String, help: String| found.push(Diagnostic::warning(code, message).help(help));

@@ -3,7 +3,6 @@
 use super::{Curve, CurveLaw, Cutoff, Estimate, FitReport, HoldOut, Law, NamedLaw, Scores, SovitLaw, Termination};
 use crate::diagnostic::Diagnostic;
 use crate::plan::CurveForm;
-use crate::vit::Axis;
 
 /// A law and one group of rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,22 +101,10 @@ const fn bare(value: f64) -> Estimate {
 impl SovitLaw {
     /// `c` and `s_k` with their intervals, and the coefficients for sizes and forward FLOPs as they are.
     fn raw_parameters(&self) -> Vec<(String, Estimate)> {
-        let mut list = vec![("c".to_owned(), self.data_exponent)];
-        list.extend(self.exponents.iter().map(|(axis, s)| (format!("s_{}", axis.name()), *s)));
-        let t = self.t_reference.powf(self.parameters.c);
-        for axis in Axis::ALL {
-            let (arm, x) = (self.parameters.axes.get(axis), self.x_reference.get(axis));
-            let named = [
-                ("alpha", arm.alpha * x.powf(arm.a)),
-                ("a", arm.a),
-                ("beta", arm.beta * x.powf(-arm.b) * t),
-                ("b", arm.b),
-                ("xi", arm.xi * t),
-                ("eps", arm.eps),
-            ];
-            list.extend(named.map(|(name, value)| (format!("{name}_{}", axis.name()), bare(value))));
-        }
-        list
+        let known: Vec<Estimate> =
+            std::iter::once(self.data_exponent).chain(self.exponents.iter().map(|(_, s)| *s)).collect();
+        let named = self.parameters.named(self.x_reference, self.t_reference).into_iter().enumerate();
+        named.map(|(i, (name, value))| (name, known.get(i).copied().unwrap_or_else(|| bare(value)))).collect()
     }
 }
 
@@ -138,7 +125,7 @@ impl CurveLaw {
 mod tests {
     use super::*;
     use crate::law::{ArmParameters, SovitParameters, StarForm};
-    use crate::vit::{PerAxis, Shape};
+    use crate::vit::{Axis, PerAxis, Shape};
 
     #[test]
     fn coefficients_are_those_of_sizes_and_flops() {

@@ -139,6 +139,60 @@ pub(super) fn minimise<const P: usize>(
     Minimum { at: z, cost, termination, evaluations }
 }
 
+/// Newton's steps from a minimum that [`minimise`] found, with second derivatives from central differences of the
+/// gradient: along a flat valley the cost stops falling, to double precision, long before the point stops moving.
+/// Leaves the problem evaluated at the result, whose gradient is never larger than that of the start.
+pub(super) fn polish<const P: usize>(
+    problem: &mut impl LeastSquares<P>,
+    minimum: Minimum<P>,
+    bounds: &[(f64, f64); P],
+) -> Minimum<P> {
+    const STEPS: u32 = 8;
+    const DIFFERENCE: f64 = 1e-4;
+    let Minimum { at: mut z, mut cost, termination, mut evaluations } = minimum;
+    let mut at = |z: &[f64; P]| {
+        let cost = problem.cost(z);
+        evaluations += 1;
+        (cost, problem.normal())
+    };
+    let (_, mut normal) = at(&z);
+    for _ in 0..STEPS {
+        let is_inside = |i: usize, z: f64| bounds[i].0 < z && z < bounds[i].1;
+        let free: [bool; P] =
+            std::array::from_fn(|i| is_inside(i, z[i] - DIFFERENCE) && is_inside(i, z[i] + DIFFERENCE));
+        let mut hessian = SMatrix::<f64, P, P>::identity();
+        for j in (0..P).filter(|&j| free[j]) {
+            let (mut above, mut below) = (z, z);
+            above[j] += DIFFERENCE;
+            below[j] -= DIFFERENCE;
+            let column = (at(&above).1.gradient - at(&below).1.gradient) / (2.0 * DIFFERENCE);
+            for i in (0..P).filter(|&i| free[i]) {
+                hessian[(i, j)] = column[i];
+            }
+        }
+        let hessian = 0.5 * (hessian + hessian.transpose());
+        let gradient = SVector::<f64, P>::from_fn(|i, _| if free[i] { normal.gradient[i] } else { 0.0 });
+        let Some(factor) = hessian.cholesky() else { break };
+        let step = -factor.solve(&gradient);
+        let trial: [f64; P] = std::array::from_fn(|i| (z[i] + step[i]).clamp(bounds[i].0, bounds[i].1));
+        let (there, next) = at(&trial);
+        let size = |normal: &Normal<P>| {
+            let share = |i: usize| normal.gradient[i].powi(2) / normal.hessian[(i, i)].max(f64::MIN_POSITIVE);
+            (0..P).filter(|&i| free[i]).map(share).sum::<f64>()
+        };
+        // Written so that a value that is no number ends it.
+        if !(size(&next) < size(&normal) && there <= cost * (1.0 + 1e-12)) {
+            break;
+        }
+        (z, cost, normal) = (trial, there, next);
+        if step.amax() < 1e-12 {
+            break;
+        }
+    }
+    cost = at(&z).0;
+    Minimum { at: z, cost, termination, evaluations }
+}
+
 /// `J'J` and `J'r`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Normal<const P: usize> {
@@ -254,6 +308,22 @@ mod tests {
         let found = minimise(&mut problem, [3.0, -1.0, 0.0, 1.0], &[WIDE; 4], Tolerance::TIGHT);
         assert!(found.cost < 1e-20, "{found:?}");
         assert!(condition(&mut problem) > 1e3);
+    }
+
+    #[test]
+    fn a_polished_minimum_is_exact() {
+        let rough = Tolerance { gradient: 1e-3, step: 1e-3, objective: 1e-3, ..Tolerance::TIGHT };
+        let bounds = [(-2.0, 2.0), WIDE];
+        // Residuals remain at the optimum, about which Gauss and Newton's matrix is not the curvature.
+        let mut problem = Known::<2, 3> {
+            z: [0.0; 2],
+            residuals: |z| [10.0 * (z[1] - z[0] * z[0]), 1.0 - z[0], 1.0 + z[0] * z[1]],
+            rows: |z| [[-20.0 * z[0], 10.0], [-1.0, 0.0], [z[1], z[0]]],
+        };
+        let found = minimise(&mut problem, [0.3, 0.2], &bounds, rough);
+        let polished = polish(&mut problem, found, &bounds);
+        let gradient = problem.normal().gradient;
+        assert!(gradient.amax() < 1e-9 && polished.cost <= found.cost, "{gradient} {found:?} {polished:?}");
     }
 
     #[test]

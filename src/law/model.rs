@@ -141,6 +141,33 @@ impl SovitParameters {
         p.alpha * x.powf(-p.a) + (p.beta * x.powf(p.b) + p.xi) * t.powf(-self.c) + p.eps
     }
 
+    /// The loss at sizes that may differ from the reference on several axes: what the arms add to the centre, added up,
+    /// as in the joint form (3).
+    pub fn star(&self, x: PerAxis<f64>, t: f64) -> f64 {
+        let centre = Axis::ALL.map(|axis| self.arm(axis, 1.0, t)).iter().sum::<f64>() / 3.0;
+        centre + Axis::ALL.map(|axis| self.arm(axis, *x.get(axis), t) - self.arm(axis, 1.0, t)).iter().sum::<f64>()
+    }
+
+    /// `c`, `s_k` and the coefficients of every arm for sizes and compute in their own units, by name.
+    pub fn named(&self, x_reference: PerAxis<f64>, t_reference: f64) -> Vec<(String, f64)> {
+        let mut list = vec![("c".to_owned(), self.c)];
+        list.extend(Axis::ALL.map(|axis| (format!("s_{}", axis.name()), self.exponent(axis))));
+        let t = t_reference.powf(self.c);
+        for axis in Axis::ALL {
+            let (arm, x) = (self.axes.get(axis), x_reference.get(axis));
+            let named = [
+                ("alpha", arm.alpha * x.powf(arm.a)),
+                ("a", arm.a),
+                ("beta", arm.beta * x.powf(-arm.b) * t),
+                ("b", arm.b),
+                ("xi", arm.xi * t),
+                ("eps", arm.eps),
+            ];
+            list.extend(named.map(|(name, value)| (format!("{name}_{}", axis.name()), value)));
+        }
+        list
+    }
+
     /// The size that minimises `f_k` at `t / t_reference`, equation (4), in units of the reference.
     /// Infinite where the data show no upper bend, 0 where they show no lower one.
     pub fn optimum(&self, axis: Axis, t: f64) -> f64 {
@@ -153,6 +180,20 @@ impl SovitLaw {
     /// `f_k` of the best fit at size `x` and compute `t`.
     pub fn arm(&self, axis: Axis, x: f64, t: f64) -> f64 {
         self.parameters.arm(axis, x / self.x_reference.get(axis), t / self.t_reference)
+    }
+
+    /// The star optimum with its 95 % interval: that of its refits.
+    #[cfg(feature = "fit")]
+    pub fn star_optimum_interval(&self, axis: Axis, t: f64) -> Estimate {
+        let at = |p: &SovitParameters| p.optimum(axis, t / self.t_reference) * self.x_reference.get(axis);
+        Estimate::of_draws(at(&self.parameters), self.draws.iter().map(at).collect())
+    }
+
+    /// `f_k` at size `x` and compute `t` with its 95 % interval: that of its refits.
+    #[cfg(feature = "fit")]
+    pub fn arm_interval(&self, axis: Axis, x: f64, t: f64) -> Estimate {
+        let at = |p: &SovitParameters| p.arm(axis, x / self.x_reference.get(axis), t / self.t_reference);
+        Estimate::of_draws(at(&self.parameters), self.draws.iter().map(at).collect())
     }
 
     /// The star optimum `x_k*(t)`: the best size of one axis with the others at the centre.

@@ -1,6 +1,6 @@
 //! Many starts, one answer.
 
-use super::levenberg::{LeastSquares, Tolerance, condition, minimise};
+use super::levenberg::{LeastSquares, Minimum, Tolerance, condition, minimise, polish};
 use super::{FitReport, Termination};
 
 /// The best of several starts.
@@ -36,12 +36,12 @@ pub(super) fn from_all<const P: usize>(
     let best = ends.iter().min_by(|a, b| a.cost.total_cmp(&b.cost))?;
     // Data without noise end at rounding errors, which are as good as each other.
     let level = best.cost * (1.0 + 1e-8) + 1e-16;
-    let mut evaluations: u64 = ends.iter().map(|end| end.evaluations).sum();
-    problem.cost(&best.at);
-    evaluations += 1;
+    let tried: u64 = ends.iter().map(|end| end.evaluations).sum();
+    let polished = polish(problem, Minimum { evaluations: 0, ..*best }, bounds);
+    let evaluations = tried + polished.evaluations;
     Some(Best {
-        at: best.at,
-        cost: best.cost,
+        at: polished.at,
+        cost: polished.cost,
         termination: best.termination,
         evaluations,
         starts: starts.len() as u64,

@@ -26,6 +26,7 @@ pub static FORMS: &[&dyn Form] = &[
     &Sum(over_training::OverTraining),
     &isoflop::IsoFlop,
     &Sum(gemstones::Gemstones),
+    &sovit::form::Sovit,
     &Sum(joint::Joint::<false>),
     &Sum(joint::Joint::<true>),
     &Sum(broken::Broken),

@@ -9,6 +9,7 @@
 //! What is minimised is the sum of squared relative residuals `f / y - 1`, the paper's "relative error".
 
 mod design;
+pub(crate) mod form;
 mod noise;
 mod problem;
 
