@@ -53,7 +53,7 @@ fn lock(x: f64) -> Lock {
     };
     let curve = Curve {
         group: vec!["ViT/B \"16\"\n".to_owned(), "a.b = 'c'".to_owned()],
-        parameters: CurveParameters { b: x, c: 0.3, floor: 0.1, ceiling: Some(x), a: None },
+        parameters: CurveParameters { b: x, c: 0.3, floor: 0.1, ceiling: Some(x), a: None, g: None },
         fit,
         hold_out: Some(HoldOut { rows: 3, rmse_log: x }),
     };

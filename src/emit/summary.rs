@@ -323,10 +323,7 @@ fn form(law: &Law) -> &'static str {
     match law {
         Law::Stated(_) => "sovit stated",
         Law::Sovit(_) => "sovit fitted",
-        Law::Curves(law) => match law.form_name {
-            crate::plan::CurveForm::M2 => "m2",
-            crate::plan::CurveForm::M4 => "m4",
-        },
+        Law::Curves(law) => law.form_name.name(),
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Artefact, Request, SUMMARY, engine};
 use crate::diagnostic::Diagnostic;
 use crate::law::{Curve, CurveLaw, Estimate, FitReport, Law, NamedLaw, NamedStart, SovitLaw};
-use crate::plan::{Counting, CurveForm, StatedExponents};
+use crate::plan::{Counting, StatedExponents};
 use crate::shape::{Alternative, Answer, Loss};
 use crate::units::{Dimension, fixed, human};
 use crate::vit::{Axis, PerAxis, Shape};
@@ -174,12 +174,12 @@ fn neighbours(answer: &Answer) -> Vec<String> {
 
 fn law(named: &NamedLaw) -> Section {
     let (form, rows) = match &named.law {
-        Law::Stated(stated) => ("sovit, exponents as written", stated_rows(stated)),
-        Law::Sovit(sovit) => ("sovit, fitted to a star", sovit_rows(sovit)),
-        Law::Curves(curves) => match curves.form_name {
-            CurveForm::M2 => ("m2: loss = b x^-c + floor", curve_rows(curves)),
-            CurveForm::M4 => ("m4: (loss - floor) / (ceiling - loss)^a = b x^-c", curve_rows(curves)),
-        },
+        Law::Stated(stated) => ("sovit, exponents as written".to_owned(), stated_rows(stated)),
+        Law::Sovit(sovit) => ("sovit, fitted to a star".to_owned(), sovit_rows(sovit)),
+        Law::Curves(curves) => {
+            let form = curves.form_name;
+            (format!("{}: {}", form.name(), form.formula()), curve_rows(curves))
+        }
     };
     Section { title: format!("law {} ({form})", named.name), rows }
 }
@@ -262,7 +262,7 @@ fn curve_rows(law: &CurveLaw) -> Vec<String> {
     for Curve { group, parameters, fit, hold_out } in law.curves.iter().take(CURVES) {
         let mut row = group.clone();
         row.extend([
-            format!("{:.4}", parameters.floor),
+            format!("{:.4}", parameters.limit(law.form_name)),
             format!("{:.4}", parameters.c),
             fit.rows.to_string(),
             format!("{:.4}", fit.rmse),

@@ -6,15 +6,36 @@ use crate::plan::CurveForm;
 impl CurveParameters {
     /// The loss after `x` examples; `x` positive.
     ///
-    /// M4 is the one solution y between floor and ceiling; without its ceiling or `a` it is M2.
+    /// M4 is the one solution y between floor and ceiling; without its ceiling or `a` it is M2, M3 without `g` and M2
+    /// without a floor are M1.
     pub fn predict(&self, form: CurveForm, x: f64) -> f64 {
         match (form, self.ceiling, self.a) {
+            (CurveForm::M3, _, _) => self.b * (1.0 / x + self.g.unwrap_or(0.0)).powf(self.c),
             (CurveForm::M4, Some(ceiling), Some(a)) => {
                 let span = ceiling - self.floor;
                 let level = self.b.ln() - self.c * x.ln() - (1.0 - a) * span.ln();
                 self.floor + span * saturation(level, a).0
             }
             _ => self.b * x.powf(-self.c) + self.floor,
+        }
+    }
+
+    /// Every parameter that the form has, under the names of its formula.
+    pub(super) fn named(&self, form: CurveForm) -> Vec<(&'static str, f64)> {
+        let mut list = vec![("b", self.b), ("c", self.c)];
+        if matches!(form, CurveForm::M2 | CurveForm::M4) {
+            list.push(("e", self.floor));
+        }
+        let others = [("e0", self.ceiling), ("a", self.a), ("g", self.g)];
+        list.extend(others.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        list
+    }
+
+    /// The loss after examples without end.
+    pub fn limit(&self, form: CurveForm) -> f64 {
+        match form {
+            CurveForm::M3 => self.b * self.g.unwrap_or(0.0).powf(self.c),
+            _ => self.floor,
         }
     }
 }
@@ -54,7 +75,7 @@ mod tests {
             floor in 0.01..0.3, span in 0.1..1.0, a in 0.001..3.0, c in 0.05..1.5, ln_b in -2.0..12.0, ln_x in 0.0..20.0,
         ) {
             let (ceiling, b) = (floor + span, f64::exp(ln_b));
-            let curve = CurveParameters { b, c, floor, ceiling: Some(ceiling), a: Some(a) };
+            let curve = CurveParameters { b, c, floor, ceiling: Some(ceiling), a: Some(a), g: None };
             let y = curve.predict(CurveForm::M4, f64::exp(ln_x));
             prop_assert!(y >= floor && y <= ceiling);
             let below = y - floor;
@@ -67,7 +88,7 @@ mod tests {
 
         #[test]
         fn m4_falls_from_ceiling_to_floor(a in 0.0..3.0, c in 0.05..1.5, ln_x in 0.0..30.0) {
-            let curve = CurveParameters { b: 1e3, c, floor: 0.1, ceiling: Some(1.0), a: Some(a) };
+            let curve = CurveParameters { b: 1e3, c, floor: 0.1, ceiling: Some(1.0), a: Some(a), g: None };
             let at = |ln_x: f64| curve.predict(CurveForm::M4, ln_x.exp());
             prop_assert!(at(ln_x + 0.1) <= at(ln_x) + 1e-12);
         }
@@ -75,9 +96,17 @@ mod tests {
 
     #[test]
     fn m4_without_saturation_is_m2() {
-        let m2 = CurveParameters { b: 3.0, c: 0.4, floor: 0.2, ceiling: None, a: None };
+        let m2 = CurveParameters { b: 3.0, c: 0.4, floor: 0.2, ceiling: None, a: None, g: None };
         let m4 = CurveParameters { ceiling: Some(100.0), a: Some(0.0), ..m2 };
         let (first, second) = (m2.predict(CurveForm::M2, 50.0), m4.predict(CurveForm::M4, 50.0));
         assert!((first - second).abs() < 1e-14);
+    }
+
+    #[test]
+    fn m3_falls_to_its_limit() {
+        let m3 = CurveParameters { b: 3.0, c: 0.4, floor: 0.0, ceiling: None, a: None, g: Some(1e-3) };
+        let limit = m3.limit(CurveForm::M3);
+        assert!((m3.predict(CurveForm::M3, 1e12) / limit - 1.0).abs() < 1e-6);
+        assert!(m3.predict(CurveForm::M3, 1e3) > limit);
     }
 }

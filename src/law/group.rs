@@ -2,7 +2,6 @@
 
 use super::{Curve, CurveLaw, Cutoff, Estimate, FitReport, HoldOut, Law, NamedLaw, Scores, SovitLaw, Termination};
 use crate::diagnostic::Diagnostic;
-use crate::plan::CurveForm;
 
 /// A law and one group of rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,13 +110,8 @@ impl SovitLaw {
 impl CurveLaw {
     /// Parameters under the names of the form's formula.
     fn raw_parameters(&self, curve: &Curve) -> Vec<(String, Estimate)> {
-        let p = &curve.parameters;
-        let (ceiling, a) = match self.form_name {
-            CurveForm::M2 => (None, None),
-            CurveForm::M4 => (p.ceiling, p.a),
-        };
-        let named = [("b", Some(p.b)), ("c", Some(p.c)), ("e", Some(p.floor)), ("e0", ceiling), ("a", a)];
-        named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), bare(value?)))).collect()
+        let named = curve.parameters.named(self.form_name);
+        named.into_iter().map(|(name, value)| (name.to_owned(), bare(value))).collect()
     }
 }
 

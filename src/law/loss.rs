@@ -1,5 +1,7 @@
 //! What is minimised, as a function of residuals.
 
+use super::form::Objective;
+
 /// An objective: a sum over rows of a function of the residual.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Loss {
@@ -35,6 +37,18 @@ impl Loss {
     pub(super) const EFFICIENT: f64 = 1.345;
     /// Delta that stands for none: residuals of scaling laws are above 1e-5.
     const SMALL: f64 = 1e-9;
+
+    /// What an objective minimises; `None` for what authors of their own did.
+    pub(super) fn of(objective: Objective) -> Option<Self> {
+        match objective {
+            Objective::Relative => Some(Self::Relative),
+            Objective::Absolute => Some(Self::Absolute),
+            Objective::Log => Some(Self::Log),
+            Objective::Huber(delta) => Some(delta.map_or(Self::RobustHuber, Self::Huber)),
+            Objective::L1 => Some(Self::L1),
+            Objective::Published => None,
+        }
+    }
 
     /// Whether variable projection alone minimises it.
     pub(super) const fn is_square(self) -> bool {

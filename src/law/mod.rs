@@ -21,6 +21,8 @@ mod forms;
 #[cfg(feature = "fit")]
 mod grid;
 #[cfg(feature = "fit")]
+mod learning;
+#[cfg(feature = "fit")]
 mod levenberg;
 #[cfg(feature = "fit")]
 mod loss;
@@ -32,6 +34,8 @@ mod project;
 mod quadratic;
 #[cfg(feature = "fit")]
 mod random;
+#[cfg(feature = "fit")]
+mod resample;
 #[cfg(feature = "fit")]
 mod samples;
 #[cfg(feature = "fit")]

@@ -236,7 +236,7 @@ pub struct CurveParameters {
     pub b: f64,
     /// `c`, positive where the loss falls.
     pub c: f64,
-    /// The floor `e`.
+    /// The floor `e`; 0 in M1 and M3.
     pub floor: f64,
     /// The ceiling `e0`; M4 only.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -244,6 +244,9 @@ pub struct CurveParameters {
     /// The saturation exponent `a`; M4 only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub a: Option<f64>,
+    /// `g`, one over the examples at which the curve levels out; M3 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub g: Option<f64>,
 }
 
 /// Prediction error on rows that were not fitted.

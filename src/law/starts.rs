@@ -28,11 +28,27 @@ pub(super) fn from_all<const P: usize>(
     starts: &[[f64; P]],
     bounds: &[(f64, f64); P],
 ) -> Option<Best<P>> {
-    let ends: Vec<_> = starts
-        .iter()
-        .map(|&start| minimise(problem, start, bounds, Tolerance::TIGHT))
-        .filter(|end| end.cost.is_finite())
-        .collect();
+    let ends = ends(problem, starts, bounds);
+    best_of(problem, &ends, bounds, starts.len() as u64)
+}
+
+/// Where every start ends, but for those without a finite objective.
+pub(super) fn ends<const P: usize>(
+    problem: &mut impl LeastSquares<P>,
+    starts: &[[f64; P]],
+    bounds: &[(f64, f64); P],
+) -> Vec<Minimum<P>> {
+    let ends = starts.iter().map(|&start| minimise(problem, start, bounds, Tolerance::TIGHT));
+    ends.filter(|end| end.cost.is_finite()).collect()
+}
+
+/// The best of several ends; of equal ones the earlier wins. Leaves the problem evaluated there.
+pub(super) fn best_of<const P: usize>(
+    problem: &mut impl LeastSquares<P>,
+    ends: &[Minimum<P>],
+    bounds: &[(f64, f64); P],
+    starts: u64,
+) -> Option<Best<P>> {
     let best = ends.iter().min_by(|a, b| a.cost.total_cmp(&b.cost))?;
     // Data without noise end at rounding errors, which are as good as each other.
     let level = best.cost * (1.0 + 1e-8) + 1e-16;
@@ -44,7 +60,7 @@ pub(super) fn from_all<const P: usize>(
         cost: polished.cost,
         termination: best.termination,
         evaluations,
-        starts: starts.len() as u64,
+        starts,
         reached: ends.iter().filter(|end| end.cost <= level).count() as u64,
         condition: condition(problem),
     })

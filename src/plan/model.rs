@@ -122,7 +122,7 @@ pub enum LawKind {
         /// The centre of the star, where the plan declares it; otherwise most rows agree on it.
         centre: Option<Spanned<Shape>>,
     },
-    /// `m2 fitted to TABLE.METRIC` or `m4 ...`: loss against examples.
+    /// `m1 fitted to TABLE.METRIC`, and `m2` to `m4`: loss against examples.
     Curve {
         /// What to fit.
         data: LawData,
@@ -146,10 +146,36 @@ pub struct LawData {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CurveForm {
+    /// `y = b x^-c`
+    M1,
     /// `y = b x^-c + e`
     M2,
+    /// `y = b (1 / x + g)^c`
+    M3,
     /// `(y - e) / (e0 - y)^a = b x^-c`
     M4,
+}
+
+impl CurveForm {
+    /// Its name in plans.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::M1 => "m1",
+            Self::M2 => "m2",
+            Self::M3 => "m3",
+            Self::M4 => "m4",
+        }
+    }
+
+    /// The formula, as reports print it.
+    pub const fn formula(self) -> &'static str {
+        match self {
+            Self::M1 => "loss = b x^-c",
+            Self::M2 => "loss = b x^-c + floor",
+            Self::M3 => "loss = b (1 / x + g)^c",
+            Self::M4 => "(loss - floor) / (ceiling - loss)^a = b x^-c",
+        }
+    }
 }
 
 /// Exponents written in the plan.

@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 
 use super::Context;
 use crate::diagnostic::Diagnostic;
-use crate::law::forms::curve::{Fitted, Points};
-use crate::law::forms::{m2, m4};
-use crate::law::{Curve, CurveLaw, CurveParameters, HoldOut, Termination, codes};
+use crate::law::forms::{m1, m2, m3, m4};
+use crate::law::learning::{self, Points, solve};
+use crate::law::loss::Loss;
+use crate::law::{Curve, CurveLaw, CurveParameters, FitReport, HoldOut, Sample, Termination, codes};
 use crate::plan::CurveForm;
 use crate::results::Row;
 
-/// Largest ceiling of an `error`; a little above 1, so that 1 itself is inside.
-const ERROR_CEILING: f64 = 1.001;
-/// Largest ceiling of any other loss, in units of its largest fitted value.
-const LOSS_CEILING: f64 = 10.0;
+/// A fitted curve.
+struct Found {
+    parameters: CurveParameters,
+    fit: FitReport,
+    /// Exponents at a bound.
+    at_bound: Vec<&'static str>,
+}
 
 impl Context<'_> {
     /// Fits one curve for each group of the table, in order of first appearance.
@@ -80,29 +84,51 @@ impl Context<'_> {
 
 const fn parameters(form: CurveForm) -> usize {
     match form {
-        CurveForm::M2 => m2::PARAMETERS,
-        CurveForm::M4 => m4::PARAMETERS,
+        CurveForm::M1 => 2,
+        CurveForm::M2 | CurveForm::M3 => 3,
+        CurveForm::M4 => 5,
     }
 }
 
-/// Fits one form to the points that serve extrapolation best: M2 to the later half of the curve, M4 to all of it.
+/// Fits one form to the points that serve extrapolation best: M4 to the whole curve, the others to its later half.
 ///
-/// M2 has no bend at the start of training, where losses leave their ceiling; fitted to the whole curve it pays for
+/// They have no bend at the start of training, where losses leave their ceiling; fitted to the whole curve they pay for
 /// that bend with a wrong tail. M4 has that bend, and needs the beginning to find it. Held-out rows take no part.
-fn fit(form: CurveForm, metric: &str, mut points: Vec<(f64, f64)>) -> Option<Fitted> {
+fn fit(form: CurveForm, metric: &str, mut points: Vec<(f64, f64)>) -> Option<Found> {
     points.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
-    match form {
-        CurveForm::M2 => {
-            let mut fitted = m2::fit(&Points::new(later_half(&points, m2::PARAMETERS)))?;
-            fitted.fit.objective += ", later half of the points";
-            Some(fitted)
-        }
-        CurveForm::M4 => {
-            let most = points.iter().map(|p| p.1).fold(0.0, f64::max);
-            let highest = if metric == "error" { ERROR_CEILING } else { LOSS_CEILING * most };
-            m4::fit(&Points::new(&points), highest)
-        }
-    }
+    let later = later_half(&points, parameters(form));
+    let is_rate = metric == "error";
+    let mut found = match form {
+        CurveForm::M1 => of::<m1::M1, 2>(later, is_rate),
+        CurveForm::M2 => of::<m2::M2, 3>(later, is_rate),
+        CurveForm::M3 => of::<m3::M3, 3>(later, is_rate),
+        CurveForm::M4 => return of::<m4::M4, 5>(&points, is_rate),
+    }?;
+    found.fit.objective += ", later half of the points";
+    Some(found)
+}
+
+fn of<C: learning::Curve<P>, const P: usize>(points: &[(f64, f64)], is_rate: bool) -> Option<Found> {
+    let columns = vec![points.iter().map(|p| p.0).collect(), points.iter().map(|p| p.1).collect()];
+    let points = Points::new(&Sample { columns, ..Sample::default() }).of_rate(is_rate);
+    let best = solve::<C, P>(&points, Loss::Log, None)?;
+    let at_bound = best.held::<C>(&points).1.into_iter().filter(|name| ["c", "a"].contains(name)).collect();
+    let rows = points.iter().len();
+    let fit = FitReport {
+        rows: rows as u64,
+        parameters: P as u64,
+        objective: best.loss.name(),
+        value: best.value,
+        rmse: (best.value / rows as f64).sqrt(),
+        termination: best.termination,
+        evaluations: best.evaluations,
+        starts: best.starts.0,
+        at_best: best.starts.1,
+        condition: best.condition,
+        draws: 0,
+        seed: 0,
+    };
+    Some(Found { parameters: C::raw(&best.z, &points), fit, at_bound })
 }
 
 /// The later half of sorted points, reaching further back until it has two more numbers of examples than parameters.

@@ -1,16 +1,18 @@
 //! One file a law form.
 
 use super::form::Form;
+use super::learning::One;
 use super::separable::Sum;
 
 pub(super) mod broken;
 pub(super) mod chinchilla;
-pub(super) mod curve;
 pub(super) mod gemstones;
 pub(super) mod isoflop;
 pub(super) mod joint;
 pub(super) mod kaplan;
+pub(super) mod m1;
 pub(super) mod m2;
+pub(super) mod m3;
 pub(super) mod m4;
 pub(super) mod over_training;
 pub(super) mod repeats;
@@ -29,5 +31,9 @@ pub static FORMS: &[&dyn Form] = &[
     &sovit::form::Sovit,
     &Sum(joint::Joint::<false>),
     &Sum(joint::Joint::<true>),
+    &One(m1::M1),
+    &One(m2::M2),
+    &One(m3::M3),
+    &One(m4::M4),
     &Sum(broken::Broken),
 ];

@@ -154,13 +154,6 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
 impl About {
     /// What to minimise.
     fn loss(&self, options: &FitOptions) -> Loss {
-        match options.objective.unwrap_or(self.objective) {
-            Objective::Relative => Loss::Relative,
-            Objective::Absolute => Loss::Absolute,
-            Objective::Log => Loss::Log,
-            Objective::Huber(delta) => delta.map_or(Loss::RobustHuber, Loss::Huber),
-            Objective::L1 => Loss::L1,
-            Objective::Published => self.published,
-        }
+        Loss::of(options.objective.unwrap_or(self.objective)).unwrap_or(self.published)
     }
 }

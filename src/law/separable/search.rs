@@ -10,6 +10,7 @@ use crate::law::form::Fitted;
 use crate::law::levenberg::{LeastSquares as _, Minimum, Tolerance, condition, minimise};
 use crate::law::loss::Loss;
 use crate::law::random::low_discrepancy;
+use crate::law::resample::Resample;
 use crate::law::wild::Wild;
 use crate::law::{Scores, Termination};
 
@@ -165,12 +166,7 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
         let share = self.share_of_starts();
         (0..u64::from(self.draws))
             .map(|stream| {
-                match &noise {
-                    Resample::Spread(noise) => {
-                        noise.draw_seeded(seed, &fitted, &self.design.ln_scale, stream, &mut y);
-                    }
-                    Resample::Runs(wild) => wild.draw(seed, stream, &fitted, &mut y),
-                }
+                noise.draw(seed, stream, &fitted, &self.design.ln_scale, &mut y);
                 if stream % 64 == 0 {
                     progress(share + (1.0 - share) * stream as f64 / f64::from(self.draws));
                 }
@@ -276,14 +272,6 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
             }),
         }
     }
-}
-
-/// Where new data come from.
-enum Resample {
-    /// Fresh noise of a fitted spread.
-    Spread(Noise),
-    /// The residuals of whole runs.
-    Runs(Wild),
 }
 
 /// Where one start ended.

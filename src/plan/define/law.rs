@@ -28,8 +28,13 @@ enum Form {
     Curve(CurveForm),
 }
 
-const FORMS: [(&str, Form); 3] =
-    [("sovit", Form::Sovit), ("m2", Form::Curve(CurveForm::M2)), ("m4", Form::Curve(CurveForm::M4))];
+const FORMS: [(&str, Form); 5] = [
+    ("sovit", Form::Sovit),
+    ("m1", Form::Curve(CurveForm::M1)),
+    ("m2", Form::Curve(CurveForm::M2)),
+    ("m3", Form::Curve(CurveForm::M3)),
+    ("m4", Form::Curve(CurveForm::M4)),
+];
 
 /// Who refers to a metric of a table, in the words of messages.
 #[derive(Clone, Copy)]
