@@ -54,6 +54,10 @@ pub const RISING: Code = Code::new("S0555", "rising-metric");
 pub const MIXED_CONVENTIONS: Code = Code::new("S0556", "mixed-conventions");
 /// The arms of a star do not meet in one model.
 pub const TIE_REJECTED: Code = Code::new("S0557", "tie-rejected");
+/// A form that is not fitted by this objective.
+pub const NO_SUCH_OBJECTIVE: Code = Code::new("S0558", "no-such-objective");
+/// Members of an average that nothing tells apart.
+pub const NOT_JUDGED: Code = Code::new("S0559", "not-judged");
 
 /// All of them, for the test that holds codes unique.
 pub const ALL: &[Code] = &[
@@ -83,4 +87,6 @@ pub const ALL: &[Code] = &[
     RISING,
     MIXED_CONVENTIONS,
     TIE_REJECTED,
+    NO_SUCH_OBJECTIVE,
+    NOT_JUDGED,
 ];

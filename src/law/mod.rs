@@ -60,6 +60,8 @@ pub use forms::sovit::{StarFit, StarOptions, StarRun, fit_star};
 #[cfg(feature = "fit")]
 pub use grid::starts;
 pub use group::{GroupFit, Summary};
+#[cfg(feature = "fit")]
+pub use learning::CurveBlend;
 pub use model::*;
 pub use optimum::{GridOptimum, NamedStart, RunnerUp};
 #[cfg(feature = "fit")]

@@ -1,7 +1,7 @@
 //! One file a law form.
 
 use super::form::Form;
-use super::learning::One;
+use super::learning::{CurveBlend, One};
 use super::separable::Sum;
 
 pub(super) mod broken;
@@ -35,5 +35,6 @@ pub static FORMS: &[&dyn Form] = &[
     &One(m2::M2),
     &One(m3::M3),
     &One(m4::M4),
+    &CurveBlend::DEFAULT,
     &Sum(broken::Broken),
 ];

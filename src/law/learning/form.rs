@@ -1,8 +1,8 @@
 //! A learning curve as a law form: intervals, scores and findings around one fit.
 
 use super::problem::Problem;
-use super::search::{Solved, refit, solve};
-use super::{Curve, Points, VARIABLES};
+use super::search::{Solved, condition_at, refit, solve};
+use super::{Curve, Points, VARIABLES, published};
 use crate::diagnostic::Diagnostic;
 use crate::law::bootstrap::{Noise, interval};
 use crate::law::exact::Smooth as _;
@@ -39,15 +39,50 @@ impl<C: Curve<P>, const P: usize> Form for One<C, P> {
         let shape = Shape::of(law, VARIABLES, sample, P);
         shape.enough()?;
         let points = Points::new(sample);
+        if options.objective == Some(Objective::Published) {
+            let best = published::<C, P>(sample, &points)?;
+            let told = Told { points: &points, best: &best, shape: &shape, objective: Some(PUBLISHED) };
+            return Ok(told.fitted::<C>(&[]));
+        }
         let loss = Loss::of(options.objective.unwrap_or(Objective::Log)).unwrap_or(Loss::Log);
         let Some(best) = solve::<C, P>(&points, loss, options.starts) else {
             let message = format!("`{law}` cannot be fitted: no start has a finite objective");
             return Err(Diagnostic::error(codes::NO_FIT, message).help("check the table for extreme values"));
         };
-        let told = Told { points: &points, best: &best, shape: &shape };
+        let told = Told { points: &points, best: &best, shape: &shape, objective: None };
         let draws = told.draws::<C>(options, progress);
         Ok(told.fitted::<C>(&draws))
     }
+}
+
+/// The name of what the authors minimised.
+const PUBLISHED: &str = "sum of squares between the logarithms of both sides, by the authors' procedure";
+
+/// The authors' procedure. Its end has no refits: it is no estimate that refits would spread about.
+fn published<C: Curve<P>, const P: usize>(sample: &Sample, points: &Points) -> Result<Solved<P>, Diagnostic> {
+    let law = C::FORM.name();
+    if !points.is_even() {
+        let message = format!("the published procedure of `{law}` knows no weights");
+        return Err(Diagnostic::error(codes::NO_SUCH_OBJECTIVE, message)
+            .help("fit another objective, or give every row the same weight"));
+    }
+    let columns = sample.columns.first().map_or(&[][..], Vec::as_slice).iter().zip(sample.target());
+    let mut pairs: Vec<(f64, f64)> = columns.map(|(x, y)| (*x, *y)).collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let Some(end) = published::run(C::FORM, &pairs) else {
+        let message = format!("`{law}` cannot be fitted: the published procedure comes to no falling curve");
+        return Err(Diagnostic::error(codes::NO_FIT, message).help("fit another objective, or check the table"));
+    };
+    let z = C::natural(&end.parameters, points);
+    Ok(Solved {
+        z,
+        value: end.value,
+        termination: end.termination,
+        evaluations: end.turns,
+        starts: (1, 1),
+        condition: condition_at::<C, P>(points, &z),
+        loss: Loss::Log,
+    })
 }
 
 /// A fit and what it was fitted to.
@@ -55,6 +90,8 @@ struct Told<'a, const P: usize> {
     points: &'a Points,
     best: &'a Solved<P>,
     shape: &'a Shape<'a>,
+    /// Its objective's name, where that is not its loss's.
+    objective: Option<&'static str>,
 }
 
 impl<const P: usize> Told<'_, P> {
@@ -131,7 +168,7 @@ impl<const P: usize> Told<'_, P> {
         let square = if best.loss == Loss::Absolute { unit * unit } else { 1.0 };
         Fitted {
             parameters,
-            objective: (best.loss.name(), best.value * square),
+            objective: (self.objective.map_or_else(|| best.loss.name(), str::to_owned), best.value * square),
             rows: self.points.rows() as u64,
             hold_out: None,
             termination: best.termination,

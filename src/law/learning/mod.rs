@@ -3,13 +3,16 @@
 //! All parameters are searched at once, by least squares of log predictions from starts that solve what is linear in
 //! logarithms; other objectives are then minimised from every end that was found.
 
+mod blend;
 mod form;
 mod points;
 mod problem;
+mod published;
 mod search;
 #[cfg(test)]
 mod tests;
 
+pub use blend::CurveBlend;
 pub(super) use form::One;
 pub(super) use points::{Points, line};
 pub(super) use search::solve;

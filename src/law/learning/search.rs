@@ -10,7 +10,7 @@ use crate::law::random::low_discrepancy;
 use crate::law::starts::{best_of, ends, from_all};
 
 /// Of more points every start sees an even choice; what is best there is refined on all of them.
-const MANY: usize = 500;
+const MANY: usize = 128;
 
 /// The best of all starts.
 #[derive(Clone, Copy, Debug)]
