@@ -5,7 +5,7 @@
 //! each in units of its least. `cargo bench --bench curve_setting`
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
 
-use sovitc::law::{CurveBlend, FORMS, FitOptions, Form, fit_form};
+use sovitc::law::{CurveBlend, FORMS, FitOptions, Fitted, Sample};
 
 #[path = "../tests/support/rnsl.rs"]
 mod rnsl;
@@ -16,34 +16,50 @@ const PARTS: [&[f64]; 4] = [&[1.0], &[1.0, 0.5], &[1.0, 0.5, 0.25], &[0.5, 0.25]
 const CUTS: [&[f64]; 3] = [&[0.5], &[0.5, 0.25], &[0.5, 0.25, 0.125]];
 const POWERS: [f64; 6] = [0.0, 1.0, 2.0, 3.0, 4.0, 8.0];
 
-/// The mean log errors on the later half of what is to fit, of images and of translation.
-fn nested(curves: &[LearningCurve], form: &dyn Form) -> (f64, f64) {
-    let options = FitOptions { objective: None, starts: None, draws: 0, seed: 1 };
-    let error = |curve: &LearningCurve| {
-        let largest = curve.fitted.columns[0].iter().copied().fold(0.0, f64::max);
-        let (below, above) = curve.fitted.split(|row| curve.fitted.columns[0][row] <= 0.5 * largest);
-        let law = fit_form(form, &below, &above, &options, &mut |_| {}).ok()?;
-        Some(law.hold_out?.rmse_log)
-    };
-    let errors: Vec<f64> = curves.iter().map(|curve| error(curve).unwrap_or(f64::NAN)).collect();
-    (mean(curves, &errors, "IC"), mean(curves, &errors, "NMT"))
+/// The earlier half of what is to fit, by x, and the rest.
+fn parts(curve: &LearningCurve) -> (Sample, Sample) {
+    let x = &curve.fitted.columns[0];
+    let largest = x.iter().copied().fold(0.0, f64::max);
+    curve.fitted.split(|row| x[row] <= 0.5 * largest)
+}
+
+fn log_error(law: &Fitted, held: &Sample) -> f64 {
+    let error = |(row, y): (usize, &f64)| ((law.predict)(&held.inputs(row)) / y).ln().powi(2);
+    (held.target().iter().enumerate().map(error).sum::<f64>() / held.rows() as f64).sqrt()
+}
+
+/// One line: what was fitted, and the mean errors of both domains.
+fn line(curves: &[LearningCurve], title: &str, errors: &[f64]) -> (f64, f64) {
+    let (image, translation) = (mean(curves, errors, "IC"), mean(curves, errors, "NMT"));
+    println!("{title:<44} {image:>9.5} {translation:>12.5}");
+    (image, translation)
 }
 
 fn main() {
     let curves = curves();
+    let halves: Vec<(Sample, Sample)> = curves.iter().map(parts).collect();
+    let options = FitOptions { objective: None, starts: None, draws: 0, seed: 1 };
     println!("{:<44} {:>9} {:>12}", "nested error", "image", "translation");
     for form in FORMS.iter().filter(|form| ["m1", "m2", "m3", "m4"].contains(&form.name())) {
-        let (image, translation) = nested(&curves, *form);
-        println!("{:<44} {image:>9.5} {translation:>12.5}", form.name());
+        let fit = |(below, above): &(Sample, Sample)| {
+            form.fit(below, &options, &mut |_| {}).map_or(f64::NAN, |law| log_error(&law, above))
+        };
+        line(&curves, form.name(), &halves.iter().map(fit).collect::<Vec<_>>());
     }
     let mut table = Vec::new();
     for parts in PARTS {
         for cuts in CUTS {
-            for power in POWERS {
-                let setting = CurveBlend { parts, cuts, power };
-                let (image, translation) = nested(&curves, &setting);
-                println!("{:<44} {image:>9.5} {translation:>12.5}", format!("{parts:?} {cuts:?} {power}"));
-                table.push((setting, image, translation));
+            let blend = CurveBlend { parts, cuts, power: 1.0 };
+            // One list of errors a curve, an error a power.
+            let fit = |(below, above): &(Sample, Sample)| match blend.at_powers(below, &options, &POWERS) {
+                Ok(laws) => laws.iter().map(|law| log_error(law, above)).collect(),
+                Err(_) => vec![f64::NAN; POWERS.len()],
+            };
+            let errors: Vec<Vec<f64>> = halves.iter().map(fit).collect();
+            for (i, power) in POWERS.into_iter().enumerate() {
+                let errors: Vec<f64> = errors.iter().map(|errors| errors[i]).collect();
+                let (image, translation) = line(&curves, &format!("{parts:?} {cuts:?} {power}"), &errors);
+                table.push((CurveBlend { power, ..blend }, image, translation));
             }
         }
     }

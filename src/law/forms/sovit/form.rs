@@ -48,7 +48,7 @@ impl Form for Sovit {
             Some(Objective::Published) => Some(StarForm::PerDimension),
             Some(_) => {
                 let message = "`sovit` is fitted by squares of relative residuals";
-                return Err(Diagnostic::error(codes::NO_FIT, message)
+                return Err(Diagnostic::error(codes::NO_SUCH_OBJECTIVE, message)
                     .help("leave the objective out, or fit the joint form of the same dimensions: `--law joint`"));
             }
         };
