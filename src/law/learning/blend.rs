@@ -101,7 +101,7 @@ impl CurveBlend {
         options: &FitOptions,
         progress: &mut dyn FnMut(f64),
     ) -> Result<Judged, Diagnostic> {
-        self.shape(sample).enough()?;
+        Self::shape(sample).enough()?;
         let Some(loss) = Loss::of(options.objective.unwrap_or(Objective::Log)) else {
             let message = "`curve` averages several forms, and the published procedure is of one".to_owned();
             return Err(Diagnostic::error(codes::NO_SUCH_OBJECTIVE, message).help("fit `m1`, `m2`, `m3` or `m4`"));
@@ -133,14 +133,16 @@ impl CurveBlend {
         if is_judged {
             judged.retain(|(_, sum, count)| *count > 0 && sum.is_finite());
         } else {
-            judged.iter_mut().for_each(|(_, sum, count)| (*sum, *count) = (1.0, 1));
+            for (_, sum, count) in &mut judged {
+                (*sum, *count) = (1.0, 1);
+            }
         }
         let error = |sum: f64, count: u32| (sum / f64::from(count)).sqrt().max(LEAST);
         let members = judged.into_iter().map(|(member, sum, count)| (member, error(sum, count))).collect();
         Ok(Judged { members, is_judged })
     }
 
-    fn shape(&self, sample: &Sample) -> Shape<'static> {
+    fn shape(sample: &Sample) -> Shape<'static> {
         Shape::of("curve", VARIABLES, sample, parameters(CurveForm::M2))
     }
 
@@ -186,7 +188,7 @@ impl CurveBlend {
         let is_short = |(member, _): &(Member, f64)| member.termination == Termination::Iterations;
         let termination = if members.iter().any(is_short) { Termination::Iterations } else { Termination::Objective };
         let starts = members.iter().fold((0, 0), |sum, (member, _)| (sum.0 + member.starts.0, sum.1 + member.starts.1));
-        let mut found = self.shape(sample).findings();
+        let mut found = Self::shape(sample).findings();
         found.extend(findings::of_fit(&findings::Fit {
             law: self.name(),
             zero: &[],
