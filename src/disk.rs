@@ -5,14 +5,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::diagnostic::Diagnostic;
 use crate::emit::{Artefact, path};
 use crate::lock::{self, Lock};
-use crate::source::{ReadError, World};
+use crate::source::{Pattern, ReadError, World, is_pattern};
 
 /// Codes of writing: S002x.
 pub mod codes {
@@ -37,15 +37,67 @@ impl DiskWorld {
         Self { root: root.into() }
     }
 
+    /// The most files and folders that are looked at for one pattern.
+    pub const LISTED: usize = 100_000;
+
     /// The world of a plan at that path.
     pub fn of_plan(plan: &Path) -> Self {
         Self::new(plan.parent().unwrap_or(Path::new("")))
+    }
+
+    /// The files that fit a pattern, sorted. Folders behind links are not entered, so that the search ends.
+    fn fitting(&self, pattern: &Pattern) -> Result<Vec<String>, ReadError> {
+        let mut files = Vec::new();
+        let mut seen = 0;
+        let mut open = vec![(pattern.folder(), 0)];
+        while let Some((folder, depth)) = open.pop() {
+            let place = self.root.join(&folder);
+            let place = if place.as_os_str().is_empty() { Path::new(".") } else { &place };
+            for entry in fs::read_dir(place).map_err(|error| read_error(&error))? {
+                let entry = entry.map_err(|error| read_error(&error))?;
+                seen += 1;
+                if seen > Self::LISTED {
+                    return Err(ReadError::Other(format!("more than {} files lie there", Self::LISTED)));
+                }
+                // What is no text cannot be written in a plan.
+                let name = entry.file_name();
+                let Some(name) = name.to_str() else { continue };
+                let path = match folder.as_str() {
+                    "" => name.to_owned(),
+                    folder => format!("{}/{name}", folder.trim_end_matches('/')),
+                };
+                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+                if is_folder && !name.starts_with('.') && pattern.depth().is_none_or(|most| depth < most) {
+                    open.push((path, depth + 1));
+                } else if !is_folder && pattern.matches(&path) && fs::metadata(entry.path()).is_ok_and(|a| a.is_file())
+                {
+                    files.push(path);
+                }
+            }
+        }
+        files.sort();
+        Ok(files)
     }
 }
 
 impl World for DiskWorld {
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         read(&self.root.join(path))
+    }
+
+    fn open<'a>(&'a self, path: &str) -> Result<Box<dyn Read + 'a>, ReadError> {
+        let path = self.root.join(path);
+        regular(&path)?;
+        Ok(Box::new(File::open(path).map_err(|error| read_error(&error))?))
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
+        match fs::metadata(self.root.join(path)) {
+            Ok(about) if about.is_dir() => self.fitting(&Pattern::new(&format!("{}/*", path.trim_end_matches('/')))),
+            Ok(_) => Ok(vec![path.to_owned()]),
+            Err(_) if is_pattern(path) => self.fitting(&Pattern::new(path)),
+            Err(error) => Err(read_error(&error)),
+        }
     }
 }
 
@@ -131,6 +183,18 @@ pub fn plan_name(path: &Path) -> String {
 /// Reads a regular file of at most [`DiskWorld::LIMIT`] bytes.
 pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     let too_large = || ReadError::Other(format!("it is larger than {} bytes", DiskWorld::LIMIT));
+    let about = regular(path)?;
+    if about.len() > DiskWorld::LIMIT {
+        return Err(too_large());
+    }
+    let file = File::open(path).map_err(|error| read_error(&error))?;
+    let mut bytes = Vec::with_capacity(about.len() as usize);
+    file.take(DiskWorld::LIMIT + 1).read_to_end(&mut bytes).map_err(|error| read_error(&error))?;
+    if bytes.len() as u64 > DiskWorld::LIMIT { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// What is known of a regular file before it is opened.
+fn regular(path: &Path) -> Result<fs::Metadata, ReadError> {
     let about = fs::metadata(path).map_err(|error| read_error(&error))?;
     if about.is_dir() {
         return Err(ReadError::Folder);
@@ -139,13 +203,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     if !about.is_file() {
         return Err(ReadError::Other("it is not a regular file".to_owned()));
     }
-    if about.len() > DiskWorld::LIMIT {
-        return Err(too_large());
-    }
-    let file = File::open(path).map_err(|error| read_error(&error))?;
-    let mut bytes = Vec::with_capacity(about.len() as usize);
-    file.take(DiskWorld::LIMIT + 1).read_to_end(&mut bytes).map_err(|error| read_error(&error))?;
-    if bytes.len() as u64 > DiskWorld::LIMIT { Err(too_large()) } else { Ok(bytes) }
+    Ok(about)
 }
 
 /// The lock beside a plan.
@@ -461,6 +519,30 @@ mod tests {
         if cfg!(unix) {
             assert!(matches!(world.read("/dev/zero"), Err(ReadError::Other(_))));
         }
+    }
+
+    #[test]
+    fn folders_and_patterns_list_their_files() {
+        let root = tempfile::tempdir().unwrap();
+        for path in ["b.csv", "a.csv", "runs/2.csv", "runs/deep/3.csv", "runs/.hidden.csv", ".git/4.csv"] {
+            fs::create_dir_all(root.path().join(path).parent().unwrap()).unwrap();
+            fs::write(root.path().join(path), "x").unwrap();
+        }
+        fs::create_dir(root.path().join("empty")).unwrap();
+        let world = DiskWorld::new(root.path());
+        assert_eq!(world.list("a.csv").unwrap(), ["a.csv"]);
+        assert_eq!(world.list("*.csv").unwrap(), ["a.csv", "b.csv"]);
+        assert_eq!(world.list("runs/").unwrap(), ["runs/2.csv"]);
+        assert_eq!(world.list("./**/?.csv").unwrap(), ["./a.csv", "./b.csv", "./runs/2.csv", "./runs/deep/3.csv"]);
+        assert_eq!(world.list("empty").unwrap(), [""; 0]);
+        assert_eq!(world.list("none"), Err(ReadError::NotFound));
+        assert_eq!(world.list("none/*.csv"), Err(ReadError::NotFound));
+        let absolute = format!("{}/runs/*", root.path().display());
+        assert_eq!(world.list(&absolute).unwrap(), [format!("{}/runs/2.csv", root.path().display())]);
+        let mut text = String::new();
+        world.open("a.csv").unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "x");
+        assert!(matches!(world.open("runs"), Err(ReadError::Folder)));
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! Text with a name, places in it, and the one door to the outside.
 
+mod pattern;
+
 use std::fmt;
+use std::io::{Cursor, Read};
 use std::sync::Arc;
+
+pub use pattern::{Pattern, is_pattern};
 
 /// Which file of a [`Sources`] a [`Span`] lies in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -165,6 +170,18 @@ impl fmt::Display for ReadError {
 pub trait World {
     /// Reads a whole file.
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError>;
+
+    /// Reads a file piece by piece, whatever its size.
+    fn open<'a>(&'a self, path: &str) -> Result<Box<dyn Read + 'a>, ReadError> {
+        Ok(Box::new(Cursor::new(self.read(path)?)))
+    }
+
+    /// The files that a path names, sorted, as paths of this world: the file itself, else the files right in the folder
+    /// of that name, else all that fit it as a [`Pattern`]. Hidden files are not listed; a folder may have no other and
+    /// a pattern may fit none.
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
+        Ok(vec![path.to_owned()])
+    }
 }
 
 /// A world in memory, for tests and for callers that hold the text already.
@@ -186,6 +203,23 @@ impl World for MemoryWorld {
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         self.files.get(path).cloned().ok_or(ReadError::NotFound)
     }
+
+    fn open<'a>(&'a self, path: &str) -> Result<Box<dyn Read + 'a>, ReadError> {
+        self.files.get(path).map(|bytes| Box::new(bytes.as_slice()) as _).ok_or(ReadError::NotFound)
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
+        if self.files.contains_key(path) {
+            return Ok(vec![path.to_owned()]);
+        }
+        let fit = |pattern: &Pattern| self.files.keys().filter(|file| pattern.matches(file)).cloned().collect();
+        let inside: Vec<String> = fit(&Pattern::new(&format!("{}/*", path.trim_end_matches('/'))));
+        match inside.is_empty() {
+            false => Ok(inside),
+            true if is_pattern(path) => Ok(fit(&Pattern::new(path))),
+            true => Err(ReadError::NotFound),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -198,6 +232,19 @@ mod tests {
         let text = plain_json(serde_json::to_string_pretty(&[name]).unwrap());
         assert!(!text.chars().any(|c| c != '\n' && is_disturbing(c)), "{text}");
         assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), [name]);
+    }
+
+    #[test]
+    fn a_world_in_memory_lists_its_files() {
+        let world = ["b.csv", "a.csv", "runs/1.csv", "runs/.hidden", "runs/deep/2.csv"]
+            .iter()
+            .fold(MemoryWorld::default(), |world, path| world.with(*path, ""));
+        assert_eq!(world.list("a.csv").unwrap(), ["a.csv"]);
+        assert_eq!(world.list("*.csv").unwrap(), ["a.csv", "b.csv"]);
+        assert_eq!(world.list("runs/").unwrap(), ["runs/1.csv"]);
+        assert_eq!(world.list("runs/**/*.csv").unwrap(), ["runs/1.csv", "runs/deep/2.csv"]);
+        assert_eq!(world.list("*.tsv").unwrap(), [""; 0]);
+        assert_eq!(world.list("none"), Err(ReadError::NotFound));
     }
 
     #[test]
