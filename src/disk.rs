@@ -93,7 +93,7 @@ impl World for DiskWorld {
 
     fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
         match fs::metadata(self.root.join(path)) {
-            Ok(about) if about.is_dir() => self.fitting(&Pattern::new(&format!("{}/*", path.trim_end_matches('/')))),
+            Ok(about) if about.is_dir() => self.fitting(&Pattern::of_list(path)),
             Ok(_) => Ok(vec![path.to_owned()]),
             Err(_) if is_pattern(path) => self.fitting(&Pattern::new(path)),
             Err(error) => Err(read_error(&error)),

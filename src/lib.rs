@@ -52,7 +52,7 @@
 //!    [`source::World`] is its only door.
 //! 3. Parsing never fails. Later stages run on what is whole. Nothing is emitted if an error exists.
 //! 4. [`emit`] returns text; only doors write.
-//! 5. A build script's dependency tree holds no clap, cudarc, nalgebra or csv. It reads plan and lock and never fits.
+//! 5. A build script's dependency tree holds no clap, cudarc, nalgebra or csv-core. It reads plan and lock and never fits.
 //! 6. No hash-map order, clock, host name, absolute path or thread count reaches an output.
 //! 7. `unsafe` stands only in `kernels/runtime` and `nvrtc.rs`.
 //! 8. One file imports the diagnostic renderer, one room the template engine, one room the parser combinators.

@@ -92,7 +92,12 @@ pub struct Input {
 impl Input {
     /// The file of that path and content.
     pub fn new(path: impl Into<String>, bytes: &[u8]) -> Self {
-        Self { path: path.into(), blake3: blake3::hash(bytes).to_hex().to_string() }
+        Self::hashed(path, &blake3::hash(bytes))
+    }
+
+    /// The file of that path, whose content has that hash.
+    pub fn hashed(path: impl Into<String>, hash: &blake3::Hash) -> Self {
+        Self { path: path.into(), blake3: hash.to_hex().to_string() }
     }
 }
 
@@ -181,14 +186,28 @@ impl Lock {
                 None => changed.push(format!("`{}` is new", input.path)),
             }
         }
-        if changed.is_empty() {
-            return Ok(());
-        }
-        let message = format!("the lock of `{}` is stale: {}", plan.path, changed.join(", "));
-        Err(Diagnostic::error(codes::STALE, message)
-            .help(format!("run `sovitc lock {}` and commit the result", plan.path))
-            .note("a build script does not fit; it renders what the lock holds"))
+        unchanged(plan, &changed)
     }
+
+    /// Holds the lock to the files that are left of folders and patterns: `is_gone` tells which it must not name.
+    ///
+    /// # Errors
+    /// As [`Lock::verify`].
+    pub fn verify_left(&self, plan: &Input, is_gone: impl Fn(&str) -> bool) -> Result<(), Diagnostic> {
+        let gone = self.inputs.iter().filter(|input| is_gone(&input.path));
+        unchanged(plan, &gone.map(|input| format!("`{}` is gone", input.path)).collect::<Vec<_>>())
+    }
+}
+
+/// An error where anything changed.
+fn unchanged(plan: &Input, changed: &[String]) -> Result<(), Diagnostic> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let message = format!("the lock of `{}` is stale: {}", plan.path, changed.join(", "));
+    Err(Diagnostic::error(codes::STALE, message)
+        .help(format!("run `sovitc lock {}` and commit the result", plan.path))
+        .note("a build script does not fit; it renders what the lock holds"))
 }
 
 /// There is no lock at `path` for the plan at `plan`.

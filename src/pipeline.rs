@@ -11,13 +11,14 @@ pub use fits::{Fits, fit_laws};
 pub use table::{Compute, Stage, fit_table};
 
 use std::cell::RefCell;
+use std::io::{self, Read};
 
 use crate::diagnostic::{self, Code, Diagnostic};
 use crate::law::NamedLaw;
 use crate::lock::{Input, Lock};
 use crate::plan::{self, Plan, StartKind};
 use crate::shape::Answer;
-use crate::source::{ReadError, Source, Sources, World};
+use crate::source::{Pattern, ReadError, Source, Sources, World};
 use crate::syntax;
 
 mod codes {
@@ -157,12 +158,27 @@ pub fn locked(world: &dyn World, file: &PlanFile<'_>, lock: Result<Lock, Diagnos
         return compiled;
     }
     let recorder = Recorder { world, inputs: RefCell::default() };
+    let mut lists = Vec::new();
     for results in &plan.results {
-        let _ = recorder.read(&results.path.value);
+        let files = crate::results::files(&results.path.value, world).unwrap_or_default();
+        for path in &files {
+            // What is dropped is read to its end.
+            drop(recorder.open(path));
+        }
+        if !files.is_empty() && files != [results.path.value.as_str()] {
+            lists.push((Pattern::of_list(&results.path.value), files));
+        }
     }
+    // A folder without its data is no other than a file that is not there; one of which a part is gone has changed.
+    let is_gone =
+        |path: &str| lists.iter().any(|(pattern, files)| pattern.matches(path) && !files.iter().any(|f| f == path));
     let inputs = recorder.inputs.into_inner();
     compiled.read = paths(&inputs);
-    match lock.and_then(|lock| hold(lock, &plan, &Input { path: file.shown.to_owned(), ..hash }, &inputs)) {
+    match lock.and_then(|lock| {
+        let hash = Input { path: file.shown.to_owned(), ..hash };
+        lock.verify_left(&hash, is_gone)?;
+        hold(lock, &plan, &hash, &inputs)
+    }) {
         Ok(lock) => {
             let (laws, answers) = (lock.laws.clone(), lock.answers.clone());
             compiled.laws.clone_from(&laws);
@@ -237,13 +253,54 @@ struct Recorder<'a> {
     inputs: RefCell<Vec<Input>>,
 }
 
+impl Recorder<'_> {
+    /// Remembers the first reading of a file.
+    fn record(&self, input: Input) {
+        let mut inputs = self.inputs.borrow_mut();
+        if !inputs.iter().any(|known| known.path == input.path) {
+            inputs.push(input);
+        }
+    }
+}
+
 impl World for Recorder<'_> {
     fn read(&self, path: &str) -> Result<Vec<u8>, ReadError> {
         let bytes = self.world.read(path)?;
-        let mut inputs = self.inputs.borrow_mut();
-        if !inputs.iter().any(|input| input.path == path) {
-            inputs.push(Input::new(path, &bytes));
-        }
+        self.record(Input::new(path, &bytes));
         Ok(bytes)
+    }
+
+    fn open<'a>(&'a self, path: &str) -> Result<Box<dyn Read + 'a>, ReadError> {
+        let input = self.world.open(path)?;
+        Ok(Box::new(Recording { recorder: self, path: path.to_owned(), input, hash: blake3::Hasher::new() }))
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<String>, ReadError> {
+        self.world.list(path)
+    }
+}
+
+/// A stream whose bytes are hashed as they pass.
+struct Recording<'a> {
+    recorder: &'a Recorder<'a>,
+    path: String,
+    input: Box<dyn Read + 'a>,
+    hash: blake3::Hasher,
+}
+
+impl Read for Recording<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(bytes)?;
+        self.hash.update(bytes.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}
+
+impl Drop for Recording<'_> {
+    /// Reads what nobody asked for, so that the hash is the whole file's.
+    fn drop(&mut self) {
+        // A file that cannot be read to its end was a finding of whoever read it.
+        let _ = io::copy(self, &mut io::sink());
+        self.recorder.record(Input::hashed(std::mem::take(&mut self.path), &self.hash.finalize()));
     }
 }

@@ -11,6 +11,7 @@ use sovitc::law::{
 use sovitc::lock::{Input, Lock, Warning};
 use sovitc::plan::CurveForm;
 use sovitc::shape::{Loss, Plateau};
+use sovitc::source::MemoryWorld;
 use sovitc::vit::{Axis, PerAxis, Shape};
 
 /// A lock with every kind of law and an answer with everything in it; `x` stands in many places.
@@ -150,4 +151,48 @@ fn a_stale_lock_says_which_file_and_what_to_do() {
     assert_eq!(stale.help[0].message, "run `sovitc lock plans/encoder.sov` and commit the result");
     let new = lock.verify(&plan, &[star, Input::new("b.csv", b"")]).unwrap_err();
     assert!(new.message.ends_with("is stale: `b.csv` is new"), "{}", new.message);
+}
+
+const MANY: &str = "
+model encoder { image = 224 px, patch = 14 px, heads = 16 }
+results runs from \"runs/*.csv\" {
+  width = column w
+  depth = column d
+  mlp = column m
+  examples = column n
+  loss = column loss
+}
+law shape = sovit { effective = { width = 0.0675, depth = 0.1055, mlp = 0.1633 } }
+start small { shape = { width = 608, depth = 10, mlp = 928 }, compute = 0.7 EFLOP as forward }
+budget big = forward(vit_g14) * 16e9 example
+search encoder {
+  width in 384..2048 step 16
+  depth in 6..60
+  mlp in 512..16384 step 16
+}
+";
+
+#[test]
+fn a_lock_pins_every_file_of_a_pattern() {
+    let file = sovitc::PlanFile::named("many", "plan.sov");
+    let world = |files: &[(&str, &str)]| {
+        let world = MemoryWorld::default().with("plan.sov", MANY);
+        files.iter().fold(world, |world, (path, row)| world.with(*path, format!("w,d,m,n,loss\n{row}\n")))
+    };
+    let (one, two) = (("runs/1.csv", "32,2,64,1e9,0.5"), ("runs/2.csv", "48,2,64,1e9,0.4"));
+    let compiled = sovitc::compile(&world(&[one, two]), &file);
+    let lock = compiled.outcome.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics)).lock;
+    assert_eq!(
+        lock.inputs,
+        [one, two].map(|(path, row)| Input::new(path, format!("w,d,m,n,loss\n{row}\n").as_bytes()))
+    );
+    let check = |files: &[(&str, &str)], expected: Option<&str>| {
+        let found = sovitc::locked(&world(files), &file, Ok(lock.clone())).diagnostics;
+        assert_eq!(found.first().map(|found| found.message.as_str()), expected);
+    };
+    check(&[one, two], None);
+    check(&[], None);
+    check(&[one], Some("the lock of `plan.sov` is stale: `runs/2.csv` is gone"));
+    check(&[one, (two.0, one.1)], Some("the lock of `plan.sov` is stale: `runs/2.csv` has changed"));
+    check(&[one, two, ("runs/3.csv", one.1)], Some("the lock of `plan.sov` is stale: `runs/3.csv` is new"));
 }

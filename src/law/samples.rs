@@ -57,6 +57,7 @@ mod tests {
     #[test]
     fn groups_stand_in_order_of_appearance() {
         let row = |group: &str, cluster: &str, values: [f64; 2], hold_out| NumberRow {
+            file: "a.csv".into(),
             line: 2,
             values: values.to_vec(),
             group: vec![group.to_owned()],

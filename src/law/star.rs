@@ -67,12 +67,15 @@ mod tests {
 
     fn rows(shapes: &[[u64; 3]]) -> Vec<Row> {
         let row = |(i, &[width, depth, mlp_dim]): (usize, &[u64; 3])| Row {
+            file: "a.csv".into(),
             line: i as u64 + 2,
             shape: Some(Shape { width, depth, mlp_dim }),
             examples: 1e8,
             forward_flops: Some(1e19),
             metrics: vec![0.5],
             group: Vec::new(),
+            cluster: None,
+            seeds: 1,
             hold_out: false,
         };
         shapes.iter().enumerate().map(row).collect()

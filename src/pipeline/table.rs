@@ -78,10 +78,10 @@ impl Compute {
     fn apply(&self, row: &mut NumberRow, query: &Query) -> Result<(), Diagnostic> {
         let get = |place: usize| row.values.get(place).copied().unwrap_or_default();
         let [width, depth, mlp] = self.shape.map(get);
-        let path = &query.path.value;
+        let path = &row.file;
         let wrong = |why: String, place: usize| {
             let message = format!("line {} of `{path}` has no compute: {why}", row.line);
-            let at = DataPlace { path: path.clone(), line: Some(row.line), column: None };
+            let at = DataPlace { path: path.to_string(), line: Some(row.line), column: None };
             let error = Diagnostic::error(results::codes::UNBUILDABLE_ROW, message).at(at);
             match query.values.get(place) {
                 Some((name, value)) => error.label(value.span, format!("`{name}` comes from here")),

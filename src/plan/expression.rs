@@ -60,12 +60,12 @@ pub enum Comparison {
 }
 
 /// What an expression evaluates to.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
     /// A number in base units.
     Number(f64),
     /// A text.
-    Text(String),
+    Text(&'a str),
     /// A truth value.
     Bool(bool),
 }
@@ -83,10 +83,10 @@ pub enum Wrong {
 
 impl<V> Expression<V> {
     /// The value, with each variable looked up.
-    pub fn evaluate(&self, lookup: &mut dyn FnMut(&V) -> Value) -> Result<Value, Wrong> {
+    pub fn evaluate<'a>(&'a self, lookup: &mut dyn FnMut(&V) -> Value<'a>) -> Result<Value<'a>, Wrong> {
         Ok(match self {
             Self::Number(value) => Value::Number(*value),
-            Self::Text(text) => Value::Text(text.clone()),
+            Self::Text(text) => Value::Text(text),
             Self::Bool(value) => Value::Bool(*value),
             Self::Variable(variable) => lookup(variable),
             Self::Negate(operand) => Value::Number(-operand.number(lookup)?),
@@ -109,12 +109,12 @@ impl<V> Expression<V> {
     }
 
     /// The value as a number; text that reads as a number is one.
-    pub fn number(&self, lookup: &mut dyn FnMut(&V) -> Value) -> Result<f64, Wrong> {
+    pub fn number<'a>(&'a self, lookup: &mut dyn FnMut(&V) -> Value<'a>) -> Result<f64, Wrong> {
         self.evaluate(lookup)?.into_number()
     }
 
     /// The value as a truth value.
-    pub fn truth(&self, lookup: &mut dyn FnMut(&V) -> Value) -> Result<bool, Wrong> {
+    pub fn truth<'a>(&'a self, lookup: &mut dyn FnMut(&V) -> Value<'a>) -> Result<bool, Wrong> {
         match self.evaluate(lookup)? {
             Value::Bool(value) => Ok(value),
             Value::Number(_) | Value::Text(_) => Err(Wrong::NotATruth),
@@ -138,17 +138,17 @@ impl<V> Expression<V> {
     }
 }
 
-impl Value {
+impl Value<'_> {
     fn into_number(self) -> Result<f64, Wrong> {
         match self {
             Self::Number(value) => Ok(value),
-            Self::Text(text) => text.trim().parse().map_err(|_| Wrong::NotANumber(text)),
+            Self::Text(text) => text.trim().parse().map_err(|_| Wrong::NotANumber(text.to_owned())),
             Self::Bool(value) => Err(Wrong::NotANumber(value.to_string())),
         }
     }
 }
 
-fn compare(comparison: Comparison, left: Value, right: Value) -> Result<bool, Wrong> {
+fn compare(comparison: Comparison, left: Value<'_>, right: Value<'_>) -> Result<bool, Wrong> {
     match (left, right) {
         (Value::Text(left), Value::Text(right)) => equality(comparison, left == right),
         (Value::Bool(left), Value::Bool(right)) => equality(comparison, left == right),

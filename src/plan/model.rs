@@ -79,6 +79,20 @@ pub struct Results {
     pub hold_out: Option<Spanned<RowExpression>>,
     /// Columns whose values tell curves apart.
     pub group: Vec<Column>,
+    /// The column whose values tell runs apart.
+    pub cluster: Option<Column>,
+    /// What becomes of rows that repeat one another.
+    pub seeds: Seeds,
+}
+
+/// What becomes of rows that differ in their metrics only: runs that were repeated with other seeds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seeds {
+    /// Each stays a row.
+    #[default]
+    Keep,
+    /// They become one row with the arithmetic mean of each metric.
+    Average,
 }
 
 /// An expression over the columns of a row.

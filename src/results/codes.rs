@@ -26,6 +26,16 @@ pub const UNBUILDABLE_ROW: Code = Code::new("S0509", "unbuildable-row");
 pub const NO_ROWS_KEPT: Code = Code::new("S0510", "no-rows-kept");
 /// Something else than commas stands between the cells.
 pub const SEPARATOR: Code = Code::new("S0511", "other-separator");
+/// Nobody knows the format of a file of that name.
+pub const UNKNOWN_FORMAT: Code = Code::new("S0512", "unknown-format");
+/// The file breaks off, or is not packed as it says.
+pub const BROKEN_FILE: Code = Code::new("S0513", "broken-file");
+/// A row is longer than any table's.
+pub const LONG_ROW: Code = Code::new("S0514", "row-too-long");
+/// The file is not the JSON of a table.
+pub const BAD_JSON: Code = Code::new("S0515", "bad-json");
+/// The folder has no table, or nothing fits the pattern.
+pub const NO_FILES: Code = Code::new("S0516", "no-files");
 
 /// All of them, for the test that holds codes unique.
 pub const ALL: &[Code] = &[
@@ -41,4 +51,9 @@ pub const ALL: &[Code] = &[
     UNBUILDABLE_ROW,
     NO_ROWS_KEPT,
     SEPARATOR,
+    UNKNOWN_FORMAT,
+    BROKEN_FILE,
+    LONG_ROW,
+    BAD_JSON,
+    NO_FILES,
 ];

@@ -1,16 +1,22 @@
 //! Plan and files to tables: one canonical row.
 
 pub mod codes;
+mod files;
 #[cfg(feature = "fit")]
 mod query;
 #[cfg(feature = "fit")]
 mod read;
+#[cfg(feature = "fit")]
+mod records;
+#[cfg(feature = "fit")]
+mod repeats;
 #[cfg(feature = "fit")]
 mod row;
 mod table;
 #[cfg(all(test, feature = "fit"))]
 mod tests;
 
+pub use files::files;
 #[cfg(feature = "fit")]
 pub use query::{NumberRow, Query, numbers};
 #[cfg(feature = "fit")]

@@ -1,8 +1,10 @@
 //! A table of numbers that no plan names: what a law's variables are in each row.
 
-use super::read;
+use std::sync::Arc;
+
+use super::{Row, read};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{Column, Expression, Metric, Plan, Results, RowExpression};
+use crate::plan::{Column, Expression, Metric, Plan, Results, RowExpression, Seeds};
 use crate::source::{Spanned, World};
 
 /// What is read from one table.
@@ -27,6 +29,8 @@ pub struct Query {
 /// One row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NumberRow {
+    /// The file it stands in.
+    pub file: Arc<str>,
     /// Line in the file, from 1, the header counted.
     pub line: u64,
     /// The values, in the order of the query; positive and finite.
@@ -55,13 +59,15 @@ pub fn numbers(query: &Query, world: &dyn World) -> (Vec<NumberRow>, Vec<Diagnos
         metrics: query.values.iter().map(metric).collect(),
         keep: query.keep.clone(),
         hold_out: query.hold_out.clone(),
-        group: query.group.iter().copied().chain(query.cluster).collect(),
+        group: query.group.clone(),
+        cluster: query.cluster,
+        seeds: Seeds::Keep,
     };
     let plan = Plan { results: vec![results], ..Plan::empty("") };
     let (tables, found) = read(&plan, world);
-    let rows = tables.into_iter().flatten().flat_map(|table| table.rows).map(|mut row| {
-        let cluster = query.cluster.and_then(|_| row.group.pop());
-        NumberRow { line: row.line, values: row.metrics, group: row.group, cluster, hold_out: row.hold_out }
+    let rows = tables.into_iter().flatten().flat_map(|table| table.rows).map(|row| {
+        let Row { file, line, metrics, group, cluster, hold_out, .. } = row;
+        NumberRow { file, line, values: metrics, group, cluster, hold_out }
     });
     (rows.collect(), found)
 }

@@ -1,18 +1,21 @@
-//! CSV and TSV files to tables.
+//! Files to tables.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::files::files;
+use super::records::{Record, open};
 use super::row::{Reader, short};
 use super::{Table, codes};
 use crate::diagnostic::{DataPlace, Diagnostic, any_error, nearest};
 use crate::plan::{Plan, Results};
-use crate::source::World;
+use crate::source::{ReadError, World, is_pattern};
 
 /// Reads every table of a plan: one slot for each of `plan.results`, empty where its table has an error.
 ///
-/// A table is comma-separated with a header, or tab-separated where its path ends in `.tsv`, in UTF-8.
-/// Only the columns that the plan names are looked at.
+/// A table is a file, all tables of a folder, or all files that fit a pattern, in UTF-8 and one after another: CSV or
+/// TSV with a header, JSON lines or a JSON array of objects, by the ending of its name, and perhaps packed by gzip or
+/// zstd. Files are streamed: what is held is a row, and the table. Only the columns that the plan names are looked at.
 pub fn read(plan: &Plan, world: &dyn World) -> (Vec<Option<Table>>, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let tables = plan
@@ -30,51 +33,90 @@ pub fn read(plan: &Plan, world: &dyn World) -> (Vec<Option<Table>>, Vec<Diagnost
 
 fn read_one(plan: &Plan, results: &Results, world: &dyn World) -> (Option<Table>, Vec<Diagnostic>) {
     let path = &results.path.value;
-    let bytes = match world.read(path) {
-        Ok(bytes) => bytes,
-        Err(why) => {
-            let message = format!("cannot read the table `{path}`: {why}");
-            let error = Diagnostic::error(codes::UNREADABLE_TABLE, message)
-                .from_world()
-                .label(results.path.span, why.to_string())
-                .help("write the path relative to the plan's folder");
-            return (None, vec![error]);
-        }
+    let files = match files(path, world) {
+        Ok(files) => files,
+        Err(why) => return (None, vec![unreadable(results, path, &why)]),
     };
-    let text = match std::str::from_utf8(&bytes) {
-        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
-        Err(error) => return (None, vec![not_utf8(results, &bytes, error.valid_up_to())]),
-    };
-    let delimiter = if path.to_ascii_lowercase().ends_with(".tsv") { b'\t' } else { b',' };
-    let mut csv = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(text.as_bytes());
-    let header: Vec<String> = match csv.headers() {
-        Ok(header) => header.iter().map(|name| name.trim().to_owned()).collect(),
-        Err(_) => Vec::new(),
-    };
-    if header.iter().all(String::is_empty) {
-        return (None, vec![empty(results, "it has no header")]);
+    if files.is_empty() {
+        return (None, vec![no_files(results)]);
     }
-    if let Some(found) = other_separator(results, &header) {
-        return (None, vec![found]);
-    }
-    let columns = match find_columns(results, &header) {
-        Ok(columns) => columns,
-        Err(found) => return (None, found),
-    };
-
-    let mut reader = Reader::new(plan, results, text, columns, header.len());
-    let mut record = csv::StringRecord::new();
-    while let Ok(true) = csv.read_record(&mut record) {
-        reader.row(&record);
-    }
-    if reader.seen == 0 {
-        return (None, vec![empty(results, "it has a header and no row")]);
+    let mut reader = Reader::new(plan, results);
+    for file in &files {
+        read_file(results, file, world, &mut reader);
     }
     reader.finish()
 }
 
+/// Reads one file of a table.
+fn read_file(results: &Results, path: &str, world: &dyn World, reader: &mut Reader<'_>) {
+    let span = results.path.span;
+    let input = match world.open(path) {
+        Ok(input) => input,
+        Err(why) => return reader.push(unreadable(results, path, &why)),
+    };
+    let mut records = match open(path, input) {
+        Ok(records) => records,
+        Err(broken) => return reader.push(broken.diagnostic(path, span)),
+    };
+    let is_open = records.is_open();
+    if !is_open && records.header().iter().all(String::is_empty) {
+        return reader.push(empty(results, path, "it has no header"));
+    }
+    if !is_open && let Some(found) = other_separator(results, path, records.header()) {
+        return reader.push(found);
+    }
+    let before = reader.seen;
+    reader.begin(path, (!is_open).then(|| records.header().len()));
+    let mut known = 0;
+    let mut wrong = Vec::new();
+    let mut record = Record::default();
+    loop {
+        let next = records.next(&mut record);
+        let header = records.header();
+        if known != header.len() {
+            known = header.len();
+            (reader.places, wrong) = find_columns(results, path, header);
+            if !is_open && !wrong.is_empty() {
+                break;
+            }
+        }
+        match next {
+            Ok(true) => reader.row(&record),
+            Ok(false) => break,
+            Err(broken) => return reader.push(broken.diagnostic(path, span)),
+        }
+    }
+    if !wrong.is_empty() {
+        return wrong.into_iter().for_each(|found| reader.push(found));
+    }
+    if reader.seen == before {
+        reader.push(empty(results, path, if is_open { "it has no row" } else { "it has a header and no row" }));
+    }
+}
+
+fn unreadable(results: &Results, path: &str, why: &ReadError) -> Diagnostic {
+    Diagnostic::error(codes::UNREADABLE_TABLE, format!("cannot read the table `{path}`: {why}"))
+        .from_world()
+        .label(results.path.span, why.to_string())
+        .help("write the path relative to the plan's folder")
+}
+
+fn no_files(results: &Results) -> Diagnostic {
+    let path = &results.path.value;
+    let (what, why) = if is_pattern(path) {
+        (format!("no file fits `{path}`"), "fits no file")
+    } else {
+        (format!("the folder `{path}` has no table"), "holds no table")
+    };
+    Diagnostic::error(codes::NO_FILES, what)
+        .from_world()
+        .label(results.path.span, why)
+        .at(DataPlace { path: path.clone(), line: None, column: None })
+        .help("write the path of a table, of a folder with tables, or a pattern such as `runs/*.csv`")
+}
+
 /// A header of one column that other characters separate, where none of it is asked for as it stands.
-fn other_separator(results: &Results, header: &[String]) -> Option<Diagnostic> {
+fn other_separator(results: &Results, path: &str, header: &[String]) -> Option<Diagnostic> {
     let [only] = header else { return None };
     let (mark, name) = [(';', "semicolons"), ('\t', "tabs"), ('|', "bars"), (',', "commas")]
         .into_iter()
@@ -82,10 +124,9 @@ fn other_separator(results: &Results, header: &[String]) -> Option<Diagnostic> {
     if results.columns.iter().any(|column| column.value.trim() == only) {
         return None;
     }
-    let path = &results.path.value;
     let error = Diagnostic::error(codes::SEPARATOR, format!("the cells of `{path}` are separated by {name}"))
         .label(results.path.span, "has a header of one column")
-        .at(DataPlace { path: path.clone(), line: Some(1), column: None });
+        .at(DataPlace { path: path.to_owned(), line: Some(1), column: None });
     Some(match mark {
         '\t' => error.help("call the file `.tsv`, or separate its cells by commas"),
         ',' => error.help("call the file `.csv`"),
@@ -96,9 +137,8 @@ fn other_separator(results: &Results, header: &[String]) -> Option<Diagnostic> {
 /// Most missing columns of one table that are told.
 const MISSING: usize = 10;
 
-/// For each column of the plan its place in the header.
-fn find_columns(results: &Results, header: &[String]) -> Result<Vec<usize>, Vec<Diagnostic>> {
-    let path = &results.path.value;
+/// For each column of the plan its place in the header, and what is wrong with those that have none.
+fn find_columns(results: &Results, path: &str, header: &[String]) -> (Vec<Option<usize>>, Vec<Diagnostic>) {
     let mut known: BTreeMap<&str, (usize, bool)> = BTreeMap::new();
     for (place, name) in header.iter().enumerate() {
         known.entry(name).and_modify(|(_, twice)| *twice = true).or_insert((place, false));
@@ -107,21 +147,25 @@ fn find_columns(results: &Results, header: &[String]) -> Result<Vec<usize>, Vec<
     let mut places = Vec::new();
     for column in &results.columns {
         if found.len() == MISSING {
-            break;
+            places.push(None);
+            continue;
         }
         let wanted = column.value.trim();
         match known.get(wanted) {
-            Some(&(place, false)) => places.push(place),
+            Some(&(place, false)) => {
+                places.push(Some(place));
+                continue;
+            }
             Some((_, true)) => found.push(
                 Diagnostic::error(codes::AMBIGUOUS_COLUMN, format!("`{path}` has more than one column `{wanted}`"))
                     .label(column.span, "which of them is meant")
-                    .at(DataPlace { path: path.clone(), line: Some(1), column: Some(wanted.to_owned()) })
+                    .at(DataPlace { path: path.to_owned(), line: Some(1), column: Some(wanted.to_owned()) })
                     .help("give each column of the header its own name"),
             ),
             None => {
                 let error = Diagnostic::error(codes::UNKNOWN_COLUMN, format!("`{path}` has no column `{wanted}`"))
                     .label(column.span, "not in the header")
-                    .at(DataPlace { path: path.clone(), line: Some(1), column: None });
+                    .at(DataPlace { path: path.to_owned(), line: Some(1), column: None });
                 let error = match nearest(wanted, header.iter().map(String::as_str)) {
                     Some(near) => error.fix(format!("did you mean `{near}`?"), column.span, written(near)),
                     None => error.help("name a column of the header"),
@@ -129,8 +173,9 @@ fn find_columns(results: &Results, header: &[String]) -> Result<Vec<usize>, Vec<
                 found.push(error.note(format!("its columns: {}", listed(header))));
             }
         }
+        places.push(None);
     }
-    if found.is_empty() { Ok(places) } else { Err(found) }
+    (places, found)
 }
 
 /// A column's name as a plan writes it.
@@ -154,18 +199,9 @@ fn listed(header: &[String]) -> String {
     text
 }
 
-fn empty(results: &Results, why: &str) -> Diagnostic {
-    Diagnostic::error(codes::EMPTY_TABLE, format!("the table `{}` is empty: {why}", results.path.value))
+fn empty(results: &Results, path: &str, why: &str) -> Diagnostic {
+    Diagnostic::error(codes::EMPTY_TABLE, format!("the table `{path}` is empty: {why}"))
         .label(results.path.span, why)
-        .at(DataPlace { path: results.path.value.clone(), line: None, column: None })
+        .at(DataPlace { path: path.to_owned(), line: None, column: None })
         .help("a table has a line of column names and a line for each run")
-}
-
-fn not_utf8(results: &Results, bytes: &[u8], valid: usize) -> Diagnostic {
-    let line = bytes.iter().take(valid).filter(|&&b| b == b'\n').count() as u64 + 1;
-    let path = results.path.value.clone();
-    Diagnostic::error(codes::NOT_UTF8, format!("`{path}` is not UTF-8: line {line} holds bytes that are no text"))
-        .label(results.path.span, "must be UTF-8")
-        .at(DataPlace { path, line: Some(line), column: None })
-        .help("save the table as UTF-8 text")
 }

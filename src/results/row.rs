@@ -1,11 +1,13 @@
 //! One row after another: cells to numbers, numbers to a canonical row, and what is wrong with them.
 
-use csv::StringRecord;
+use std::sync::Arc;
 
 use super::read::written;
+use super::records::Record;
+use super::repeats::{Repeats, average};
 use super::{Row, Table, codes};
 use crate::diagnostic::{Code, DataPlace, Diagnostic};
-use crate::plan::{Column, Expression, Metric, Operator, Plan, Results, RowExpression, Value, Wrong};
+use crate::plan::{Column, Expression, Metric, Operator, Plan, Results, RowExpression, Seeds, Value, Wrong};
 use crate::source::{Span, Spanned};
 use crate::units::{exact, fixed};
 use crate::vit::{Axis, Problem, Shape};
@@ -17,23 +19,27 @@ const LIMIT: usize = 10;
 pub(super) struct Reader<'a> {
     plan: &'a Plan,
     results: &'a Results,
-    text: &'a str,
-    /// Place in the record of each of `results.columns`.
-    places: Vec<usize>,
-    /// Cells of a whole row.
-    cells: usize,
+    /// The file that is read.
+    file: Arc<str>,
+    /// Place in the record of each of `results.columns`; none where the file has no such column so far.
+    pub(super) places: Vec<Option<usize>>,
+    /// Cells of a whole row; none where rows may lack some.
+    cells: Option<usize>,
     /// Rows seen, filtered ones too.
     pub(super) seen: u64,
     rows: Vec<Row>,
+    repeats: Repeats,
     found: Vec<Diagnostic>,
     /// Findings beyond [`LIMIT`].
     more: u64,
     /// For each metric the rows whose `error` is no fraction of 1.
     fractions: Vec<Fraction>,
+    /// The last shape, with its forward FLOPs.
+    known: Option<(Shape, u64)>,
 }
 
 /// What is known of an `error` metric that leaves 0 to 1.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Fraction {
     first: Option<Offender>,
     count: u64,
@@ -43,25 +49,44 @@ struct Fraction {
     range: Option<(f64, f64)>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Offender {
+    file: Arc<str>,
     line: u64,
     value: f64,
     cell: Option<f64>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(plan: &'a Plan, results: &'a Results, text: &'a str, places: Vec<usize>, cells: usize) -> Self {
-        let fractions = vec![Fraction::default(); results.metrics.len()];
-        Self { plan, results, text, places, cells, seen: 0, rows: Vec::new(), found: Vec::new(), more: 0, fractions }
+    pub(super) fn new(plan: &'a Plan, results: &'a Results) -> Self {
+        Self {
+            plan,
+            results,
+            file: Arc::from(results.path.value.as_str()),
+            places: Vec::new(),
+            cells: None,
+            seen: 0,
+            rows: Vec::new(),
+            repeats: Repeats::default(),
+            found: Vec::new(),
+            more: 0,
+            fractions: vec![Fraction::default(); results.metrics.len()],
+            known: None,
+        }
+    }
+
+    /// Begins a file whose rows have that many cells; where any number is right, none is given.
+    pub(super) fn begin(&mut self, file: &str, cells: Option<usize>) {
+        self.file = Arc::from(file);
+        self.cells = cells;
     }
 
     /// Takes the next record.
-    pub(super) fn row(&mut self, record: &StringRecord) {
+    pub(super) fn row(&mut self, record: &Record) {
         self.seen += 1;
-        let line = self.line(record);
-        if record.len() != self.cells {
-            return self.ragged(record, line);
+        let line = record.line;
+        if let Some(cells) = self.cells.filter(|&cells| cells != record.len()) {
+            return self.ragged(record, cells);
         }
         if let Some(keep) = &self.results.keep {
             match self.truth(keep, record, line) {
@@ -96,13 +121,29 @@ impl<'a> Reader<'a> {
             return;
         };
         let forward_flops = flops.map(|flops| flops as f64 * examples);
-        self.rows.push(Row { line, shape, examples, forward_flops, metrics, group, hold_out });
+        let row = Row {
+            file: Arc::clone(&self.file),
+            line,
+            shape,
+            examples,
+            forward_flops,
+            metrics,
+            group,
+            cluster: self.results.cluster.map(|column| self.cell(column, record).trim().to_owned()),
+            seeds: 1,
+            hold_out,
+        };
+        match self.results.seeds {
+            Seeds::Keep => self.rows.push(row),
+            Seeds::Average => self.repeats.add(&mut self.rows, row),
+        }
     }
 
-    fn ragged(&mut self, record: &StringRecord, line: u64) {
+    fn ragged(&mut self, record: &Record, wanted: usize) {
+        let line = record.line;
         let cells = if record.len() == 1 { "1 cell".to_owned() } else { format!("{} cells", record.len()) };
-        let message = format!("line {line} of `{}` has {cells} and the header has {}", self.path(), self.cells);
-        let help = if record.iter().any(|cell| cell.contains('\n')) {
+        let message = format!("line {line} of `{}` has {cells} and the header has {wanted}", self.path());
+        let help = if record.has_lines() {
             "close the quotes: a cell that begins with `\"` goes on over lines until the next one"
         } else {
             "give each row as many cells as the header, and put quotes around cells that hold a comma"
@@ -113,30 +154,35 @@ impl<'a> Reader<'a> {
     /// The table, and what was wrong.
     pub(super) fn finish(mut self) -> (Option<Table>, Vec<Diagnostic>) {
         for (metric, fraction) in self.results.metrics.iter().zip(std::mem::take(&mut self.fractions)) {
-            if let Some(first) = fraction.first {
-                self.found.push(self.no_fraction(metric, first, fraction));
+            if let Some(first) = &fraction.first {
+                self.file = Arc::clone(&first.file);
+                self.found.push(self.no_fraction(metric, first, &fraction));
             }
         }
         if self.rows.is_empty() && self.found.is_empty() {
             let span = self.results.keep.as_ref().map_or(self.results.path.span, |keep| keep.span);
-            let message = format!("no row of `{}` passes the filter of `{}`", self.path(), self.results.name.value);
+            let path = &self.results.path.value;
+            let message = format!("no row of `{path}` passes the filter of `{}`", self.results.name.value);
             self.found.push(
                 Diagnostic::error(codes::NO_ROWS_KEPT, message)
                     .label(span, format!("false in all {} rows", self.seen))
-                    .at(DataPlace { path: self.path().to_owned(), line: None, column: None })
+                    .at(DataPlace { path: path.clone(), line: None, column: None })
                     .help("widen the filter, or check the values it compares with"),
             );
         }
         if self.more > 0 {
             let rows = if self.more == 1 { "finding" } else { "findings" };
-            let note = format!("and {} more {rows} like this in `{}`", self.more, self.path());
+            let note = format!("and {} more {rows} like this in `{}`", self.more, self.results.path.value);
             if let Some(last) = self.found.get_mut(LIMIT - 1) {
                 last.notes.push(note);
             }
         }
+        if self.results.seeds == Seeds::Average {
+            average(&mut self.rows);
+        }
         let table = Table {
             name: self.results.name.value.clone(),
-            path: self.path().to_owned(),
+            path: self.results.path.value.clone(),
             metrics: self.results.metrics.iter().map(|metric| metric.name.value.clone()).collect(),
             group: self.results.group.iter().filter_map(|&column| self.column(column)).map(str::to_owned).collect(),
             rows: self.rows,
@@ -144,43 +190,29 @@ impl<'a> Reader<'a> {
         (Some(table), self.found)
     }
 
-    /// The line a record begins on. The reader's own positions lie before the blank lines that it skips.
-    fn line(&self, record: &StringRecord) -> u64 {
-        let Some(position) = record.position() else { return 0 };
-        let rest = self.text.as_bytes().get(position.byte() as usize..).unwrap_or_default();
-        let blank = rest.iter().take_while(|&&b| b == b'\n' || b == b'\r').filter(|&&b| b == b'\n').count();
-        position.line() + blank as u64
-    }
-
-    fn path(&self) -> &'a str {
-        &self.results.path.value
+    fn path(&self) -> &str {
+        &self.file
     }
 
     fn column(&self, column: Column) -> Option<&'a str> {
         self.results.columns.get(column.0).map(|name| name.value.as_str())
     }
 
-    fn cell<'r>(&self, column: Column, record: &'r StringRecord) -> &'r str {
-        self.places.get(column.0).and_then(|&place| record.get(place)).unwrap_or("")
+    fn cell<'r>(&self, column: Column, record: &'r Record) -> &'r str {
+        cell(&self.places, column, record)
     }
 
-    fn number(&mut self, field: &str, from: &Spanned<RowExpression>, record: &StringRecord, line: u64) -> Option<f64> {
-        let value = from.value.number(&mut |&column| Value::Text(self.cell(column, record).to_owned()));
+    fn number(&mut self, field: &str, from: &Spanned<RowExpression>, record: &Record, line: u64) -> Option<f64> {
+        let value = from.value.number(&mut |&column| Value::Text(cell(&self.places, column, record)));
         value.map_err(|wrong| self.wrong(field, &wrong, from, record, line)).ok()
     }
 
-    fn truth(&mut self, from: &Spanned<RowExpression>, record: &StringRecord, line: u64) -> Option<bool> {
-        let value = from.value.truth(&mut |&column| Value::Text(self.cell(column, record).to_owned()));
+    fn truth(&mut self, from: &Spanned<RowExpression>, record: &Record, line: u64) -> Option<bool> {
+        let value = from.value.truth(&mut |&column| Value::Text(cell(&self.places, column, record)));
         value.map_err(|wrong| self.wrong("the condition", &wrong, from, record, line)).ok()
     }
 
-    fn positive(
-        &mut self,
-        field: &str,
-        from: &Spanned<RowExpression>,
-        record: &StringRecord,
-        line: u64,
-    ) -> Option<f64> {
+    fn positive(&mut self, field: &str, from: &Spanned<RowExpression>, record: &Record, line: u64) -> Option<f64> {
         let value = self.number(field, from, record, line)?;
         if value > 0.0 && value.is_finite() {
             return Some(value);
@@ -189,7 +221,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    fn size(&mut self, field: &str, from: &Spanned<RowExpression>, record: &StringRecord, line: u64) -> Option<u64> {
+    fn size(&mut self, field: &str, from: &Spanned<RowExpression>, record: &Record, line: u64) -> Option<u64> {
         let value = self.number(field, from, record, line)?;
         if value >= 1.0 && value.fract() == 0.0 && value <= (1_u64 << 53) as f64 {
             return Some(value as u64);
@@ -198,7 +230,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    fn metric(&mut self, i: usize, record: &StringRecord, line: u64) -> Option<f64> {
+    fn metric(&mut self, i: usize, record: &Record, line: u64) -> Option<f64> {
         let metric = self.results.metrics.get(i)?;
         if metric.name.value != "error" {
             return self.positive(&metric.name.value, &metric.value, record, line);
@@ -217,15 +249,22 @@ impl<'a> Reader<'a> {
             return Some(value);
         }
         known.count += 1;
-        known.first.get_or_insert(Offender { line, value, cell });
+        known.first.get_or_insert_with(|| Offender { file: Arc::clone(&self.file), line, value, cell });
         None
     }
 
     /// Forward FLOPs of one example.
     fn flops(&mut self, shape: Shape, span: Span, line: u64) -> Option<u64> {
+        if let Some((_, flops)) = self.known.filter(|(known, _)| *known == shape) {
+            return Some(flops);
+        }
         let model = self.results.model.and_then(|model| self.plan.models.get(model))?;
         let problem = match model.architecture.with(shape) {
-            Ok(vit) => return Some(vit.cost().forward_flops_per_example),
+            Ok(vit) => {
+                let flops = vit.cost().forward_flops_per_example;
+                self.known = Some((shape, flops));
+                return Some(flops);
+            }
             Err(problem) => problem,
         };
         let (name, heads, path) = (&model.name.value, model.architecture.heads, self.path());
@@ -265,7 +304,8 @@ impl<'a> Reader<'a> {
         DataPlace { path: self.path().to_owned(), line: Some(line), column }
     }
 
-    fn push(&mut self, diagnostic: Diagnostic) {
+    /// Adds a finding, or counts it where there are many.
+    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
         if self.found.len() < LIMIT {
             self.found.push(diagnostic);
         } else {
@@ -294,7 +334,7 @@ impl<'a> Reader<'a> {
         value: f64,
         range: &str,
         from: &Spanned<RowExpression>,
-        record: &StringRecord,
+        record: &Record,
         line: u64,
     ) {
         let column = only_column(&from.value);
@@ -304,7 +344,7 @@ impl<'a> Reader<'a> {
         self.report(codes::BAD_VALUE, message, from.span, "computed from this", line, column, &help);
     }
 
-    fn wrong(&mut self, field: &str, wrong: &Wrong, from: &Spanned<RowExpression>, record: &StringRecord, line: u64) {
+    fn wrong(&mut self, field: &str, wrong: &Wrong, from: &Spanned<RowExpression>, record: &Record, line: u64) {
         let mut column = only_column(&from.value);
         let (message, label) = match wrong {
             Wrong::NotANumber(text) => {
@@ -338,8 +378,8 @@ impl<'a> Reader<'a> {
         self.report(codes::BAD_CELL, message, from.span, &label, line, column, help);
     }
 
-    fn no_fraction(&self, metric: &Metric, first: Offender, fraction: Fraction) -> Diagnostic {
-        let Offender { line, value, cell } = first;
+    fn no_fraction(&self, metric: &Metric, first: &Offender, fraction: &Fraction) -> Diagnostic {
+        let &Offender { line, value, cell, .. } = first;
         let plain = fraction_column(&metric.value.value);
         // One stray cell makes no column of percentages.
         let most = 2 * fraction.count >= fraction.seen;
@@ -371,6 +411,11 @@ impl<'a> Reader<'a> {
             .help("an error is a fraction of 1; a loss of any other range is written `loss = ...`"),
         }
     }
+}
+
+/// The text of a column in a row.
+fn cell<'r>(places: &[Option<usize>], column: Column, record: &'r Record) -> &'r str {
+    places.get(column.0).copied().flatten().map_or("", |place| record.cell(place))
 }
 
 /// The column of `column x` and of `1 - column x`; the latter is a complement.

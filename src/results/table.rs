@@ -1,13 +1,15 @@
 //! The canonical table every law is fitted to.
 
+use std::sync::Arc;
+
 use crate::vit::Shape;
 
-/// Rows of one `results` definition, in file order.
+/// Rows of one `results` definition, in the order of the files' names and of their lines.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     /// The name in the plan.
     pub name: String,
-    /// The path as written.
+    /// The path as written, of a file, a folder or a pattern.
     pub path: String,
     /// Names of the metrics, in the plan's order.
     pub metrics: Vec<String>,
@@ -20,6 +22,8 @@ pub struct Table {
 /// One run, or one point of a learning curve.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
+    /// The file it stands in.
+    pub file: Arc<str>,
     /// Line in the file, from 1, the header counted.
     pub line: u64,
     /// The shape, for shape sweeps.
@@ -32,6 +36,10 @@ pub struct Row {
     pub metrics: Vec<f64>,
     /// Values of the grouping columns.
     pub group: Vec<String>,
+    /// The run it belongs to; absent where every row is a run of its own.
+    pub cluster: Option<String>,
+    /// How many rows of the file it is the mean of: 1 where seeds are kept.
+    pub seeds: u64,
     /// Whether the row is predicted instead of fitted.
     pub hold_out: bool,
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::{Row, Table, read};
 use crate::diagnostic::{Diagnostic, Fault};
-use crate::plan::{Column, Comparison, Expression, Metric, Model, Operator, Plan, Results, RowExpression};
+use crate::plan::{Column, Comparison, Expression, Metric, Model, Operator, Plan, Results, RowExpression, Seeds};
 use crate::source::{MemoryWorld, SourceId, Span, Spanned};
 use crate::vit::{Architecture, PerAxis, Shape};
 
@@ -41,6 +41,8 @@ fn sweep(metric: &str, value: RowExpression) -> Results {
         keep: None,
         hold_out: None,
         group: Vec::new(),
+        cluster: None,
+        seeds: Seeds::Keep,
     }
 }
 
@@ -301,6 +303,117 @@ fn every_mistake_of_a_row_is_told() {
         found.iter().map(|d| d.code.name).collect::<Vec<_>>(),
         ["value-out-of-range", "bad-cell", "value-out-of-range", "error-not-a-fraction"]
     );
+}
+
+/// The table of `sweep` in the files of a world, under another path.
+fn read_world(
+    path: &str,
+    files: &[(&str, &str)],
+    change: impl FnOnce(&mut Results),
+) -> (Option<Table>, Vec<Diagnostic>) {
+    let mut results = sweep("error", accuracy());
+    results.path.value = path.to_owned();
+    change(&mut results);
+    let architecture = Architecture::default();
+    let plan = Plan {
+        models: vec![Model { name: at(5, "encoder".to_owned()), architecture, heads_span: span(6) }],
+        results: vec![results],
+        ..Plan::empty("p")
+    };
+    let world = files.iter().fold(MemoryWorld::default(), |world, (path, text)| world.with(*path, *text));
+    let (mut tables, found) = read(&plan, &world);
+    (tables.pop().flatten(), found)
+}
+
+const JSON: &str = r#"[{"width": 1152, "depth": 27, "mlp": 4304, "seen": 3e9, "acc": 0.8, "note": {"by": "me"}}]"#;
+
+#[test]
+fn a_folder_and_a_pattern_are_one_table() {
+    let files = [
+        ("runs/b.json", JSON),
+        ("runs/a.csv", "width,depth,mlp,seen,acc\n1152,27,4304,1e9,0.7\n"),
+        ("runs/c.csv", "acc,seen,mlp,depth,width\n0.9,2e9,4304,27,1152\n"),
+        ("runs/README.md", "Runs."),
+    ];
+    for path in ["runs", "runs/", "runs/?.*", "**/*.*s*"] {
+        let (table, found) = read_world(path, &files, |_| {});
+        assert_eq!(found, [], "{path}");
+        let table = table.unwrap();
+        let rows: Vec<_> = table.rows.iter().map(|row| (&*row.file, row.line, row.examples)).collect();
+        assert_eq!(rows, [("runs/a.csv", 2, 1e9), ("runs/b.json", 1, 3e9), ("runs/c.csv", 2, 2e9)]);
+        assert_eq!(table.path, path);
+    }
+    let (table, found) = read_world("runs/*", &files, |_| {});
+    assert_eq!((table, found.len(), found[0].code.name), (None, 1, "unknown-format"));
+    assert_eq!(found[0].message, "`runs/README.md` has no name of a table");
+}
+
+#[test]
+fn a_finding_names_its_file() {
+    let bad = "width,depth,mlp,seen,acc\n1152,27,4304,1e9,84\n";
+    let good = "width,depth,mlp,seen,acc\n1152,27,4304,1e9,0.8\n";
+    let (_, found) = read_world("*.csv", &[("a.csv", good), ("b.csv", bad), ("c.csv", good)], |_| {});
+    assert!(found[0].message.starts_with("`error` is -83 in line 2 of `b.csv`"), "{}", found[0].message);
+    assert_eq!(found[0].place.as_ref().unwrap().path, "b.csv");
+    let (_, found) = read_world("*.csv", &[("a.csv", good), ("b.csv", "width\n1\n")], |_| {});
+    assert_eq!((found.len(), &*found[0].message), (4, "`b.csv` has no column `depth`"));
+}
+
+#[test]
+fn where_there_is_no_file_it_is_said() {
+    for (path, message) in [
+        ("*.csv", "no file fits `*.csv`"),
+        ("notes", "the folder `notes` has no table"),
+        ("gone", "cannot read the table `gone`: no such file"),
+    ] {
+        let (table, found) = read_world(path, &[("notes/README.md", "x")], |_| {});
+        assert_eq!((table, &*found[0].message, found[0].fault), (None, message, Fault::World));
+    }
+}
+
+#[test]
+fn a_column_of_json_may_come_late_but_must_come() {
+    let late = r#"{"width": 1152, "depth": 27, "mlp": 4304, "seen": 3e9, "acc": 0.8}
+{"tag": "x", "acc": 0.8, "seen": 4e9, "mlp": 4304, "depth": 27, "width": 1152}"#;
+    let by_tag = |results: &mut Results| {
+        results.columns.push(at(3, "tag".to_owned()));
+        results.group = vec![Column(5)];
+    };
+    let (table, found) = read_world("a.jsonl", &[("a.jsonl", late)], by_tag);
+    assert_eq!(found, []);
+    assert_eq!(table.unwrap().rows.iter().map(|row| row.group[0].clone()).collect::<Vec<_>>(), ["", "x"]);
+    let (_, found) = read_world("a.json", &[("a.json", JSON)], by_tag);
+    assert_eq!(found.iter().map(|d| &*d.message).collect::<Vec<_>>(), ["`a.json` has no column `tag`"]);
+    let (_, found) = read_world("a.json", &[("a.json", "[]")], by_tag);
+    assert_eq!(found[0].message, "the table `a.json` is empty: it has no row");
+}
+
+#[test]
+fn seeds_are_averaged_where_all_else_agrees() {
+    let text = "width,depth,mlp,seen,acc,run
+32,2,64,1e9,0.5,a
+32,2,64,2e9,0.7,a
+32,2,64,1e9,0.7,b
+32,2,64,1e9,0.6,a
+48,2,64,1e9,0.9,a
+";
+    let rows = |seeds, cluster| {
+        let (table, found) = read_world("a.csv", &[("a.csv", text)], |results| {
+            results.columns.push(at(3, "run".to_owned()));
+            (results.seeds, results.cluster) = (seeds, cluster);
+        });
+        assert_eq!(found, []);
+        table.unwrap().rows
+    };
+    let short = |rows: &[Row]| {
+        let short = |row: &Row| (row.line, row.seeds, (row.metrics[0] * 1e9).round() / 1e9);
+        rows.iter().map(short).collect::<Vec<_>>()
+    };
+    assert_eq!(short(&rows(Seeds::Average, None)), [(2, 3, 0.4), (3, 1, 0.3), (6, 1, 0.1)]);
+    let by_run = rows(Seeds::Average, Some(Column(5)));
+    assert_eq!(short(&by_run), [(2, 2, 0.45), (3, 1, 0.3), (4, 1, 0.3), (6, 1, 0.1)]);
+    assert_eq!(by_run[2].cluster.as_deref(), Some("b"));
+    assert_eq!(rows(Seeds::Keep, None).len(), 5);
 }
 
 proptest! {

@@ -20,6 +20,11 @@ impl Pattern {
         Self { parts: text.split('/').map(|part| part.chars().collect()).collect() }
     }
 
+    /// The pattern of all files that a path names which is no file: the path itself, or what lies right in its folder.
+    pub fn of_list(path: &str) -> Self {
+        if is_pattern(path) { Self::new(path) } else { Self::new(&format!("{}/*", path.trim_end_matches('/'))) }
+    }
+
     /// Whether the whole path fits.
     pub fn matches(&self, path: &str) -> bool {
         let parts: Vec<Vec<char>> = path.split('/').map(|part| part.chars().collect()).collect();

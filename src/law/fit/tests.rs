@@ -38,12 +38,15 @@ fn row(line: usize, [width, depth, mlp_dim]: [u64; 3], examples: f64, loss: f64)
     let shape = Shape { width, depth, mlp_dim };
     let t = (width * width * depth + width * depth * mlp_dim) as f64 * examples;
     Row {
+        file: "a.csv".into(),
         line: line as u64 + 2,
         shape: Some(shape),
         examples,
         forward_flops: Some(t),
         metrics: vec![loss],
         group: vec!["m".to_owned()],
+        cluster: None,
+        seeds: 1,
         hold_out: false,
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::plan::{Expression, Model, Results};
+use crate::plan::{Expression, Model, Results, Seeds};
 use crate::results::Row;
 use crate::source::{Span, Spanned};
 use crate::vit::Architecture;
@@ -44,7 +44,18 @@ fn grid([widths, depths, mlps]: [&[u64]; 3], millions: &[f64], loss: impl Fn(Sha
 
 fn row(shape: Shape, examples: f64, t: f64, loss: f64) -> Row {
     let (shape, forward_flops) = (Some(shape), Some(t));
-    Row { line: 2, shape, examples, forward_flops, metrics: vec![loss], group: Vec::new(), hold_out: false }
+    Row {
+        file: "grid.csv".into(),
+        line: 2,
+        shape,
+        examples,
+        forward_flops,
+        metrics: vec![loss],
+        group: Vec::new(),
+        cluster: None,
+        seeds: 1,
+        hold_out: false,
+    }
 }
 
 /// The grid of the paper under a law that has its best shape there after 600 million examples.
@@ -73,6 +84,8 @@ fn find(rows: Vec<Row>, compute: Option<f64>) -> (Option<NamedStart>, Vec<Diagno
         keep: None,
         hold_out: None,
         group: Vec::new(),
+        cluster: None,
+        seeds: Seeds::Keep,
     });
     plan.starts.push(Start { name, kind: StartKind::BestOf { data, compute } });
     let metrics = vec!["error".to_owned()];

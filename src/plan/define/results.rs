@@ -1,18 +1,19 @@
 //! `results NAME from "FILE" { ... }`
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::plan::check::{Checker, Scope};
 use crate::plan::rows::Columns;
-use crate::plan::schema::{Fields, Schema};
+use crate::plan::schema::{Field, Fields, Schema};
 use crate::plan::values::whole;
-use crate::plan::{Column, Metric, Results, RowExpression, codes};
+use crate::plan::{Column, Metric, Results, RowExpression, Seeds, codes};
 use crate::source::Spanned;
 use crate::syntax::ast::{ExprKind, Item, ItemKind};
 use crate::units::Dimension;
 use crate::vit::{Axis, PerAxis};
 
-const SCHEMA: Schema =
-    Schema::of(&["model", "width", "depth", "mlp", "examples", "error", "loss", "where", "hold_out", "group"]);
+const SCHEMA: Schema = Schema::of(&[
+    "model", "width", "depth", "mlp", "examples", "error", "loss", "where", "hold_out", "group", "cluster", "seeds",
+]);
 
 impl Checker<'_> {
     /// Checks a table.
@@ -37,6 +38,8 @@ impl Checker<'_> {
         let keep = fields.get("where").map(|field| self.row_condition(field, &mut columns));
         let hold_out = fields.get("hold_out").map(|field| self.row_condition(field, &mut columns));
         let group = fields.get("group").map_or(Some(Vec::new()), |field| self.group(field, &mut columns));
+        let cluster = fields.get("cluster").map(|field| self.column(field, &mut columns));
+        let seeds = fields.get("seeds").map_or(Some(Seeds::default()), |field| self.seeds(field));
 
         Some(Results {
             name: name.clone()?,
@@ -48,6 +51,8 @@ impl Checker<'_> {
             keep: all(keep)?,
             hold_out: all(hold_out)?,
             group: group?,
+            cluster: all(cluster)?,
+            seeds: seeds?,
             columns: columns.names,
         })
     }
@@ -111,8 +116,35 @@ impl Checker<'_> {
         metrics.into_iter().collect::<Option<Vec<_>>>().filter(|metrics| !metrics.is_empty())
     }
 
+    /// `column A`
+    fn column(&mut self, field: Field<'_>, columns: &mut Columns) -> Option<Column> {
+        let ExprKind::Column(name) = &field.value.kind else {
+            self.of_type(field.value, "a column", field.owner());
+            return None;
+        };
+        Some(columns.find(name))
+    }
+
+    /// `average` or `keep`
+    fn seeds(&mut self, field: Field<'_>) -> Option<Seeds> {
+        let name = self.name(field)?;
+        match name.value.as_str() {
+            "average" => Some(Seeds::Average),
+            "keep" => Some(Seeds::Keep),
+            _ => {
+                let message = format!("`{}` is nothing that is done with seeds", name.value);
+                let error = Diagnostic::error(codes::UNKNOWN_NAME, message).label(name.span, "not known");
+                self.report(match nearest(&name.value, ["average", "keep"]) {
+                    Some(near) => error.fix(format!("there is `{near}`"), name.span, near),
+                    None => error.help("write `seeds = average` for one row of means, or `seeds = keep`"),
+                });
+                None
+            }
+        }
+    }
+
     /// `[column A, column B]`
-    fn group(&mut self, field: crate::plan::schema::Field<'_>, columns: &mut Columns) -> Option<Vec<Column>> {
+    fn group(&mut self, field: Field<'_>, columns: &mut Columns) -> Option<Vec<Column>> {
         let list = self.list(field)?;
         let mut group: Vec<Option<Column>> = Vec::new();
         for expr in list {

@@ -240,6 +240,11 @@ fn a_table_of_the_wrong_types() {
           group = [column a, column a, 3]
         //                   ^^^^^^^^ S0204 `a` groups twice
         //                             ^ S0401 `group` takes columns, not a number
+          cluster = 3
+        //          ^ S0401 `cluster` takes a column, not a number
+          seeds = averge
+        //        ^^^^^^ S0202 `averge` is nothing that is done with seeds
+        //        > seeds = average
         }
         results p from "p.csv" {
           examples = 128 example * column steps + 64

@@ -139,6 +139,8 @@ fn curves_need_neither_shapes_nor_a_model() {
           where    = column task == "inet_10shot" and not (column steps < 10)
           hold_out = column split == "test" or column examples_seen > 1e9 example
           group    = [column model, column dataset]
+          cluster  = column run
+          seeds    = average
         }
         law a = m2 fitted to curves.error
         law b = m4 fitted to curves.error
@@ -151,6 +153,8 @@ fn curves_need_neither_shapes_nor_a_model() {
         table.group.iter().map(|column| table.columns[column.0].value.as_str()).collect::<Vec<_>>(),
         ["model", "dataset"]
     );
+    assert_eq!(table.cluster.map(|column| table.columns[column.0].value.as_str()), Some("run"));
+    assert_eq!(table.seeds, crate::plan::Seeds::Average);
     let forms: Vec<_> = plan.laws.iter().map(|law| &law.kind).collect();
     assert!(matches!(
         forms[..],

@@ -1,0 +1,77 @@
+//! Which files a table lies in, and of what format each is.
+
+use crate::source::{ReadError, World, is_pattern};
+
+/// How the rows of a table are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Cells with this byte between them, below a header.
+    Cells(u8),
+    /// A JSON object a line.
+    JsonLines,
+    /// A JSON array of objects.
+    Json,
+}
+
+/// Endings of names of packed files.
+pub(super) const PACKED: [&str; 2] = [".gz", ".zst"];
+
+impl Format {
+    /// Endings of names, before one of [`PACKED`].
+    const ENDINGS: [(&str, Self); 5] = [
+        (".csv", Self::Cells(b',')),
+        (".tsv", Self::Cells(b'\t')),
+        (".jsonl", Self::JsonLines),
+        (".ndjson", Self::JsonLines),
+        (".json", Self::Json),
+    ];
+
+    /// The format that a file's name ends in, in small or capital letters.
+    pub(super) fn of(path: &str) -> Option<Self> {
+        let path = path.to_ascii_lowercase();
+        let plain = PACKED.iter().find_map(|packed| path.strip_suffix(packed)).unwrap_or(&path);
+        Self::ENDINGS.iter().find(|(ending, _)| plain.ends_with(ending)).map(|&(_, format)| format)
+    }
+}
+
+/// The files of the table at `path`, in the order of their names: one file, every table of a folder, or all files that
+/// fit a pattern.
+///
+/// # Errors
+/// Those of [`World::list`]. A folder without tables, and a pattern that nothing fits, have no files.
+pub fn files(path: &str, world: &dyn World) -> Result<Vec<String>, ReadError> {
+    let mut files = world.list(path)?;
+    if !is_pattern(path) && !matches!(&files[..], [only] if only == path) {
+        files.retain(|file| Format::of(file).is_some());
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::MemoryWorld;
+
+    #[test]
+    fn formats_are_known_by_name() {
+        for (path, format) in [
+            ("a.csv", Some(Format::Cells(b','))),
+            ("A.TSV.GZ", Some(Format::Cells(b'\t'))),
+            ("a.ndjson.zst", Some(Format::JsonLines)),
+            ("a.b/a.json", Some(Format::Json)),
+            ("a.csv.gz.zst", None),
+            ("csv", None),
+            ("a.parquet", None),
+        ] {
+            assert_eq!(Format::of(path), format, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_read_without_its_notes() {
+        let world = MemoryWorld::default().with("runs/b.csv", "").with("runs/a.json", "").with("runs/README.md", "");
+        assert_eq!(files("runs", &world).unwrap(), ["runs/a.json", "runs/b.csv"]);
+        assert_eq!(files("runs/*", &world).unwrap(), ["runs/README.md", "runs/a.json", "runs/b.csv"]);
+        assert_eq!(files("runs/README.md", &world).unwrap(), ["runs/README.md"]);
+    }
+}
