@@ -5,7 +5,7 @@ use sovitc::diagnostic::Diagnostic;
 use sovitc::law::{self, Curve, Estimate, Law, SovitLaw};
 use sovitc::plan::{
     Column, Comparison, CurveForm, Expression, LawData, LawKind, LawSpec, Metric, Model, Operator, Plan, Results,
-    RowExpression,
+    RowExpression, Seeds,
 };
 use sovitc::results;
 use sovitc::source::{MemoryWorld, SourceId, Span, Spanned};
@@ -69,6 +69,8 @@ fn star_fit(csv: &str) -> (SovitLaw, Vec<Diagnostic>) {
         keep: None,
         hold_out: None,
         group: Vec::new(),
+        cluster: None,
+        seeds: Seeds::Keep,
     };
     let weights = PerAxis::from_fn(|_| 1.0 / 3.0);
     match fitted(results, LawKind::Sovit { data: DATA, weights, centre: None }, csv) {
@@ -138,6 +140,8 @@ fn curves(form: CurveForm) -> Vec<Curve> {
         keep: None,
         hold_out: Some(at(fitted_part)),
         group: vec![Column(3)],
+        cluster: None,
+        seeds: Seeds::Keep,
     };
     let csv = include_str!("../examples/curves/curves.csv");
     let (law, found) = fitted(results, LawKind::Curve { data: DATA, form }, csv);

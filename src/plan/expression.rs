@@ -85,21 +85,11 @@ impl<V> Expression<V> {
     /// The value, with each variable looked up.
     pub fn evaluate<'a>(&'a self, lookup: &mut dyn FnMut(&V) -> Value<'a>) -> Result<Value<'a>, Wrong> {
         Ok(match self {
-            Self::Number(value) => Value::Number(*value),
+            Self::Number(_) | Self::Negate(_) | Self::Arithmetic(..) => Value::Number(self.number(lookup)?),
             Self::Text(text) => Value::Text(text),
             Self::Bool(value) => Value::Bool(*value),
             Self::Variable(variable) => lookup(variable),
-            Self::Negate(operand) => Value::Number(-operand.number(lookup)?),
             Self::Not(operand) => Value::Bool(!operand.truth(lookup)?),
-            Self::Arithmetic(operator, left, right) => {
-                let (left, right) = (left.number(lookup)?, right.number(lookup)?);
-                Value::Number(match operator {
-                    Operator::Add => left + right,
-                    Operator::Subtract => left - right,
-                    Operator::Multiply => left * right,
-                    Operator::Divide => left / right,
-                })
-            }
             Self::Compare(comparison, left, right) => {
                 Value::Bool(compare(*comparison, left.evaluate(lookup)?, right.evaluate(lookup)?)?)
             }
@@ -110,7 +100,21 @@ impl<V> Expression<V> {
 
     /// The value as a number; text that reads as a number is one.
     pub fn number<'a>(&'a self, lookup: &mut dyn FnMut(&V) -> Value<'a>) -> Result<f64, Wrong> {
-        self.evaluate(lookup)?.into_number()
+        match self {
+            Self::Number(value) => Ok(*value),
+            Self::Variable(variable) => lookup(variable).into_number(),
+            Self::Negate(operand) => Ok(-operand.number(lookup)?),
+            Self::Arithmetic(operator, left, right) => {
+                let (left, right) = (left.number(lookup)?, right.number(lookup)?);
+                Ok(match operator {
+                    Operator::Add => left + right,
+                    Operator::Subtract => left - right,
+                    Operator::Multiply => left * right,
+                    Operator::Divide => left / right,
+                })
+            }
+            _ => self.evaluate(lookup)?.into_number(),
+        }
     }
 
     /// The value as a truth value.
@@ -142,7 +146,10 @@ impl Value<'_> {
     fn into_number(self) -> Result<f64, Wrong> {
         match self {
             Self::Number(value) => Ok(value),
-            Self::Text(text) => text.trim().parse().map_err(|_| Wrong::NotANumber(text.to_owned())),
+            // Blanks are rare.
+            Self::Text(text) => {
+                text.parse().or_else(|_| text.trim().parse()).map_err(|_| Wrong::NotANumber(text.to_owned()))
+            }
             Self::Bool(value) => Err(Wrong::NotANumber(value.to_string())),
         }
     }

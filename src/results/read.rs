@@ -67,19 +67,21 @@ fn read_file(results: &Results, path: &str, world: &dyn World, reader: &mut Read
     }
     let before = reader.seen;
     reader.begin(path, (!is_open).then(|| records.header().len()));
+    let is_wanted = |name: &str| results.columns.iter().any(|column| column.value.trim() == name.trim());
     let mut known = 0;
     let mut wrong = Vec::new();
     let mut record = Record::default();
     loop {
         let next = records.next(&mut record);
         let header = records.header();
-        if known != header.len() {
-            known = header.len();
+        // Columns are only ever added: those that were found stay where they are.
+        if known == 0 || header.iter().skip(known).any(|name| is_wanted(name)) {
             (reader.places, wrong) = find_columns(results, path, header);
             if !is_open && !wrong.is_empty() {
                 break;
             }
         }
+        known = header.len();
         match next {
             Ok(true) => reader.row(&record),
             Ok(false) => break,
@@ -87,7 +89,9 @@ fn read_file(results: &Results, path: &str, world: &dyn World, reader: &mut Read
         }
     }
     if !wrong.is_empty() {
-        return wrong.into_iter().for_each(|found| reader.push(found));
+        // Every row lacked the column: that is said once.
+        reader.forget();
+        return find_columns(results, path, records.header()).1.into_iter().for_each(|found| reader.push(found));
     }
     if reader.seen == before {
         reader.push(empty(results, path, if is_open { "it has no row" } else { "it has a header and no row" }));
@@ -141,7 +145,7 @@ const MISSING: usize = 10;
 fn find_columns(results: &Results, path: &str, header: &[String]) -> (Vec<Option<usize>>, Vec<Diagnostic>) {
     let mut known: BTreeMap<&str, (usize, bool)> = BTreeMap::new();
     for (place, name) in header.iter().enumerate() {
-        known.entry(name).and_modify(|(_, twice)| *twice = true).or_insert((place, false));
+        known.entry(name.trim()).and_modify(|(_, twice)| *twice = true).or_insert((place, false));
     }
     let mut found = Vec::new();
     let mut places = Vec::new();

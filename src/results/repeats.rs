@@ -33,17 +33,14 @@ impl Repeats {
         group.clone_from(&row.group);
         cluster.clone_from(&row.cluster);
         *hold_out = row.hold_out;
-        match self.places.get(&self.point).and_then(|&place| rows.get_mut(place)) {
-            Some(first) => {
-                first.seeds += row.seeds;
-                for (sum, value) in first.metrics.iter_mut().zip(&row.metrics) {
-                    *sum += value;
-                }
+        if let Some(first) = self.places.get(&self.point).and_then(|&place| rows.get_mut(place)) {
+            first.seeds += row.seeds;
+            for (sum, value) in first.metrics.iter_mut().zip(&row.metrics) {
+                *sum += value;
             }
-            None => {
-                self.places.insert(self.point.clone(), rows.len());
-                rows.push(row);
-            }
+        } else {
+            self.places.insert(self.point.clone(), rows.len());
+            rows.push(row);
         }
     }
 }

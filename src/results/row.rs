@@ -32,6 +32,8 @@ pub(super) struct Reader<'a> {
     found: Vec<Diagnostic>,
     /// Findings beyond [`LIMIT`].
     more: u64,
+    /// Findings, and those beyond, before the file that is read.
+    before: (usize, u64),
     /// For each metric the rows whose `error` is no fraction of 1.
     fractions: Vec<Fraction>,
     /// The last shape, with its forward FLOPs.
@@ -70,6 +72,7 @@ impl<'a> Reader<'a> {
             repeats: Repeats::default(),
             found: Vec::new(),
             more: 0,
+            before: (0, 0),
             fractions: vec![Fraction::default(); results.metrics.len()],
             known: None,
         }
@@ -79,6 +82,13 @@ impl<'a> Reader<'a> {
     pub(super) fn begin(&mut self, file: &str, cells: Option<usize>) {
         self.file = Arc::from(file);
         self.cells = cells;
+        self.before = (self.found.len(), self.more);
+    }
+
+    /// Forgets what was found in the rows of the file that is read.
+    pub(super) fn forget(&mut self) {
+        self.found.truncate(self.before.0);
+        self.more = self.before.1;
     }
 
     /// Takes the next record.

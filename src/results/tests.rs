@@ -312,7 +312,7 @@ fn read_world(
     change: impl FnOnce(&mut Results),
 ) -> (Option<Table>, Vec<Diagnostic>) {
     let mut results = sweep("error", accuracy());
-    results.path.value = path.to_owned();
+    path.clone_into(&mut results.path.value);
     change(&mut results);
     let architecture = Architecture::default();
     let plan = Plan {
@@ -384,6 +384,9 @@ fn a_column_of_json_may_come_late_but_must_come() {
     assert_eq!(table.unwrap().rows.iter().map(|row| row.group[0].clone()).collect::<Vec<_>>(), ["", "x"]);
     let (_, found) = read_world("a.json", &[("a.json", JSON)], by_tag);
     assert_eq!(found.iter().map(|d| &*d.message).collect::<Vec<_>>(), ["`a.json` has no column `tag`"]);
+    let lacking = "{\"width\": 1152, \"depht\": 27, \"mlp\": 4304, \"seen\": 3e9, \"acc\": 0.8}\n".repeat(20);
+    let (_, found) = read_world("a.jsonl", &[("a.jsonl", &lacking)], |_| {});
+    assert_eq!(found.iter().map(|d| &*d.message).collect::<Vec<_>>(), ["`a.jsonl` has no column `depth`"]);
     let (_, found) = read_world("a.json", &[("a.json", "[]")], by_tag);
     assert_eq!(found[0].message, "the table `a.json` is empty: it has no row");
 }

@@ -40,7 +40,7 @@ impl<'a> Cells<'a> {
             start = end as u32 + 1;
         }
         record.places.push((start, length as u32));
-        self.window.take(length);
+        self.window.pass(length);
         Ok(())
     }
 

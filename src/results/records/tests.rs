@@ -36,7 +36,9 @@ fn read_by(path: &str, bytes: &[u8], step: usize) -> Result<(Vec<String>, Rows, 
     }
     let header = records.header().to_vec();
     if records.is_open() {
-        rows.iter_mut().for_each(|row| row.resize(header.len(), String::new()));
+        for row in &mut rows {
+            row.resize(header.len(), String::new());
+        }
     }
     Ok((header, rows, lines))
 }
@@ -127,7 +129,7 @@ fn broken_files_say_where() {
     check("a.csv", open.as_bytes(), "row-too-long: `a.csv` has a row of more than 1 MiB that begins in line 2");
 
     let json = |text: &str, why: &str| {
-        check("a.json", text.as_bytes(), &format!("bad-json: `a.json` is no JSON table: {why}"))
+        check("a.json", text.as_bytes(), &format!("bad-json: `a.json` is no JSON table: {why}"));
     };
     json("[{\"a\": 1},\n{\"a\": NaN}]", "expected value in line 2");
     json("[{\"a\": 1}\n", "the array does not end in line 2");

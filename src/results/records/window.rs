@@ -73,6 +73,11 @@ impl<'a> Window<'a> {
     /// Takes bytes from its front.
     pub(super) fn take(&mut self, bytes: usize) {
         self.line += memchr::memchr_iter(b'\n', self.rest().get(..bytes).unwrap_or_default()).count() as u64;
+        self.pass(bytes);
+    }
+
+    /// Takes bytes among which no line ends.
+    pub(super) fn pass(&mut self, bytes: usize) {
         self.start = self.end.min(self.start + bytes);
     }
 
