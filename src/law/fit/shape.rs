@@ -40,16 +40,17 @@ impl Context<'_> {
             }
         };
         let metric = self.data.metric;
-        // Rows of one group are checkpoints of one training.
-        let mut groups: Vec<&[String]> = rows.iter().map(|row| row.group.as_slice()).collect();
+        // Rows of one run, or of one group where no runs are named, are checkpoints of one training.
+        let of = |row: &Row| (row.cluster.clone(), row.group.clone());
+        let mut groups: Vec<_> = rows.iter().map(|row| of(row)).collect();
         groups.sort_unstable();
         groups.dedup();
-        let is_grouped = !self.table.group.is_empty() && groups.len() > 1;
+        let is_grouped = groups.len() > 1;
         let runs = PerAxis::from_fn(|axis| {
             let run = |row: &&Row| {
                 let (size, t) = (row.shape?.get(axis) as f64, row.forward_flops?);
                 let loss = *row.metrics.get(metric)?;
-                let training = groups.binary_search(&row.group.as_slice()).ok().filter(|_| is_grouped);
+                let training = groups.binary_search(&of(row)).ok().filter(|_| is_grouped);
                 let training = training.map(|group| group as u32);
                 Some(StarRun { size, flops: t / row.examples, examples: row.examples, loss, training })
             };

@@ -93,6 +93,9 @@ impl<'a> Sweep<'a> {
                 metrics: sample.target().get(i).copied().into_iter().collect(),
                 group: Vec::new(),
                 hold_out: false,
+                file: "".into(),
+                cluster: None,
+                seeds: 1,
             }
         };
         let rows: Vec<Row> = (0..sample.rows()).map(row).collect();
