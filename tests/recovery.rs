@@ -69,14 +69,6 @@ fn stars_are_recovered_as_well_as_scipy_does_and_from_every_start() {
         let cells: Vec<&str> = line.split('\t').collect();
         let ours = recovered(cells[0], cells[1]);
         let theirs = numbers(&cells[2..].join("\t"), '\t');
-        println!(
-            "{} {} %: {:.4?}, scipy {:.4?}; starts {:?}",
-            cells[0],
-            cells[1],
-            ours.rmse,
-            &theirs[..7],
-            ours.starts
-        );
         for (i, (ours, theirs)) in ours.rmse.iter().zip(&theirs).enumerate() {
             assert!(*ours <= 1.02 * theirs, "{} at {} %, quantity {i}: {ours} against {theirs}", cells[0], cells[1]);
         }

@@ -298,6 +298,7 @@ impl<'a> LawSummary<'a> {
             },
             intervals: Some(Intervals { exponents: law.exponents, c: law.data_exponent }),
             fit: Some(&law.fit),
+            hold_out: law.hold_out,
             ..self
         }
     }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Artefact, Request, SUMMARY, engine};
 use crate::diagnostic::Diagnostic;
-use crate::law::{Curve, CurveLaw, Estimate, FitReport, Law, NamedLaw, NamedStart, SovitLaw};
+use crate::law::{Curve, CurveLaw, Estimate, FitReport, HoldOut, Law, NamedLaw, NamedStart, SovitLaw, StarForm};
 use crate::plan::{Counting, StatedExponents};
 use crate::shape::{Alternative, Answer, Loss};
 use crate::units::{Dimension, fixed, human};
@@ -175,7 +175,13 @@ fn neighbours(answer: &Answer) -> Vec<String> {
 fn law(named: &NamedLaw) -> Section {
     let (form, rows) = match &named.law {
         Law::Stated(stated) => ("sovit, exponents as written".to_owned(), stated_rows(stated)),
-        Law::Sovit(sovit) => ("sovit, fitted to a star".to_owned(), sovit_rows(sovit)),
+        Law::Sovit(sovit) => {
+            let form = match sovit.star {
+                StarForm::Tied => "sovit, fitted to a star whose arms meet",
+                StarForm::PerDimension => "sovit, fitted to each arm of a star",
+            };
+            (form.to_owned(), sovit_rows(sovit))
+        }
         Law::Curves(curves) => {
             let form = curves.form_name;
             (format!("{}: {}", form.name(), form.formula()), curve_rows(curves))
@@ -235,6 +241,15 @@ fn sovit_rows(law: &SovitLaw) -> Vec<String> {
     push("c of data".to_owned(), &law.data_exponent);
     let mut rows = columns(&table, &[Left, Right, Right]);
     rows.extend(fit(&law.fit));
+    if let Some(tie) = law.tie {
+        rows.push(format!("the arms meet at the centre: p = {:.2}", tie.p));
+    }
+    if let Some(HoldOut { rows: held, rmse_log }) = law.hold_out {
+        rows.push(format!(
+            "{} not fitted, predicted with an rmse of log of {rmse_log:.4}",
+            count(held as usize, "row")
+        ));
+    }
     rows
 }
 

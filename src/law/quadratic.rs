@@ -4,7 +4,6 @@
 //! and Idnani (1983) starts at the unconstrained minimum and takes up violated constraints one by one; each leaves the
 //! minimum of a smaller problem, so it ends after finitely many. The minimum is then computed anew on its face, where
 //! an unknown at its level shares the level's column.
-#![expect(clippy::needless_range_loop, reason = "matrix formulae are read by their indices")]
 
 use super::nnls::Factor;
 
@@ -328,7 +327,7 @@ mod tests {
     #[test]
     fn dependent_columns_and_missing_ones_are_borne() {
         let rows: Vec<[f64; 8]> =
-            (1..12).map(|i| f64::from(i)).map(|x| [1.0, x.sqrt(), x, x, 2.0 * x, 0.0, 0.0, 1.0]).collect();
+            (1..12).map(f64::from).map(|x: f64| [1.0, x.sqrt(), x, x, 2.0 * x, 0.0, 0.0, 1.0]).collect();
         let y: Vec<f64> = (1..12).map(|i| 3.0 + 0.5 * f64::from(i)).collect();
         let problem = normal(&rows, &y);
         let solution = solve(&problem.0, &problem.1, None).unwrap();

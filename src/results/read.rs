@@ -75,7 +75,7 @@ fn read_file(results: &Results, path: &str, world: &dyn World, reader: &mut Read
         let next = records.next(&mut record);
         let header = records.header();
         // Columns are only ever added: those that were found stay where they are.
-        if known == 0 || header.iter().skip(known).any(|name| is_wanted(name)) {
+        if known == 0 && !header.is_empty() || header.iter().skip(known).any(|name| is_wanted(name)) {
             (reader.places, wrong) = find_columns(results, path, header);
             if !is_open && !wrong.is_empty() {
                 break;

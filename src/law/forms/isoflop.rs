@@ -309,7 +309,9 @@ mod tests {
     #[test]
     fn what_is_missing_is_refused() {
         let mut one = sample(0.34, 0.34, 1.0);
-        one.columns.iter_mut().for_each(|column| column.truncate(9));
+        for column in &mut one.columns {
+            column.truncate(9);
+        }
         assert_eq!(fit(&one).err().map(|d| d.code), Some(codes::TOO_FEW_POINTS));
         let far = sample(0.34, 0.34, 8.0);
         assert_eq!(fit(&far).err().map(|d| d.code), Some(codes::NO_MINIMUM));

@@ -205,10 +205,14 @@ fn what_the_data_lack_is_said() {
     }
     assert!(!codes(&twice).contains(&"one-seed"));
     let mut mixed = sample.clone();
-    mixed.columns[1].iter_mut().take(20).for_each(|d| *d *= 1e9);
+    for d in mixed.columns[1].iter_mut().take(20) {
+        *d *= 1e9;
+    }
     assert!(codes(&mixed).contains(&"mixed-conventions") && !codes(&sample).contains(&"mixed-conventions"));
     let mut accuracy = sample.clone();
-    accuracy.columns[2].iter_mut().for_each(|loss| *loss = 3.0 - *loss);
+    for loss in &mut accuracy.columns[2] {
+        *loss = 3.0 - *loss;
+    }
     assert!(codes(&accuracy).contains(&"rising-metric") && !codes(&sample).contains(&"rising-metric"));
 }
 
@@ -254,7 +258,9 @@ fn whole_runs_widen_the_intervals() {
 fn far_predictions_are_told() {
     let chinchilla = form("chinchilla");
     let (near, mut far) = falling(chinchilla, 80, 0.01, 1).split(|row| row < 60);
-    far.columns[1].iter_mut().for_each(|d| *d *= 1e6);
+    for d in &mut far.columns[1] {
+        *d *= 1e6;
+    }
     let options = FitOptions { objective: None, starts: None, draws: 0, seed: 1 };
     let codes = |held: &Sample| {
         let fitted = fit_form(chinchilla, &near, held, &options, &mut |_| {}).unwrap();

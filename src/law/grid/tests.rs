@@ -140,11 +140,15 @@ fn units_of_loss_and_compute_do_not_matter() {
         let (shape, t) = optimum(rows.clone());
         for factor in [1e-3, 0.7, 3.0, 1e6] {
             let mut scaled = rows.clone();
-            scaled.iter_mut().for_each(|row| row.metrics[0] *= factor);
+            for row in &mut scaled {
+                row.metrics[0] *= factor;
+            }
             let (same, t_same) = optimum(scaled);
             assert!(same == shape && (t_same / t - 1.0).abs() < 1e-9, "{factor}");
             let mut scaled = rows.clone();
-            scaled.iter_mut().for_each(|row| row.forward_flops = row.forward_flops.map(|t| t * factor));
+            for row in &mut scaled {
+                row.forward_flops = row.forward_flops.map(|t| t * factor);
+            }
             let (same, t_scaled) = optimum(scaled);
             assert!(same == shape && (t_scaled / t / factor - 1.0).abs() < 1e-9, "{factor}");
         }
@@ -194,8 +198,12 @@ fn a_runner_up_within_the_noise_of_repeats_is_a_doubt() {
     let repeated = |noise: f64| {
         let mut rows = paper(&[75.0, 150.0, 300.0, 600.0, 1200.0, 2400.0]);
         let mut again = rows.clone();
-        rows.iter_mut().for_each(|row| row.metrics[0] *= 1.0 + noise);
-        again.iter_mut().for_each(|row| row.metrics[0] /= 1.0 + noise);
+        for row in &mut rows {
+            row.metrics[0] *= 1.0 + noise;
+        }
+        for row in &mut again {
+            row.metrics[0] /= 1.0 + noise;
+        }
         rows.extend(again);
         find(rows, None)
     };

@@ -39,7 +39,9 @@ impl CurveBlend {
     ///
     /// It was chosen on the 29 curves of `tests/data/rnsl` without the rows that are held out there: of 72 settings that
     /// `benches/curve_setting.rs` fits to the points up to half of the largest x to fit, it predicts the other half
-    /// best, images and translation taken together.
+    /// best, images and translation taken together: mean log errors of 0.0245 and 0.0028 there, where M4 has 0.0379 and
+    /// 0.0182. Its errors on the rows held out were taken afterwards, 0.0313 and 0.0159; the published M4 has 0.0445
+    /// and 0.0208.
     pub const DEFAULT: Self = Self { parts: &[1.0, 0.5, 0.25], cuts: &[0.5], power: 1.0 };
 }
 

@@ -102,7 +102,7 @@ impl<'a> Sweep<'a> {
         let all: Vec<&Row> = rows.iter().collect();
         let Star { centre, arms } = match star(&all, None) {
             Some(Ok(star)) => star,
-            Some(Err(wrong)) => return Err(not_a_star(&wrong, &Sovit)),
+            Some(Err(wrong)) => return Err(not_a_star(&wrong, Sovit)),
             None => {
                 let message = "`sovit` has no rows to fit";
                 return Err(Diagnostic::error(codes::TOO_FEW_POINTS, message).help("check the filter of the rows"));
@@ -219,7 +219,7 @@ impl<'a> Sweep<'a> {
     }
 }
 
-fn not_a_star(wrong: &NotStar, form: &Sovit) -> Diagnostic {
+fn not_a_star(wrong: &NotStar, form: Sovit) -> Diagnostic {
     let NotStar { centre, shape, rows, .. } = *wrong;
     let message = format!(
         "`{}` needs a star sweep, and {rows} rows differ from the centre {centre} on more than one dimension, as {shape}",
@@ -367,7 +367,9 @@ mod tests {
         }
         assert!(codes_of(&mixed).contains(&"mixed-conventions"));
         let mut percent = sample.clone();
-        percent.columns[4].iter_mut().for_each(|f| *f *= 30.0);
+        for f in &mut percent.columns[4] {
+            *f *= 30.0;
+        }
         assert!(codes_of(&percent).contains(&"percent-metric"));
         let mut monotone = sample.clone();
         for row in 0..24 {
@@ -376,10 +378,12 @@ mod tests {
         assert!(codes_of(&monotone).contains(&"zero-coefficient"), "{:?}", codes_of(&monotone));
 
         // Two sizes a dimension leave no arm; neither do rows that vary two dimensions at once.
-        let (few, _) = sample.split(|row| row < 8 || row >= 24);
+        let (few, _) = sample.split(|row| !(8..24).contains(&row));
         assert_eq!(fit(&few, 0).err().map(|d| d.code.name), Some("too-few-points"));
         let mut grid = sample.clone();
-        grid.columns[1].iter_mut().take(12).for_each(|depth| *depth = 3.0);
+        for depth in grid.columns[1].iter_mut().take(12) {
+            *depth = 3.0;
+        }
         assert_eq!(fit(&grid, 0).err().map(|d| d.code.name), Some("not-a-star"));
     }
 }
