@@ -115,6 +115,64 @@ fn several_laws_are_ranked_by_the_largest_compute() {
     assert_eq!(one[0]["rollout"].as_array().unwrap().len(), 3);
 }
 
+/// The codes of the findings about each parameter that is shown.
+fn codes(fit: &Value) -> Vec<(String, String)> {
+    let findings = fit["findings"].as_array().unwrap().iter();
+    let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
+    findings.map(|finding| (text(finding, "code"), text(finding, "message"))).collect()
+}
+
+#[test]
+fn narrow_ranges_identify_no_exponent() {
+    let fits = answer(&[
+        "tests/data/vit-bench-101/autoformer.csv",
+        "--law",
+        "joint",
+        "--bind",
+        "mlp=width * mlp_ratio_mean",
+        "--bind",
+        "t=depth * width * width * (4 + 2 * mlp_ratio_mean) * 1e11",
+        "--bind",
+        "f=1 - c100_base_acc / 100",
+        "--format",
+        "json",
+    ]);
+    let found = codes(&fits[0]);
+    for name in ["a_width", "a_depth", "a_mlp", "b_width", "b_depth", "b_mlp", "c", "s_width", "s_depth", "s_mlp"] {
+        let is_told = |(code, message): &(String, String)| {
+            ["not-identified", "at-bound"].contains(&code.as_str()) && message.contains(&format!("`{name}`"))
+        };
+        assert!(found.iter().any(is_told), "{name}: {found:#?}");
+    }
+}
+
+#[test]
+fn gemstones_identify_no_coefficient_by_itself() {
+    let fits = answer(&[
+        "tests/data/gemstones/hot.jsonl",
+        "--law",
+        "gemstones",
+        "--bind",
+        "params=params_active_precise",
+        "--bind",
+        "loss=final_loss",
+        "--objective",
+        "published",
+        "--cluster",
+        "run_name",
+        "--format",
+        "json",
+    ]);
+    assert!(fits[0]["objective"]["value"].as_f64().unwrap() <= 1.11878e-4, "{}", fits[0]["objective"]);
+    let found = codes(&fits[0]);
+    for name in ["A", "B", "G", "D", "beta"] {
+        let is_told =
+            |(code, message): &(String, String)| code == "not-identified" && message.contains(&format!("`{name}`"));
+        assert!(found.iter().any(is_told), "{name}: {found:#?}");
+    }
+    assert!(found.iter().any(|(code, _)| code == "checkpoints"), "{found:#?}");
+}
+
 #[test]
 fn draws_give_intervals_and_a_seed_repeats_them() {
     let fit = |seed: &str| stdout(&run(&chinchilla(&["--draws", "40", "--seed", seed, "--format", "json"])));

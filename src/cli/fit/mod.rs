@@ -65,7 +65,7 @@ pub(super) struct Arguments {
     /// Starts of the search; the form's own number where absent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     starts: Option<u32>,
-    /// Bootstrap refits behind the 95 % intervals, 0 for no intervals; 200 where absent.
+    /// Bootstrap refits behind the 95 % intervals, 0 for no intervals; 300 where absent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     draws: Option<u32>,
     /// Seed of the draws; 0 where absent.
@@ -89,7 +89,7 @@ pub(super) struct Arguments {
 }
 
 /// Refits where none are asked for.
-const DRAWS: u32 = 200;
+const DRAWS: u32 = 300;
 
 /// How fits are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

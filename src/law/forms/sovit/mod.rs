@@ -12,6 +12,7 @@ mod design;
 pub(crate) mod form;
 mod noise;
 mod problem;
+mod profile;
 
 use std::ops::Range;
 
@@ -224,7 +225,7 @@ mod tests {
 
     /// A star of six sizes and four durations an arm; exponents a : b = 4 : 6, noise relative. The arms meet at the
     /// centre, but for `gap`.
-    fn planted(c: f64, s: PerAxis<f64>, gap: f64, noise: f64, seed: u64) -> PerAxis<Vec<StarRun>> {
+    pub(super) fn planted(c: f64, s: PerAxis<f64>, gap: f64, noise: f64, seed: u64) -> PerAxis<Vec<StarRun>> {
         let mut random = Random::new(seed, 0);
         PerAxis::from_fn(|axis| {
             let sum = c / s.get(axis);
@@ -250,9 +251,9 @@ mod tests {
         })
     }
 
-    const S: PerAxis<f64> = PerAxis { width: 0.22, depth: 0.45, mlp: 0.60 };
+    pub(super) const S: PerAxis<f64> = PerAxis { width: 0.22, depth: 0.45, mlp: 0.60 };
 
-    fn fit(runs: &PerAxis<Vec<StarRun>>, form: Option<StarForm>) -> StarFit {
+    pub(super) fn fit(runs: &PerAxis<Vec<StarRun>>, form: Option<StarForm>) -> StarFit {
         fit_star(runs, CENTRE, &StarOptions { form, ..StarOptions::default() }).unwrap()
     }
 

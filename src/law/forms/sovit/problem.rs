@@ -15,7 +15,7 @@ use crate::vit::PerAxis;
 
 /// Exponents searched: a and b of each arm, then c.
 pub(super) const OUTER: usize = 7;
-const C: usize = OUTER - 1;
+pub(super) const C: usize = OUTER - 1;
 /// Columns of an arm: `g`, `h T`, `T` and 1.
 const COLUMNS: usize = 4;
 /// Most coefficients: four for each arm.

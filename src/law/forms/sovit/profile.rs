@@ -1,0 +1,141 @@
+//! The profile likelihood of an exponent: how much worse the best fit becomes as the exponent is held elsewhere.
+
+use super::problem::{C, OUTER, Problem};
+use super::{StarFit, bounds};
+use crate::law::Estimate;
+use crate::law::levenberg::{LeastSquares, Tolerance, minimise};
+use crate::vit::Axis;
+
+/// Exponents that are still free where one is held.
+const FREE: usize = OUTER - 1;
+/// How far from the best fit an end is looked for, as a factor, and how exactly it is found, in logarithms.
+const FARTHEST: f64 = 100.0;
+const EXACT: f64 = 1e-4;
+
+impl StarFit {
+    /// `s_k` with its 95 % profile-likelihood interval: where the least sum of squares with `s_k` held is no more than
+    /// `1 + t^2 / degrees` times the least of all, t being Student's 97.5 % point (Bates and Watts 1988, section 6.1).
+    ///
+    /// Noise is taken to be the same for all runs and independent; the bootstrap of [`StarFit::draws`] takes neither.
+    /// An end that lies beyond a factor of 100 is no end.
+    pub fn profile(&self, axis: Axis) -> Estimate {
+        let value = self.parameters.exponent(axis);
+        let degrees = (self.fit.rows as f64 - self.form.parameters() as f64).max(1.0);
+        let limit = self.fit.value * (1.0 + student(degrees).powi(2) / degrees);
+        let end = |direction: f64| self.end(axis, value, direction, limit);
+        Estimate { value, low: end(-1.0), high: end(1.0) }
+    }
+
+    /// Where the profile crosses the limit, below or above the best fit.
+    fn end(&self, axis: Axis, value: f64, direction: f64, limit: f64) -> Option<f64> {
+        let mut held = Held { problem: Problem::new(&self.design, self.form), k: axis as usize, ln_s: 0.0, z: self.at };
+        let mut from: [f64; FREE] = std::array::from_fn(|i| self.at[i]);
+        let free: [(f64, f64); FREE] = std::array::from_fn(|i| bounds()[i]);
+        let mut costs = |ln_factor: f64, from: &mut [f64; FREE]| {
+            held.ln_s = value.ln() + direction * ln_factor;
+            let end = minimise(&mut held, *from, &free, Tolerance::LOOSE);
+            *from = end.at;
+            end.cost
+        };
+        // Outwards in growing steps, each from the last fit, then inwards between the last two.
+        let (mut inside, mut outside) = (0.0, 0.01);
+        while costs(outside, &mut from) <= limit {
+            inside = outside;
+            outside *= 1.5;
+            if outside > FARTHEST.ln() {
+                return None;
+            }
+        }
+        while outside - inside > EXACT {
+            let middle = f64::midpoint(inside, outside);
+            let mut there = from;
+            if costs(middle, &mut there) <= limit {
+                (inside, from) = (middle, there);
+            } else {
+                outside = middle;
+            }
+        }
+        Some(value * (direction * inside).exp())
+    }
+}
+
+/// The star with `s_k` held: `c = s_k (a_k + b_k)` follows from the other exponents.
+struct Held<'a> {
+    problem: Problem<'a>,
+    k: usize,
+    ln_s: f64,
+    z: [f64; OUTER],
+}
+
+impl LeastSquares<FREE> for Held<'_> {
+    fn cost(&mut self, z: &[f64; FREE]) -> f64 {
+        let (a, b) = (z[2 * self.k], z[2 * self.k + 1]);
+        let ln_c = self.ln_s + (a.exp() + b.exp()).ln();
+        self.z = std::array::from_fn(|i| if i == C { ln_c } else { z[i] });
+        let (low, high) = bounds()[C];
+        if (low..=high).contains(&ln_c) { self.problem.cost(&self.z) } else { f64::INFINITY }
+    }
+
+    fn jacobian(&mut self, mut visit: impl FnMut(&[f64; FREE], f64)) {
+        let (i, j) = (2 * self.k, 2 * self.k + 1);
+        let (a, b) = (self.z[i].exp(), self.z[j].exp());
+        self.problem.jacobian(|row, residual| {
+            let mut free: [f64; FREE] = std::array::from_fn(|i| row[i]);
+            free[i] += row[C] * a / (a + b);
+            free[j] += row[C] * b / (a + b);
+            visit(&free, residual);
+        });
+    }
+}
+
+/// Student's 97.5 % point, by the first terms of its expansion about the normal one (Fisher and Cornish 1960).
+fn student(degrees: f64) -> f64 {
+    let z = 1.959964_f64;
+    z + (z.powi(3) + z) / (4.0 * degrees) + (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / (96.0 * degrees * degrees)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::law::forms::sovit::tests::{S, fit, planted};
+
+    #[test]
+    fn student_is_that_of_tables() {
+        for (degrees, t) in [(10.0, 2.228), (30.0, 2.042), (120.0, 1.980)] {
+            assert!((student(degrees) / t - 1.0).abs() < 2e-3, "{degrees}");
+        }
+    }
+
+    #[test]
+    fn the_profile_agrees_with_the_bootstrap() {
+        let fitted = fit(&planted(0.65, S, 0.0, 0.002, 4), None);
+        let draws = fitted.draws(0..400);
+        for axis in Axis::ALL {
+            let profile = fitted.profile(axis);
+            let boot = Estimate::of_draws(profile.value, draws.iter().map(|draw| draw.exponent(axis)).collect());
+            let (low, high) = (profile.low.unwrap(), profile.high.unwrap());
+            assert!(low < profile.value && profile.value < high, "{profile:?}");
+            let width = (high / low).ln() / (boot.high.unwrap() / boot.low.unwrap()).ln();
+            assert!((0.7..1.5).contains(&width), "{}: {profile:?} {boot:?}", axis.name());
+        }
+    }
+
+    #[test]
+    fn the_held_gradient_is_that_of_the_held_cost() {
+        let fitted = fit(&planted(0.65, S, 0.0, 0.02, 4), None);
+        let mut held = Held { problem: Problem::new(&fitted.design, fitted.form), k: 1, ln_s: -0.7, z: fitted.at };
+        let z: [f64; FREE] = std::array::from_fn(|i| fitted.at[i] + 0.05);
+        for i in 0..FREE {
+            let mut at = |step: f64| {
+                let mut z = z;
+                z[i] += step;
+                held.cost(&z)
+            };
+            let numeric = (at(1e-5) - at(-1e-5)) / 2e-5;
+            held.cost(&z);
+            let mut exact = 0.0;
+            held.jacobian(|row, residual| exact += 2.0 * row[i] * residual);
+            assert!((numeric - exact).abs() < 1e-5 * numeric.abs().max(1e-4), "{i}: {numeric} {exact}");
+        }
+    }
+}
