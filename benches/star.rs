@@ -1,6 +1,6 @@
 //! 1000 bootstrap refits of a star of 144 points beside scipy's variable projection, interleaved in one run.
 //!
-//! `cargo bench --bench star`; the peer runs in the Python that `SOVIT_PYTHON` names, where numpy and scipy import.
+//! `cargo bench --bench star`; the peer runs in the Python that `SOVIT_PEERS` names, where numpy and scipy import.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints")]
 
 use std::fmt::Write as _;
@@ -83,7 +83,7 @@ fn main() {
     let fit = |form| fit_star(&runs, centre, &StarOptions { form: Some(form), ..StarOptions::default() });
     let forms = [StarForm::PerDimension, StarForm::Tied];
     let fits: Vec<StarFit> = forms.into_iter().filter_map(fit).collect();
-    let peer_of = std::env::var("SOVIT_PYTHON").ok().zip(peer_files());
+    let peer_of = std::env::var("SOVIT_PEERS").ok().zip(peer_files());
 
     let mut times = vec![Vec::new(); 5];
     for _ in 0..ROUNDS {
@@ -107,7 +107,7 @@ fn main() {
     println!("1000 refits, 19 parameters             {:>9.5} s", median(&times[2]));
     println!("1000 refits, 15 parameters             {:>9.5} s", median(&times[3]));
     if times[4].is_empty() {
-        println!("SKIPPED scipy: set SOVIT_PYTHON to a Python that imports numpy and scipy");
+        println!("SKIPPED scipy: set SOVIT_PEERS to a Python that imports numpy and scipy");
     } else {
         println!("1000 refits, 19 parameters, scipy      {:>9.3} s", median(&times[4]));
         println!("scipy / ours                           {:>9.0}", median(&times[4]) / median(&times[2]));
