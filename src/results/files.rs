@@ -11,6 +11,8 @@ pub(super) enum Format {
     JsonLines,
     /// A JSON array of objects.
     Json,
+    /// Parquet.
+    Parquet,
 }
 
 /// Endings of names of packed files.
@@ -18,12 +20,13 @@ pub(super) const PACKED: [&str; 2] = [".gz", ".zst"];
 
 impl Format {
     /// Endings of names, before one of [`PACKED`].
-    const ENDINGS: [(&str, Self); 5] = [
+    const ENDINGS: [(&str, Self); 6] = [
         (".csv", Self::Cells(b',')),
         (".tsv", Self::Cells(b'\t')),
         (".jsonl", Self::JsonLines),
         (".ndjson", Self::JsonLines),
         (".json", Self::Json),
+        (".parquet", Self::Parquet),
     ];
 
     /// The format that a file's name ends in, in small or capital letters.
@@ -61,7 +64,7 @@ mod tests {
             ("a.b/a.json", Some(Format::Json)),
             ("a.csv.gz.zst", None),
             ("csv", None),
-            ("a.parquet", None),
+            ("a.parquet", Some(Format::Parquet)),
         ] {
             assert_eq!(Format::of(path), format, "{path}");
         }

@@ -93,8 +93,8 @@ fn a_good_star_is_fitted_without_findings() {
     assert_eq!((name.as_str(), law.metric.as_str()), ("shape", "error"));
     assert_eq!(law.centre, Shape { width: 1600, depth: 40, mlp_dim: 6400 });
     assert_eq!(law.weights.mlp, 0.5);
-    assert_eq!((law.fit.rows, law.fit.parameters, law.fit.draws), (72, 15, 200));
-    assert_eq!(law.draws.len(), 200);
+    assert_eq!((law.fit.rows, law.fit.parameters, law.fit.draws), (72, 15, 300));
+    assert_eq!(law.draws.len(), 300);
     assert!(law.fit.rmse < 2e-3, "{:?}", law.fit);
     assert!(law.t_range.0 < law.t_reference && law.t_reference < law.t_range.1);
 }

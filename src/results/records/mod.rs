@@ -2,6 +2,8 @@
 
 mod cells;
 mod json;
+#[cfg(feature = "parquet")]
+mod parquet;
 #[cfg(test)]
 mod tests;
 mod unpack;
@@ -34,11 +36,22 @@ pub(super) trait Records {
 /// Opens the table in `input`; `path` tells its format.
 pub(super) fn open<'a>(path: &str, input: Box<dyn Read + 'a>) -> Result<Box<dyn Records + 'a>, Broken> {
     let Some(format) = Format::of(path) else { return Err(Broken::unknown_format()) };
+    if format == Format::Parquet {
+        #[cfg(feature = "parquet")]
+        return Ok(Box::new(parquet::Parquet::new(unpack(path, input)?)?));
+        #[cfg(not(feature = "parquet"))]
+        return Err(Broken::new(
+            codes::UNKNOWN_FORMAT,
+            None,
+            "is Parquet, which this build does not read",
+            "build with `--features parquet`, or save the table as CSV",
+        ));
+    }
     let window = Window::new(unpack(path, input)?)?;
     Ok(match format {
         Format::Cells(delimiter) => Box::new(Cells::new(window, delimiter)?),
         Format::JsonLines => Box::new(Json::lines(window)),
-        Format::Json => Box::new(Json::array(window)),
+        Format::Json | Format::Parquet => Box::new(Json::array(window)),
     })
 }
 
