@@ -34,20 +34,24 @@ impl Separable<1, 3> for Kaplan {
         &ABOUT
     }
 
+    // The bracket is divided by its value at inputs of 1, so that the coefficient is the loss in the middle of the data
+    // and does not follow every change of the exponent.
     fn terms(&self, &[p, q, gamma]: &[f64; 3], ln_x: &[f64]) -> [f64; 1] {
-        [((q - p * ln_x[0]).exp() + (-ln_x[1]).exp()).powf(gamma)]
+        [(((q - p * ln_x[0]).exp() + (-ln_x[1]).exp()) / (q.exp() + 1.0)).powf(gamma)]
     }
 
     fn slopes(&self, &[p, q, gamma]: &[f64; 3], ln_x: &[f64], terms: &[f64; 1]) -> [[f64; 1]; 3] {
         let (size, data) = ((q - p * ln_x[0]).exp(), (-ln_x[1]).exp());
-        let share = gamma * terms[0] * size / (size + data);
-        [[-ln_x[0] * share], [share], [(size + data).ln() * terms[0]]]
+        let (bracket, middle) = (size + data, q.exp() + 1.0);
+        let steep = gamma * terms[0];
+        let share = size / bracket;
+        [[-ln_x[0] * steep * share], [steep * (share - q.exp() / middle)], [(bracket / middle).ln() * terms[0]]]
     }
 
     fn raw(&self, ln_units: &[f64], [p, q, gamma]: &mut [f64; 3], w: &mut [f64; 1]) {
         // exp(q) (n / u)^-p + v / d, taken out of the bracket as v.
+        w[0] *= (*gamma * (ln_units[1] - (q.exp() + 1.0).ln())).exp();
         *q += *p * ln_units[0] - ln_units[1];
-        w[0] *= (*gamma * ln_units[1]).exp();
     }
 
     fn ln_scale(&self, ln_x: &[f64]) -> f64 {
