@@ -152,9 +152,9 @@ fn curves_predict_their_held_out_part() {
     let (_, summary) = build("curves");
     assert!(summary["searches"].as_array().unwrap().is_empty());
     let laws = summary["laws"].as_array().unwrap();
-    assert_eq!(laws.len(), 2);
+    assert_eq!(laws.len(), 3);
     for law in laws {
-        for curve in law["parameters"]["curves"].as_array().unwrap() {
+        for curve in law["parameters"]["fits"].as_array().unwrap() {
             let rmse = curve["hold_out"]["rmse_log"].as_f64().unwrap();
             assert!(rmse > 0.0 && rmse < 0.15, "{curve}");
         }

@@ -2,10 +2,10 @@
 #![cfg(feature = "fit")]
 
 use sovitc::diagnostic::Diagnostic;
-use sovitc::law::{self, Curve, Estimate, Law, SovitLaw};
+use sovitc::law::{self, Estimate, FormFit, Law, SovitLaw};
 use sovitc::plan::{
-    Column, Comparison, CurveForm, Expression, LawData, LawKind, LawSpec, Metric, Model, Operator, Plan, Results,
-    RowExpression, Seeds,
+    Column, Comparison, Expression, FORMS, FitSettings, Input, LawData, LawKind, LawSpec, Model, Operator, Plan,
+    Results, RowExpression, RowNumber, Seeds,
 };
 use sovitc::results;
 use sovitc::source::{MemoryWorld, SourceId, Span, Spanned};
@@ -64,8 +64,10 @@ fn star_fit(csv: &str) -> (SovitLaw, Vec<Diagnostic>) {
         model: Some(0),
         columns: ["width", "depth", "mlp_dim", "examples_seen", "inet_10shot"].map(|name| at(name.into())).into(),
         shape: Some(PerAxis { width: column(0), depth: column(1), mlp: column(2) }),
-        examples: column(3),
-        metrics: vec![Metric { name: at("error".into()), value: at(accuracy) }],
+        examples: Some(column(3)),
+        numbers: Vec::new(),
+        weight: None,
+        metrics: vec![RowNumber { name: at("error".into()), value: at(accuracy) }],
         keep: None,
         hold_out: None,
         group: Vec::new(),
@@ -73,7 +75,7 @@ fn star_fit(csv: &str) -> (SovitLaw, Vec<Diagnostic>) {
         seeds: Seeds::Keep,
     };
     let weights = PerAxis::from_fn(|_| 1.0 / 3.0);
-    match fitted(results, LawKind::Sovit { data: DATA, weights, centre: None }, csv) {
+    match fitted(results, LawKind::Sovit { data: DATA, weights, centre: None, settings: FitSettings::default() }, csv) {
         (Law::Sovit(law), found) => (*law, found),
         (other, _) => panic!("{other:?}"),
     }
@@ -123,7 +125,7 @@ fn intervals_cover_over_many_sweeps() {
     assert!(covered.iter().all(|&n| n >= 16), "{covered:?}");
 }
 
-fn curves(form: CurveForm) -> Vec<Curve> {
+fn curves(form: &str) -> Vec<FormFit> {
     let fitted_part = Expression::Compare(
         Comparison::Equal,
         Box::new(Expression::Variable(Column(2))),
@@ -135,8 +137,10 @@ fn curves(form: CurveForm) -> Vec<Curve> {
         model: None,
         columns: ["Seen Examples", "Loss", "Training", "Model"].map(|name| at(name.into())).into(),
         shape: None,
-        examples: column(0),
-        metrics: vec![Metric { name: at("error".into()), value: column(1) }],
+        examples: Some(column(0)),
+        numbers: Vec::new(),
+        weight: None,
+        metrics: vec![RowNumber { name: at("error".into()), value: column(1) }],
         keep: None,
         hold_out: Some(at(fitted_part)),
         group: vec![Column(3)],
@@ -144,10 +148,12 @@ fn curves(form: CurveForm) -> Vec<Curve> {
         seeds: Seeds::Keep,
     };
     let csv = include_str!("../examples/curves/curves.csv");
-    let (law, found) = fitted(results, LawKind::Curve { data: DATA, form }, csv);
-    assert_eq!(found, []);
+    let form = FORMS.iter().find(|known| known.name == form).unwrap();
+    let settings = FitSettings { draws: Some(0), ..FitSettings::default() };
+    let kind = LawKind::Form { data: DATA, form, inputs: vec![Input::Examples], settings };
+    let (law, _) = fitted(results, kind, csv);
     match law {
-        Law::Curves(law) => law.curves,
+        Law::Fitted(law) => law.fits,
         other => panic!("{other:?}"),
     }
 }
@@ -156,8 +162,9 @@ fn curves(form: CurveForm) -> Vec<Curve> {
 #[test]
 fn real_curves_are_predicted() {
     for (form, expected) in [
-        (CurveForm::M2, [("ViT/S/16", 310, 0.0049), ("ViT/B/16", 289, 0.0121)]),
-        (CurveForm::M4, [("ViT/S/16", 310, 0.0111), ("ViT/B/16", 289, 0.0147)]),
+        ("curve", [("ViT/S/16", 310, 0.0099), ("ViT/B/16", 289, 0.0172)]),
+        ("m2", [("ViT/S/16", 310, 0.0350), ("ViT/B/16", 289, 0.0462)]),
+        ("m4", [("ViT/S/16", 310, 0.0111), ("ViT/B/16", 289, 0.0147)]),
     ] {
         let curves = curves(form);
         assert_eq!(curves.len(), expected.len());

@@ -5,11 +5,10 @@ mod so400m;
 
 use proptest::prelude::*;
 use sovitc::law::{
-    ArmParameters, Curve, CurveLaw, CurveParameters, Estimate, FitReport, HoldOut, Law, NamedLaw, SovitLaw,
+    ArmParameters, Estimate, FitReport, FormFit, FormLaw, HoldOut, Law, NamedLaw, Parameter, Scores, SovitLaw,
     SovitParameters, StarForm, Termination, TieTest,
 };
 use sovitc::lock::{Input, Lock, Warning};
-use sovitc::plan::CurveForm;
 use sovitc::shape::{Loss, Plateau};
 use sovitc::source::MemoryWorld;
 use sovitc::vit::{Axis, PerAxis, Shape};
@@ -49,24 +48,35 @@ fn lock(x: f64) -> Lock {
         },
         exponents: PerAxis::from_fn(|_| estimate),
         data_exponent: estimate,
-        fit: fit.clone(),
+        fit,
         draws: Vec::new(),
     };
-    let curve = Curve {
+    let form = FormFit {
         group: vec!["ViT/B \"16\"\n".to_owned(), "a.b = 'c'".to_owned()],
-        parameters: CurveParameters { b: x, c: 0.3, floor: 0.1, ceiling: Some(x), a: None, g: None },
-        fit,
+        rows: 12,
+        objective: "sum".to_owned(),
+        value: x,
+        termination: Termination::Step,
+        starts: 32,
+        at_best: 31,
+        draws: 300,
+        seed: 7,
+        parameters: vec![
+            Parameter { name: "A".to_owned(), estimate },
+            Parameter { name: "alpha".to_owned(), estimate: Estimate { value: x, low: None, high: None } },
+        ],
+        scores: Some(Scores { loo: x, aicc: -12.0, bic: -8.5 }),
         hold_out: Some(HoldOut { rows: 3, rmse_log: x }),
     };
-    let curves = CurveLaw {
-        form_name: CurveForm::M4,
+    let forms = FormLaw {
+        form_name: "chinchilla".to_owned(),
         metric: "error".to_owned(),
         group: vec!["model".to_owned()],
-        curves: vec![curve.clone(), Curve { hold_out: None, ..curve }],
+        fits: vec![form.clone(), FormFit { hold_out: None, scores: None, ..form }],
     };
     let mut laws = case.laws;
     laws.push(NamedLaw { name: "fitted".to_owned(), law: Law::Sovit(Box::new(sovit)) });
-    laws.push(NamedLaw { name: "curves".to_owned(), law: Law::Curves(curves) });
+    laws.push(NamedLaw { name: "forms".to_owned(), law: Law::Fitted(forms) });
     let mut full = case.answers[0].clone();
     full.frontier_interval = Some(PerAxis::from_fn(|_| (x, 2.0)));
     full.loss = Some(Loss {

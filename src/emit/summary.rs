@@ -7,9 +7,7 @@ use serde::Serialize;
 
 use super::{Artefact, Request, codes};
 use crate::diagnostic::Diagnostic;
-use crate::law::{
-    ArmParameters, Curve, CurveLaw, CurveParameters, Estimate, FitReport, HoldOut, Law, NamedLaw, NamedStart, SovitLaw,
-};
+use crate::law::{ArmParameters, Estimate, FitReport, FormFit, FormLaw, HoldOut, Law, NamedLaw, NamedStart, SovitLaw};
 use crate::lock::Warning;
 use crate::plan::{Counting, StatedExponents, Uncertain};
 use crate::shape::{Alternative, Answer, Plateau};
@@ -115,7 +113,7 @@ struct Budget<'a> {
 #[derive(Serialize)]
 struct LawName<'a> {
     name: &'a str,
-    form: Option<&'static str>,
+    form: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -209,13 +207,13 @@ impl Neighbour {
 #[derive(Serialize)]
 struct LawSummary<'a> {
     name: &'a str,
-    form: &'static str,
+    form: &'a str,
     metric: Option<&'a str>,
     parameters: Parameters<'a>,
     intervals: Option<Intervals>,
     calibrated_on: Option<&'a str>,
     fit: Option<&'a FitReport>,
-    /// Of all curves together; each has its own among the parameters.
+    /// Of all groups together; each has its own among the parameters.
     hold_out: Option<HoldOut>,
 }
 
@@ -237,18 +235,10 @@ enum Parameters<'a> {
         t_reference: f64,
         t_range: (f64, f64),
     },
-    Curves {
+    Fitted {
         group: &'a [String],
-        curves: Vec<CurveSummary<'a>>,
+        fits: &'a [FormFit],
     },
-}
-
-#[derive(Serialize)]
-struct CurveSummary<'a> {
-    group: &'a [String],
-    parameters: CurveParameters,
-    fit: &'a FitReport,
-    hold_out: Option<HoldOut>,
 }
 
 /// 95 % intervals.
@@ -264,7 +254,7 @@ impl<'a> LawSummary<'a> {
             name: &named.name,
             form: form(&named.law),
             metric: None,
-            parameters: Parameters::Curves { group: &[], curves: Vec::new() },
+            parameters: Parameters::Fitted { group: &[], fits: &[] },
             intervals: None,
             calibrated_on: None,
             fit: None,
@@ -273,7 +263,7 @@ impl<'a> LawSummary<'a> {
         match &named.law {
             Law::Stated(law) => bare.stated(law),
             Law::Sovit(law) => bare.sovit(law),
-            Law::Curves(law) => bare.curves(law),
+            Law::Fitted(law) => bare.fitted(law),
         }
     }
 
@@ -303,28 +293,22 @@ impl<'a> LawSummary<'a> {
         }
     }
 
-    fn curves(self, law: &'a CurveLaw) -> Self {
-        let summary = |curve: &'a Curve| CurveSummary {
-            group: &curve.group,
-            parameters: curve.parameters,
-            fit: &curve.fit,
-            hold_out: curve.hold_out,
-        };
+    fn fitted(self, law: &'a FormLaw) -> Self {
         Self {
             metric: Some(&law.metric),
-            parameters: Parameters::Curves { group: &law.group, curves: law.curves.iter().map(summary).collect() },
-            hold_out: pooled(law.curves.iter().filter_map(|curve| curve.hold_out)),
+            parameters: Parameters::Fitted { group: &law.group, fits: &law.fits },
+            hold_out: pooled(law.fits.iter().filter_map(|fit| fit.hold_out)),
             ..self
         }
     }
 }
 
 /// The name of a law's form in plans.
-fn form(law: &Law) -> &'static str {
+fn form(law: &Law) -> &str {
     match law {
         Law::Stated(_) => "sovit stated",
         Law::Sovit(_) => "sovit fitted",
-        Law::Curves(law) => law.form_name.name(),
+        Law::Fitted(law) => &law.form_name,
     }
 }
 

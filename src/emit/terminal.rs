@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Artefact, Request, SUMMARY, engine};
+use super::{Artefact, Request, SUMMARY, engine, fits};
 use crate::diagnostic::Diagnostic;
-use crate::law::{Curve, CurveLaw, Estimate, FitReport, HoldOut, Law, NamedLaw, NamedStart, SovitLaw, StarForm};
+use crate::law::{Estimate, FitReport, GroupFit, HoldOut, Law, NamedLaw, NamedStart, SovitLaw, StarForm};
 use crate::plan::{Counting, StatedExponents};
 use crate::shape::{Alternative, Answer, Loss};
 use crate::units::{Dimension, fixed, human};
@@ -174,6 +174,12 @@ fn neighbours(answer: &Answer) -> Vec<String> {
 
 fn law(named: &NamedLaw) -> Section {
     let (form, rows) = match &named.law {
+        Law::Fitted(law) => {
+            return Section {
+                title: format!("law {} ({})", named.name, law.form_name),
+                ..fits::section(&GroupFit::of_law(named, &[]), SUMMARY)
+            };
+        }
         Law::Stated(stated) => ("sovit, exponents as written".to_owned(), stated_rows(stated)),
         Law::Sovit(sovit) => {
             let form = match sovit.star {
@@ -181,10 +187,6 @@ fn law(named: &NamedLaw) -> Section {
                 StarForm::PerDimension => "sovit, fitted to each arm of a star",
             };
             (form.to_owned(), sovit_rows(sovit))
-        }
-        Law::Curves(curves) => {
-            let form = curves.form_name;
-            (format!("{}: {}", form.name(), form.formula()), curve_rows(curves))
         }
     };
     Section { title: format!("law {} ({form})", named.name), rows }
@@ -265,38 +267,6 @@ fn fit(fit: &FitReport) -> [String; 2] {
         ),
     ]
 }
-
-fn curve_rows(law: &CurveLaw) -> Vec<String> {
-    let mut head: Vec<String> = law.group.clone();
-    head.extend(texts(["floor", "c", "rows", "rmse of log"]));
-    let held_out = law.curves.iter().any(|curve| curve.hold_out.is_some());
-    if held_out {
-        head.extend(texts(["held out", "rmse of log"]));
-    }
-    let mut rows = vec![head];
-    for Curve { group, parameters, fit, hold_out } in law.curves.iter().take(CURVES) {
-        let mut row = group.clone();
-        row.extend([
-            format!("{:.4}", parameters.limit(law.form_name)),
-            format!("{:.4}", parameters.c),
-            fit.rows.to_string(),
-            format!("{:.4}", fit.rmse),
-        ]);
-        if let Some(hold_out) = hold_out {
-            row.extend([hold_out.rows.to_string(), format!("{:.4}", hold_out.rmse_log)]);
-        }
-        rows.push(row);
-    }
-    let sides: Vec<Side> = (0..law.group.len()).map(|_| Left).chain([Right; 6]).collect();
-    let mut lines = columns(&rows, &sides);
-    if law.curves.len() > CURVES {
-        lines.push(format!("and {} more curves, all in {SUMMARY}", law.curves.len() - CURVES));
-    }
-    lines
-}
-
-/// Of more curves than fit on a screen the first are shown.
-const CURVES: usize = 40;
 
 /// Where the cells of a column stand.
 #[derive(Clone, Copy)]

@@ -3,8 +3,6 @@
 use super::Estimate;
 use super::random::Random;
 
-/// Refits behind an interval: as many as `benches/results/coverage.md` was simulated with.
-pub(super) const DRAWS: u64 = 300;
 /// Seed of the draws; any number would do, this one is the paper's.
 pub(super) const SEED: u64 = 230_513_035;
 

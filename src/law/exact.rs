@@ -203,7 +203,7 @@ impl<'a, P: Smooth> Work<'a, P> {
         /// Most length of the bend, in steps: beyond it two terms of the series say nothing.
         const MOST: f64 = 0.75;
         let room = self.room(local);
-        let step = local.step(&room, &local.gradient, damping)?;
+        let step = local.step(&local.hessian, &room, &local.gradient, damping)?;
         let near: Vec<f64> = self.p.iter().zip(step.iter()).map(|(p, step)| p + PART * step).collect();
         self.there.resize(self.predictions.len(), 0.0);
         self.problem.predict(&near, &mut self.there);
@@ -217,8 +217,9 @@ impl<'a, P: Smooth> Work<'a, P> {
                 *pull += curvature * bend * slope;
             }
         }
-        let bend =
-            local.step(&room, &pull, damping).filter(|bend| local.length(bend) <= 0.5 * MOST * local.length(&step));
+        let bend = local
+            .step(&local.hessian, &room, &pull, damping)
+            .filter(|bend| local.length(bend) <= 0.5 * MOST * local.length(&step));
         let curved = bend.map_or_else(|| step.clone(), |bend| &step + bend * 0.5);
         Some((step, curved))
     }
@@ -235,7 +236,9 @@ impl<'a, P: Smooth> Work<'a, P> {
         let mut trial_predictions = self.predictions.clone();
         for _ in 0..STEPS {
             let local = self.local(delta);
-            let Some(mut step) = local.step(&self.room(&local), &local.gradient, 1e-9) else { return };
+            // Steps of the Gauss-Newton part where few rows bend the objective: they are sure to fall.
+            let curvature = if local.is_convex() { &local.hessian } else { &local.convex };
+            let Some(mut step) = local.step(curvature, &self.room(&local), &local.gradient, 1e-9) else { return };
             let mut fallen = f64::NAN;
             // Halved until the objective falls.
             for _ in 0..8 {
@@ -310,6 +313,20 @@ impl<'a, P: Smooth> Work<'a, P> {
 }
 
 impl Local {
+    /// What scales the curvature to a unit diagonal: coefficients and exponents differ by orders of magnitude.
+    fn scale(&self) -> Option<DVector<f64>> {
+        let most = self.convex.diagonal().max();
+        let scale = self.convex.diagonal().map(|x| 1.0 / x.max(1e-12 * most).max(f64::MIN_POSITIVE).sqrt());
+        scale.iter().all(|s| s.is_finite()).then_some(scale)
+    }
+
+    /// Whether the exact curvature is positive in every direction.
+    fn is_convex(&self) -> bool {
+        let d = self.gradient.len();
+        let shifted = |scale: DVector<f64>| scaled(&self.hessian, &scale) + DMatrix::identity(d, d) * 1e-9;
+        self.scale().is_some_and(|scale| shifted(scale).cholesky().is_some())
+    }
+
     /// The length of a step, by the predictions that it changes.
     fn length(&self, step: &DVector<f64>) -> f64 {
         step.iter().zip(self.convex.diagonal().iter()).map(|(step, size)| step * step * size).sum::<f64>().sqrt()
@@ -317,22 +334,23 @@ impl Local {
 
     /// The damped Newton step inside the box: what a bound would cut off is set on the bound, and the rest solved again.
     /// Directions of negative curvature count with its size, as in Dauphin et al. 2014, arXiv 1406.2572.
-    fn step(&self, room: &Room, gradient: &DVector<f64>, damping: f64) -> Option<DVector<f64>> {
+    fn step(
+        &self,
+        curvature: &DMatrix<f64>,
+        room: &Room,
+        gradient: &DVector<f64>,
+        damping: f64,
+    ) -> Option<DVector<f64>> {
         let d = gradient.len();
-        let most = self.convex.diagonal().max();
-        // Scaled to a unit diagonal: coefficients and exponents differ by orders of magnitude.
-        let scale = self.convex.diagonal().map(|x| 1.0 / x.max(1e-12 * most).max(f64::MIN_POSITIVE).sqrt());
-        if scale.iter().any(|s| !s.is_finite()) {
-            return None;
-        }
-        let scaled = DMatrix::from_fn(d, d, |i, j| self.hessian[(i, j)] * scale[i] * scale[j]);
+        let scale = self.scale()?;
+        let scaled = scaled(curvature, &scale);
         let mut free: Vec<usize> = (0..d).filter(|&i| room.is_free[i]).collect();
         let mut step = DVector::zeros(d);
         while !free.is_empty() {
             let matrix = DMatrix::from_fn(free.len(), free.len(), |i, j| scaled[(free[i], free[j])]);
             let rhs = DVector::from_fn(free.len(), |i, _| {
                 let i = free[i];
-                let held: f64 = (0..d).filter(|j| !free.contains(j)).map(|j| self.hessian[(i, j)] * step[j]).sum();
+                let held: f64 = (0..d).filter(|j| !free.contains(j)).map(|j| curvature[(i, j)] * step[j]).sum();
                 -(gradient[i] + held) * scale[i]
             });
             let solved = solve(matrix, &rhs, damping)?;
@@ -359,6 +377,10 @@ impl Local {
         }
         Some(step)
     }
+}
+
+fn scaled(matrix: &DMatrix<f64>, scale: &DVector<f64>) -> DMatrix<f64> {
+    DMatrix::from_fn(scale.len(), scale.len(), |i, j| matrix[(i, j)] * scale[i] * scale[j])
 }
 
 /// Solves `(|H| + damping) x = rhs`, where `|H|` has the sizes of the eigenvalues of `H`.

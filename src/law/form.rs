@@ -3,6 +3,7 @@
 use super::findings::extrapolation;
 use super::{Estimate, HoldOut, Scores, Termination};
 use crate::diagnostic::Diagnostic;
+use crate::plan::{FitSettings, Objective};
 
 /// One quantity that a form relates; the last one of a form is what it predicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct Sample {
     pub clusters: Vec<u32>,
     /// How much a row counts, for example its number of seeds; empty where all count alike.
     pub weights: Vec<f64>,
+    /// Whether what is predicted is a fraction of 1: an error rate.
+    pub is_fraction: bool,
 }
 
 impl Sample {
@@ -49,6 +52,7 @@ impl Sample {
                 columns: self.columns.iter().map(|column| pick(column, &rows)).collect(),
                 clusters: pick(&self.clusters, &rows),
                 weights: pick(&self.weights, &rows),
+                is_fraction: self.is_fraction,
             }
         };
         (take(true), take(false))
@@ -57,25 +61,6 @@ impl Sample {
 
 fn pick<T: Copy>(column: &[T], rows: &[usize]) -> Vec<T> {
     rows.iter().filter_map(|&row| column.get(row).copied()).collect()
-}
-
-/// What is minimised. Residuals are `ln f - ln y` unless it says otherwise.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Objective {
-    /// Sum of squares of `f / y - 1`.
-    Relative,
-    /// Sum of squares of `f - y`.
-    Absolute,
-    /// Sum of squared log residuals.
-    Log,
-    /// Sum of Huber's function of log residuals: `r^2 / 2` up to delta, `delta (|r| - delta / 2)` beyond.
-    /// Without a delta it is 1.345 times the robust standard deviation of the residuals, 1.4826 times their median
-    /// absolute value: 95 % efficient where noise is normal.
-    Huber(Option<f64>),
-    /// Sum of absolute log residuals.
-    L1,
-    /// What the authors of the form's reference minimised, in their way.
-    Published,
 }
 
 /// How to fit.
@@ -89,6 +74,13 @@ pub struct FitOptions {
     pub draws: u32,
     /// Seed of the draws.
     pub seed: u64,
+}
+
+impl From<FitSettings> for FitOptions {
+    fn from(settings: FitSettings) -> Self {
+        let FitSettings { objective, starts, draws, seed } = settings;
+        Self { objective, starts, draws: draws.unwrap_or(FitSettings::DRAWS), seed: seed.unwrap_or(0) }
+    }
 }
 
 /// A fitted form.

@@ -1,6 +1,6 @@
 //! What a fit of one group of rows came to, whatever the form: parameters as a list of names.
 
-use super::{Curve, CurveLaw, Cutoff, Estimate, FitReport, HoldOut, Law, NamedLaw, Scores, SovitLaw, Termination};
+use super::{Cutoff, Estimate, FormFit, FormLaw, HoldOut, Law, NamedLaw, Scores, SovitLaw, Termination};
 use crate::diagnostic::Diagnostic;
 
 /// A law and one group of rows.
@@ -65,28 +65,19 @@ impl GroupFit {
 
     /// What was fitted for a plan's law, or for its one group of rows; nothing where the law was stated.
     pub fn of_law(named: &NamedLaw, findings: &[Diagnostic]) -> Vec<Self> {
-        let of = |group: &[String], values: &[String], fit: &FitReport, parameters, hold_out| Self {
-            group: group.iter().cloned().zip(values.iter().cloned()).collect(),
+        let of = |group, rows, fitted| Self {
+            group,
             law: named.name.clone(),
-            rows: fit.rows,
-            fitted: Some(Summary {
-                parameters,
-                objective: (fit.objective.clone(), fit.value),
-                hold_out,
-                termination: fit.termination,
-                starts: (fit.starts, fit.at_best),
-                scores: None,
-                rollout: Vec::new(),
-            }),
+            rows,
+            fitted: Some(fitted),
             findings: findings.to_vec(),
         };
         match &named.law {
             Law::Stated(_) => Vec::new(),
-            Law::Sovit(law) => vec![of(&[], &[], &law.fit, law.raw_parameters(), law.hold_out)],
-            Law::Curves(law) => {
-                let curve =
-                    |curve: &Curve| of(&law.group, &curve.group, &curve.fit, law.raw_parameters(curve), curve.hold_out);
-                law.curves.iter().map(curve).collect()
+            Law::Sovit(law) => vec![of(Vec::new(), law.fit.rows, law.summary())],
+            Law::Fitted(FormLaw { group, fits, .. }) => {
+                let named = |fit: &FormFit| group.iter().cloned().zip(fit.group.iter().cloned()).collect();
+                fits.iter().map(|fit| of(named(fit), fit.rows, fit.summary())).collect()
             }
         }
     }
@@ -98,6 +89,18 @@ const fn bare(value: f64) -> Estimate {
 }
 
 impl SovitLaw {
+    fn summary(&self) -> Summary {
+        Summary {
+            parameters: self.raw_parameters(),
+            objective: (self.fit.objective.clone(), self.fit.value),
+            hold_out: self.hold_out,
+            termination: self.fit.termination,
+            starts: (self.fit.starts, self.fit.at_best),
+            scores: None,
+            rollout: Vec::new(),
+        }
+    }
+
     /// `c` and `s_k` with their intervals, and the coefficients for sizes and forward FLOPs as they are.
     fn raw_parameters(&self) -> Vec<(String, Estimate)> {
         let known: Vec<Estimate> =
@@ -107,18 +110,24 @@ impl SovitLaw {
     }
 }
 
-impl CurveLaw {
-    /// Parameters under the names of the form's formula.
-    fn raw_parameters(&self, curve: &Curve) -> Vec<(String, Estimate)> {
-        let named = curve.parameters.named(self.form_name);
-        named.into_iter().map(|(name, value)| (name.to_owned(), bare(value))).collect()
+impl FormFit {
+    fn summary(&self) -> Summary {
+        Summary {
+            parameters: self.parameters.iter().map(|known| (known.name.clone(), known.estimate)).collect(),
+            objective: (self.objective.clone(), self.value),
+            hold_out: self.hold_out,
+            termination: self.termination,
+            starts: (self.starts, self.at_best),
+            scores: self.scores,
+            rollout: Vec::new(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::law::{ArmParameters, SovitParameters, StarForm};
+    use crate::law::{ArmParameters, FitReport, SovitParameters, StarForm};
     use crate::vit::{Axis, PerAxis, Shape};
 
     #[test]

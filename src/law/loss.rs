@@ -1,6 +1,6 @@
 //! What is minimised, as a function of residuals.
 
-use super::form::Objective;
+use crate::plan::Objective;
 
 /// An objective: a sum over rows of a function of the residual.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,7 +1,6 @@
 //! Tables to laws, and what a law says.
 
 pub mod codes;
-mod curve;
 mod group;
 mod model;
 mod optimum;
@@ -50,9 +49,11 @@ mod starts;
 mod wild;
 
 #[cfg(feature = "fit")]
+pub use crate::plan::Objective;
+#[cfg(feature = "fit")]
 pub use fit::fit;
 #[cfg(feature = "fit")]
-pub use form::{FitOptions, Fitted, Form, Objective, Prediction, Sample, Variable, fit_form};
+pub use form::{FitOptions, Fitted, Form, Prediction, Sample, Variable, fit_form};
 #[cfg(feature = "fit")]
 pub use forms::FORMS;
 #[cfg(feature = "fit")]
@@ -67,4 +68,4 @@ pub use optimum::{GridOptimum, NamedStart, RunnerUp};
 #[cfg(feature = "fit")]
 pub use samples::{GroupSample, samples};
 #[cfg(feature = "fit")]
-pub use select::{RANKED_FROM, rank, rollout};
+pub use select::{RANKED_FROM, rollout};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{CurveForm, StatedExponents};
+use crate::plan::StatedExponents;
 use crate::vit::{Axis, PerAxis, Shape};
 
 /// A law of a plan, ready to be asked.
@@ -22,8 +22,8 @@ pub enum Law {
     Stated(StatedExponents),
     /// The SoViT shape law, fitted.
     Sovit(Box<SovitLaw>),
-    /// A learning curve for each group.
-    Curves(CurveLaw),
+    /// Any other form, for each group.
+    Fitted(FormLaw),
 }
 
 /// A number with its 95 % interval, where there is one.
@@ -202,51 +202,58 @@ impl SovitLaw {
     }
 }
 
-/// Learning curves of one form.
+/// A form of rows of numbers, fitted to each group of a table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CurveLaw {
-    /// The form.
-    pub form_name: CurveForm,
-    /// The loss they predict: `error` or `loss`.
+pub struct FormLaw {
+    /// The form's name: `chinchilla`.
+    pub form_name: String,
+    /// The loss it predicts: `error` or `loss`.
     pub metric: String,
     /// Names of the grouping columns.
     pub group: Vec<String>,
-    /// One curve for each group, in order of first appearance.
-    pub curves: Vec<Curve>,
+    /// One fit for each group, in order of first appearance.
+    pub fits: Vec<FormFit>,
 }
 
-/// One fitted learning curve.
+/// A form fitted to one group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Curve {
+pub struct FormFit {
     /// Values of the grouping columns.
     pub group: Vec<String>,
-    /// Parameters.
-    pub parameters: CurveParameters,
-    /// How the fit went.
-    pub fit: FitReport,
+    /// Rows fitted.
+    pub rows: u64,
+    /// Name of the objective.
+    pub objective: String,
+    /// Its value at the optimum.
+    pub value: f64,
+    /// Why the best start stopped.
+    pub termination: Termination,
+    /// Starts tried.
+    pub starts: u64,
+    /// Starts that reached the best objective, to 1e-8 relative.
+    pub at_best: u64,
+    /// Bootstrap draws.
+    pub draws: u64,
+    /// Seed of the draws.
+    pub seed: u64,
+    /// Every parameter, in the form's order; coefficients for variables in their own units.
+    pub parameters: Vec<Parameter>,
+    /// How the fit predicts its own rows, where there are rows enough to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Scores>,
     /// Prediction of the held-out rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold_out: Option<HoldOut>,
 }
 
-/// Parameters of a [`Curve`]; x in examples, y the loss.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CurveParameters {
-    /// `b`
-    pub b: f64,
-    /// `c`, positive where the loss falls.
-    pub c: f64,
-    /// The floor `e`; 0 in M1 and M3.
-    pub floor: f64,
-    /// The ceiling `e0`; M4 only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ceiling: Option<f64>,
-    /// The saturation exponent `a`; M4 only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub a: Option<f64>,
-    /// `g`, one over the examples at which the curve levels out; M3 only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub g: Option<f64>,
+/// A parameter with its 95 % interval, where there is one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Parameter {
+    /// Its name in the form's formula.
+    pub name: String,
+    /// Its value.
+    #[serde(flatten)]
+    pub estimate: Estimate,
 }
 
 /// Prediction error on rows that were not fitted.
@@ -259,7 +266,7 @@ pub struct HoldOut {
 }
 
 /// Scores of one fit from its own rows; interpolation, hence second to held-out error.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// Root mean square of leave-one-out log residuals, through the hat matrix.
     pub loo: f64,

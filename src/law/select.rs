@@ -54,16 +54,6 @@ pub fn rollout(form: &dyn Form, sample: &Sample, options: &FitOptions, shares: &
 /// The share of the range of log compute below which forms are fitted to be ranked by the rest.
 pub const RANKED_FROM: f64 = 0.8;
 
-/// Ranks forms of the same variables by their error on the largest compute, best first; those that cannot be fitted
-/// come last, without an error.
-pub fn rank<'f>(forms: &[&'f dyn Form], sample: &Sample, options: &FitOptions) -> Vec<(&'f dyn Form, Option<Cutoff>)> {
-    let mut ranked: Vec<(&dyn Form, Option<Cutoff>)> =
-        forms.iter().map(|form| (*form, rollout(*form, sample, options, &[RANKED_FROM]).first().copied())).collect();
-    let error = |cutoff: &Option<Cutoff>| cutoff.map_or(f64::INFINITY, |cutoff| cutoff.rmse_log);
-    ranked.sort_by(|a, b| error(&a.1).total_cmp(&error(&b.1)));
-    ranked
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_true_form_ranks_first() {
+    fn the_true_form_predicts_best() {
         let mut random = Random::new(2, 0);
         let mut columns = vec![Vec::new(); 3];
         for i in 0..8 {
@@ -95,12 +85,10 @@ mod tests {
         }
         let sample = Sample { columns, ..Sample::default() };
         let options = FitOptions { objective: None, starts: None, draws: 0, seed: 1 };
-        let forms: Vec<&dyn Form> =
-            FORMS.iter().copied().filter(|form| ["kaplan", "chinchilla"].contains(&form.name())).collect();
-        let ranked = rank(&forms, &sample, &options);
-        assert_eq!(ranked[0].0.name(), "chinchilla");
-        assert!(ranked[0].1.unwrap().rmse_log < ranked[1].1.unwrap().rmse_log);
-        let cutoffs = rollout(ranked[0].0, &sample, &options, &[0.4, 0.6, 0.8]);
+        let form = |name: &str| *FORMS.iter().find(|form| form.name() == name).unwrap();
+        let error = |form: &dyn Form| rollout(form, &sample, &options, &[RANKED_FROM])[0].rmse_log;
+        assert!(error(form("chinchilla")) < error(form("kaplan")));
+        let cutoffs = rollout(form("chinchilla"), &sample, &options, &[0.4, 0.6, 0.8]);
         assert_eq!(cutoffs.len(), 3);
         assert!(
             cutoffs.iter().all(|cutoff| cutoff.rmse_log < 0.02 && cutoff.fitted + cutoff.held == 64),

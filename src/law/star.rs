@@ -70,12 +70,13 @@ mod tests {
             file: "a.csv".into(),
             line: i as u64 + 2,
             shape: Some(Shape { width, depth, mlp_dim }),
-            examples: 1e8,
+            examples: Some(1e8),
+            numbers: Vec::new(),
             forward_flops: Some(1e19),
             metrics: vec![0.5],
             group: Vec::new(),
             cluster: None,
-            seeds: 1,
+            weight: 1.0,
             hold_out: false,
         };
         shapes.iter().enumerate().map(row).collect()

@@ -62,7 +62,7 @@ fn chosen<'a>(
 ) -> Result<Vec<(&'a LawSpec, LawData)>, Diagnostic> {
     let data = |spec: &'a LawSpec| match &spec.kind {
         LawKind::Stated(_) => None,
-        LawKind::Sovit { data, .. } | LawKind::Curve { data, .. } => Some((spec, *data)),
+        LawKind::Sovit { data, .. } | LawKind::Form { data, .. } => Some((spec, *data)),
     };
     let Some(only) = only else {
         let laws: Vec<_> = plan.laws.iter().filter_map(data).collect();
@@ -93,9 +93,9 @@ fn chosen<'a>(
     })
 }
 
-/// The table in pieces that are fitted by themselves: the groups of a curve, all of it for another law.
+/// The table in pieces that are fitted by themselves: the groups of a form, all of it for a star.
 fn groups(table: &Table, kind: &LawKind) -> Vec<Table> {
-    if !matches!(kind, LawKind::Curve { .. }) {
+    if !matches!(kind, LawKind::Form { .. }) {
         return vec![table.clone()];
     }
     let Table { name, path, metrics, group, rows: _ } = table.clone();

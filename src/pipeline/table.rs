@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{DataPlace, Diagnostic, any_error, sort};
 use crate::law::{FitOptions, Form, GroupFit, GroupSample, fit_form, rollout, samples};
-use crate::results::{self, NumberRow, Query};
+use crate::results::{self, Query, Row};
 use crate::source::World;
 use crate::vit::{Architecture, Problem, Shape};
 
@@ -56,7 +56,7 @@ pub fn fit_table(
     }
     let columns: Vec<String> =
         query.group.iter().filter_map(|column| Some(query.columns.get(column.0)?.value.clone())).collect();
-    let groups = samples(&rows);
+    let groups = samples(&rows, |row| Some(row.numbers.clone()));
     let all = groups.len() as f64;
     let fit = |(done, sample): (usize, GroupSample)| {
         let group = columns.iter().cloned().zip(sample.group).collect();
@@ -75,8 +75,8 @@ pub fn fit_table(
 
 impl Compute {
     /// Puts forward FLOPs in the place of the examples.
-    fn apply(&self, row: &mut NumberRow, query: &Query) -> Result<(), Diagnostic> {
-        let get = |place: usize| row.values.get(place).copied().unwrap_or_default();
+    fn apply(&self, row: &mut Row, query: &Query) -> Result<(), Diagnostic> {
+        let get = |place: usize| row.numbers.get(place).copied().unwrap_or_default();
         let [width, depth, mlp] = self.shape.map(get);
         let path = &row.file;
         let wrong = |why: String, place: usize| {
@@ -110,7 +110,7 @@ impl Compute {
             wrong(why, place).help("give `--heads`, `--image` and `--patch` of the model that was trained")
         })?;
         let flops = vit.cost().forward_flops_per_example as f64;
-        if let Some(examples) = row.values.get_mut(self.examples) {
+        if let Some(examples) = row.numbers.get_mut(self.examples) {
             *examples *= flops;
         }
         Ok(())

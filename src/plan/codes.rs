@@ -87,6 +87,8 @@ pub const TOO_MANY: Code = Code::new("S0418", "more-mistakes");
 
 /// A table without shapes where they are needed.
 pub const SHAPELESS: Code = Code::new("S0419", "shapeless-table");
+/// A table without an input of the law that is fitted to it.
+pub const NO_INPUT: Code = Code::new("S0420", "no-input");
 
 /// All of them.
 pub const ALL: &[Code] = &[
@@ -131,6 +133,7 @@ pub const ALL: &[Code] = &[
     TOO_LARGE,
     TOO_MANY,
     SHAPELESS,
+    NO_INPUT,
 ];
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod constants;
 mod define;
 mod dimensions;
 mod expression;
+mod forms;
 mod model;
 mod names;
 mod predicate;
@@ -19,5 +20,6 @@ mod tests;
 
 pub use check::check;
 pub use expression::{Comparison, Expression, Operator, Value, Wrong};
+pub use forms::{FORMS, Input, KnownForm};
 pub use model::*;
 pub use rows::RowChecker;

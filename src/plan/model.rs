@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Expression;
+use super::{Expression, Input, KnownForm};
 use crate::source::{Span, Spanned};
 use crate::vit::{Architecture, PerAxis, Shape};
 
@@ -69,10 +69,14 @@ pub struct Results {
     pub columns: Vec<Spanned<String>>,
     /// Width, depth and MLP size of a row; absent for learning curves.
     pub shape: Option<PerAxis<Spanned<RowExpression>>>,
-    /// Examples seen.
-    pub examples: Spanned<RowExpression>,
+    /// Examples seen; absent where other numbers say how long a run was.
+    pub examples: Option<Spanned<RowExpression>>,
     /// Losses to fit, lower is better.
-    pub metrics: Vec<Metric>,
+    pub metrics: Vec<RowNumber>,
+    /// Other inputs of laws: parameters, tokens, compute.
+    pub numbers: Vec<RowNumber>,
+    /// How much a row counts; 1 where absent.
+    pub weight: Option<Spanned<RowExpression>>,
     /// Rows to read; all where absent.
     pub keep: Option<Spanned<RowExpression>>,
     /// Rows to predict instead of fit; none where absent.
@@ -102,10 +106,10 @@ pub type RowExpression = Expression<Column>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Column(pub usize);
 
-/// One loss of a table.
+/// A number of every row under a name.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Metric {
-    /// `error` (a fraction of 1) or `loss` (any positive number).
+pub struct RowNumber {
+    /// Of a loss `error` (a fraction of 1) or `loss` (any positive number); of others a variable's name, such as `n`.
     pub name: Spanned<String>,
     /// Its value in a row.
     pub value: Spanned<RowExpression>,
@@ -135,14 +139,68 @@ pub enum LawKind {
         weights: PerAxis<f64>,
         /// The centre of the star, where the plan declares it; otherwise most rows agree on it.
         centre: Option<Spanned<Shape>>,
+        /// How to fit.
+        settings: FitSettings,
     },
-    /// `m1 fitted to TABLE.METRIC`, and `m2` to `m4`: loss against examples.
-    Curve {
+    /// `chinchilla fitted to TABLE.METRIC`, and every other form.
+    Form {
         /// What to fit.
         data: LawData,
         /// Which form.
-        form: CurveForm,
+        form: &'static KnownForm,
+        /// Where the table has the form's variables, in its order.
+        inputs: Vec<Input>,
+        /// How to fit.
+        settings: FitSettings,
     },
+}
+
+/// How a plan wants a law fitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct FitSettings {
+    /// What to minimise; the form's own choice where absent.
+    pub objective: Option<Objective>,
+    /// Starts of the search; the form's own number where absent.
+    pub starts: Option<u32>,
+    /// Bootstrap refits behind the intervals; [`FitSettings::DRAWS`] where absent.
+    pub draws: Option<u32>,
+    /// Seed of the draws; 0 where absent.
+    pub seed: Option<u64>,
+}
+
+impl FitSettings {
+    /// Refits where none are asked for: as many as `benches/results/coverage.md` was simulated with.
+    pub const DRAWS: u32 = 300;
+}
+
+/// What is minimised. Residuals are `ln f - ln y` unless it says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Objective {
+    /// Sum of squares of `f / y - 1`.
+    Relative,
+    /// Sum of squares of `f - y`.
+    Absolute,
+    /// Sum of squared log residuals.
+    Log,
+    /// Sum of Huber's function of log residuals: `r^2 / 2` up to delta, `delta (|r| - delta / 2)` beyond.
+    /// Without a delta it is 1.345 times the robust standard deviation of the residuals, 1.4826 times their median
+    /// absolute value: 95 % efficient where noise is normal.
+    Huber(Option<f64>),
+    /// Sum of absolute log residuals.
+    L1,
+    /// What the authors of the form's reference minimised, in their way.
+    Published,
+}
+
+impl Objective {
+    /// Those that are one word, by it; `huber` ties its delta to the residuals.
+    pub const NAMED: [(&str, Self); 5] = [
+        ("relative", Self::Relative),
+        ("log", Self::Log),
+        ("huber", Self::Huber(None)),
+        ("l1", Self::L1),
+        ("published", Self::Published),
+    ];
 }
 
 /// A metric of a table.
@@ -154,42 +212,6 @@ pub struct LawData {
     pub metric: usize,
     /// Where the plan says so.
     pub span: Span,
-}
-
-/// One-variable laws (Alabdulmohsin, Neyshabur, Zhai, arXiv 2209.06640), x = examples seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CurveForm {
-    /// `y = b x^-c`
-    M1,
-    /// `y = b x^-c + e`
-    M2,
-    /// `y = b (1 / x + g)^c`
-    M3,
-    /// `(y - e) / (e0 - y)^a = b x^-c`
-    M4,
-}
-
-impl CurveForm {
-    /// Its name in plans.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::M1 => "m1",
-            Self::M2 => "m2",
-            Self::M3 => "m3",
-            Self::M4 => "m4",
-        }
-    }
-
-    /// The formula, as reports print it.
-    pub const fn formula(self) -> &'static str {
-        match self {
-            Self::M1 => "loss = b x^-c",
-            Self::M2 => "loss = b x^-c + floor",
-            Self::M3 => "loss = b (1 / x + g)^c",
-            Self::M4 => "(loss - floor) / (ceiling - loss)^a = b x^-c",
-        }
-    }
 }
 
 /// Exponents written in the plan.

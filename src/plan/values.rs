@@ -261,3 +261,12 @@ fn counted(expr: &Expr) -> &Expr {
 pub(super) fn whole<T>(axes: PerAxis<Option<T>>) -> Option<PerAxis<T>> {
     Some(PerAxis { width: axes.width?, depth: axes.depth?, mlp: axes.mlp? })
 }
+
+/// Absent, or whole.
+#[expect(clippy::option_option, reason = "absent is not wrong")]
+pub(super) fn optional<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+    match value {
+        Some(value) => Some(Some(value?)),
+        None => Some(None),
+    }
+}

@@ -18,7 +18,7 @@ mod tests;
 
 pub use files::files;
 #[cfg(feature = "fit")]
-pub use query::{NumberRow, Query, numbers};
+pub use query::{Query, numbers};
 #[cfg(feature = "fit")]
 pub use read::read;
 pub use table::{Row, Table};

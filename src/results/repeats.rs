@@ -8,8 +8,8 @@ use super::Row;
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Point {
     shape: Option<[u64; 3]>,
-    /// Bits of the examples, which are positive: equal where the numbers are.
-    examples: u64,
+    /// Bits of the examples and the other numbers, which are positive: equal where the numbers are.
+    numbers: Vec<u64>,
     group: Vec<String>,
     cluster: Option<String>,
     hold_out: bool,
@@ -24,32 +24,34 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
-    /// Adds a row to the one that it repeats, or puts it at the end. A row's metrics are the sums of its repeats until
-    /// [`average`].
+    /// Adds a row to the one that it repeats, or puts it at the end. A row's metrics are the weighted sums of its repeats
+    /// until [`average`].
     pub(super) fn add(&mut self, rows: &mut Vec<Row>, row: Row) {
-        let Point { shape, examples, group, cluster, hold_out } = &mut self.point;
+        let Point { shape, numbers, group, cluster, hold_out } = &mut self.point;
         *shape = row.shape.map(|shape| [shape.width, shape.depth, shape.mlp_dim]);
-        *examples = row.examples.to_bits();
+        numbers.clear();
+        numbers.extend(row.examples.iter().chain(&row.numbers).map(|number| number.to_bits()));
         group.clone_from(&row.group);
         cluster.clone_from(&row.cluster);
         *hold_out = row.hold_out;
         if let Some(first) = self.places.get(&self.point).and_then(|&place| rows.get_mut(place)) {
-            first.seeds += row.seeds;
+            first.weight += row.weight;
             for (sum, value) in first.metrics.iter_mut().zip(&row.metrics) {
-                *sum += value;
+                *sum += row.weight * value;
             }
         } else {
             self.places.insert(self.point.clone(), rows.len());
-            rows.push(row);
+            let metrics = row.metrics.iter().map(|value| row.weight * value).collect();
+            rows.push(Row { metrics, ..row });
         }
     }
 }
 
-/// Makes the sums of repeated rows their arithmetic means.
+/// Makes the weighted sums of repeated rows their means.
 pub(super) fn average(rows: &mut [Row]) {
     for row in rows {
         for metric in &mut row.metrics {
-            *metric /= row.seeds as f64;
+            *metric /= row.weight;
         }
     }
 }

@@ -7,7 +7,7 @@ use super::records::Record;
 use super::repeats::{Repeats, average};
 use super::{Row, Table, codes};
 use crate::diagnostic::{Code, DataPlace, Diagnostic};
-use crate::plan::{Column, Expression, Metric, Operator, Plan, Results, RowExpression, Seeds, Value, Wrong};
+use crate::plan::{Column, Expression, Operator, Plan, Results, RowExpression, RowNumber, Seeds, Value, Wrong};
 use crate::source::{Span, Spanned};
 use crate::units::{exact, fixed};
 use crate::vit::{Axis, Problem, Shape};
@@ -109,7 +109,11 @@ impl<'a> Reader<'a> {
             let sizes = axes.iter().map(|(axis, size)| self.size(axis.name(), size, record, line));
             (sizes.collect::<Vec<_>>(), axes.width.span)
         });
-        let examples = self.positive("examples", &self.results.examples, record, line);
+        let examples = self.results.examples.as_ref().map(|from| self.positive("examples", from, record, line));
+        let named = |number: &'a RowNumber| (number.name.value.as_str(), &number.value);
+        let numbers: Vec<_> = self.results.numbers.iter().map(named).collect();
+        let numbers: Vec<_> = numbers.into_iter().map(|(name, from)| self.positive(name, from, record, line)).collect();
+        let weight = self.results.weight.as_ref().map(|from| self.positive("weight", from, record, line));
         let metrics: Vec<_> = (0..self.results.metrics.len()).map(|i| self.metric(i, record, line)).collect();
         let hold_out = match &self.results.hold_out {
             Some(hold_out) => self.truth(hold_out, record, line),
@@ -126,11 +130,16 @@ impl<'a> Reader<'a> {
                 (Some(shape), Some(flops))
             }
         };
-        let (Some(examples), Some(metrics), Some(hold_out)) = (examples, metrics.into_iter().collect(), hold_out)
-        else {
+        let (Some(examples), Some(metrics), Some(numbers), Some(weight), Some(hold_out)) = (
+            optional(examples),
+            metrics.into_iter().collect(),
+            numbers.into_iter().collect(),
+            optional(weight),
+            hold_out,
+        ) else {
             return;
         };
-        let forward_flops = flops.map(|flops| flops as f64 * examples);
+        let forward_flops = flops.zip(examples).map(|(flops, examples)| flops as f64 * examples);
         let row = Row {
             file: Arc::clone(&self.file),
             line,
@@ -138,9 +147,10 @@ impl<'a> Reader<'a> {
             examples,
             forward_flops,
             metrics,
+            numbers,
             group,
             cluster: self.results.cluster.map(|column| self.cell(column, record).trim().to_owned()),
-            seeds: 1,
+            weight: weight.unwrap_or(1.0),
             hold_out,
         };
         match self.results.seeds {
@@ -388,7 +398,7 @@ impl<'a> Reader<'a> {
         self.report(codes::BAD_CELL, message, from.span, &label, line, column, help);
     }
 
-    fn no_fraction(&self, metric: &Metric, first: &Offender, fraction: &Fraction) -> Diagnostic {
+    fn no_fraction(&self, metric: &RowNumber, first: &Offender, fraction: &Fraction) -> Diagnostic {
         let &Offender { line, value, cell, .. } = first;
         let plain = fraction_column(&metric.value.value);
         // One stray cell makes no column of percentages.
@@ -420,6 +430,15 @@ impl<'a> Reader<'a> {
             ))
             .help("an error is a fraction of 1; a loss of any other range is written `loss = ...`"),
         }
+    }
+}
+
+/// Absent, or whole.
+#[expect(clippy::option_option, reason = "absent is not wrong")]
+fn optional<T>(value: Option<Option<T>>) -> Option<Option<T>> {
+    match value {
+        Some(value) => Some(Some(value?)),
+        None => Some(None),
     }
 }
 

@@ -28,18 +28,21 @@ pub struct Row {
     pub line: u64,
     /// The shape, for shape sweeps.
     pub shape: Option<Shape>,
-    /// Examples seen.
-    pub examples: f64,
+    /// Examples seen, where the table says so.
+    pub examples: Option<f64>,
     /// Compute t in forward FLOPs, for shape sweeps: FLOPs per example of the model times examples.
     pub forward_flops: Option<f64>,
     /// Values of the metrics, in the plan's order; positive and finite.
     pub metrics: Vec<f64>,
+    /// Values of the other numbers, in the plan's order; positive and finite.
+    pub numbers: Vec<f64>,
     /// Values of the grouping columns.
     pub group: Vec<String>,
     /// The run it belongs to; absent where every row is a run of its own.
     pub cluster: Option<String>,
-    /// How many rows of the file it is the mean of: 1 where seeds are kept.
-    pub seeds: u64,
+    /// How much it counts: the sum of the weights of the rows of the file that it is the mean of, 1 each where the
+    /// plan gives none.
+    pub weight: f64,
     /// Whether the row is predicted instead of fitted.
     pub hold_out: bool,
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::{Row, Table, read};
 use crate::diagnostic::{Diagnostic, Fault};
-use crate::plan::{Column, Comparison, Expression, Metric, Model, Operator, Plan, Results, RowExpression, Seeds};
+use crate::plan::{Column, Comparison, Expression, Model, Operator, Plan, Results, RowExpression, RowNumber, Seeds};
 use crate::source::{MemoryWorld, SourceId, Span, Spanned};
 use crate::vit::{Architecture, PerAxis, Shape};
 
@@ -36,8 +36,10 @@ fn sweep(metric: &str, value: RowExpression) -> Results {
         model: Some(0),
         columns: ["width", "depth", "mlp", "seen", "acc"].map(|name| at(2, name.to_owned())).into(),
         shape: Some(PerAxis { width: column(0), depth: column(1), mlp: column(2) }),
-        examples: column(3),
-        metrics: vec![Metric { name: at(90, metric.to_owned()), value: at(91, value) }],
+        examples: Some(column(3)),
+        numbers: Vec::new(),
+        weight: None,
+        metrics: vec![RowNumber { name: at(90, metric.to_owned()), value: at(91, value) }],
         keep: None,
         hold_out: None,
         group: Vec::new(),
@@ -340,7 +342,7 @@ fn a_folder_and_a_pattern_are_one_table() {
         assert_eq!(found, [], "{path}");
         let table = table.unwrap();
         let rows: Vec<_> = table.rows.iter().map(|row| (&*row.file, row.line, row.examples)).collect();
-        assert_eq!(rows, [("runs/a.csv", 2, 1e9), ("runs/b.json", 1, 3e9), ("runs/c.csv", 2, 2e9)]);
+        assert_eq!(rows, [("runs/a.csv", 2, Some(1e9)), ("runs/b.json", 1, Some(3e9)), ("runs/c.csv", 2, Some(2e9))]);
         assert_eq!(table.path, path);
     }
     let (table, found) = read_world("runs/*", &files, |_| {});
@@ -409,12 +411,12 @@ fn seeds_are_averaged_where_all_else_agrees() {
         table.unwrap().rows
     };
     let short = |rows: &[Row]| {
-        let short = |row: &Row| (row.line, row.seeds, (row.metrics[0] * 1e9).round() / 1e9);
+        let short = |row: &Row| (row.line, row.weight, (row.metrics[0] * 1e9).round() / 1e9);
         rows.iter().map(short).collect::<Vec<_>>()
     };
-    assert_eq!(short(&rows(Seeds::Average, None)), [(2, 3, 0.4), (3, 1, 0.3), (6, 1, 0.1)]);
+    assert_eq!(short(&rows(Seeds::Average, None)), [(2, 3.0, 0.4), (3, 1.0, 0.3), (6, 1.0, 0.1)]);
     let by_run = rows(Seeds::Average, Some(Column(5)));
-    assert_eq!(short(&by_run), [(2, 2, 0.45), (3, 1, 0.3), (4, 1, 0.3), (6, 1, 0.1)]);
+    assert_eq!(short(&by_run), [(2, 2.0, 0.45), (3, 1.0, 0.3), (4, 1.0, 0.3), (6, 1.0, 0.1)]);
     assert_eq!(by_run[2].cluster.as_deref(), Some("b"));
     assert_eq!(rows(Seeds::Keep, None).len(), 5);
 }

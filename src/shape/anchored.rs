@@ -61,7 +61,7 @@ impl AxisCost {
 pub(super) fn costs(law: &Law, frontier: PerAxis<f64>) -> PerAxis<AxisCost> {
     PerAxis::from_fn(|axis| match law {
         Law::Sovit(sovit) => loss_cost(&sovit.parameters, sovit, axis, *frontier.get(axis)),
-        Law::Stated(_) | Law::Curves(_) => AxisCost::Distance { frontier: *frontier.get(axis) },
+        Law::Stated(_) | Law::Fitted(_) => AxisCost::Distance { frontier: *frontier.get(axis) },
     })
 }
 

@@ -170,7 +170,7 @@ impl<'a> Question<'a> {
     fn sovit(&self) -> Option<&'a SovitLaw> {
         match self.law {
             Law::Sovit(law) => Some(law),
-            Law::Stated(_) | Law::Curves(_) => None,
+            Law::Stated(_) | Law::Fitted(_) => None,
         }
     }
 

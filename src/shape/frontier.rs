@@ -32,7 +32,7 @@ pub(super) fn exponents(law: &Law) -> Option<PerAxis<f64>> {
     match law {
         Law::Stated(stated) => Some(stated.effective.map(|e| e.value)),
         Law::Sovit(sovit) => Some(PerAxis::from_fn(|axis| sovit.parameters.exponent(axis) * sovit.weights.get(axis))),
-        Law::Curves(_) => None,
+        Law::Fitted(_) => None,
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn interval(law: &Law, start: &SmallOptimum, t: f64) -> Option<PerAxi
             let axes = PerAxis::from_fn(|axis| percentiles(shapes.iter().map(|shape| *shape.get(axis)).collect()));
             (!shapes.is_empty()).then_some(axes)
         }
-        Law::Curves(_) => None,
+        Law::Fitted(_) => None,
     }
 }
 

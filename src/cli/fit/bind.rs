@@ -1,12 +1,12 @@
 //! The arguments of a fit to expressions over a table's columns.
 
-use super::Arguments;
+use super::{Arguments, Seeds};
 use crate::Compute;
 use crate::cli::codes;
 use crate::diagnostic::{Diagnostic, Help, any_error, list_of, nearest};
 use crate::law::{Form, Variable};
 use crate::plan::codes::{DUPLICATE_FIELD, UNKNOWN_LAW};
-use crate::plan::{Column, RowChecker};
+use crate::plan::{self, Column, RowChecker};
 use crate::results::{self, Query};
 use crate::source::{SourceId, Sources, Span, Spanned};
 use crate::syntax::ast::{Expr, Name};
@@ -39,7 +39,9 @@ pub(super) fn form(
     let id = sources.add("--law", name);
     let place = Span::new(id, 0, name.len() as u32);
     let known = || forms.iter().map(|form| form.name());
-    forms.iter().find(|form| form.name() == name).map(|&form| (form, place)).ok_or_else(|| {
+    // Hyphens are what many write in a shell.
+    let spelt = name.replace('-', "_");
+    forms.iter().find(|form| form.name() == spelt).map(|&form| (form, place)).ok_or_else(|| {
         let error = Diagnostic::error(UNKNOWN_LAW, format!("there is no law of the form `{name}`"))
             .label(place, "not a form of laws");
         match nearest(name, known()) {
@@ -108,9 +110,8 @@ pub(super) fn bind(
             })
         })
         .collect();
-    let mut conditions = texts.conditions().map(|id| {
-        let id = id?;
-        let (value, wrong) = parse_expression(sources, id);
+    let [keep, hold_out, weight] = [texts.keep, texts.hold_out, texts.weight].map(|id| {
+        let (value, wrong) = parse_expression(sources, id?);
         found.extend(wrong);
         Some(value)
     });
@@ -118,7 +119,7 @@ pub(super) fn bind(
     let mut checker = RowChecker::new(sources);
     let values: Vec<_> =
         bindings.iter().map(|(name, value)| (name.value.clone(), checker.number(name, value))).collect();
-    let [keep, hold_out] = conditions.each_mut().map(|value| value.as_ref().map(|value| checker.condition(value)));
+    let [keep, hold_out] = [keep, hold_out].map(|value| checker.condition(&value?));
     let mut group: Vec<Column> = Vec::new();
     for name in texts.groups(sources, &mut found) {
         let column = checker.column(&name);
@@ -132,6 +133,7 @@ pub(super) fn bind(
         group.push(column);
     }
     let cluster = texts.cluster(sources, &mut found).map(|name| checker.column(&name));
+    let weight = weight.and_then(|value| checker.number(&Spanned::new("weight".to_owned(), value.span), &value));
     let (columns, wrong) = checker.finish();
     found.extend(wrong);
     if any_error(&found) {
@@ -143,10 +145,15 @@ pub(super) fn bind(
         path: Spanned::new(path.to_owned(), Span::new(id, 0, path.len() as u32)),
         columns,
         values,
-        keep: keep.flatten(),
-        hold_out: hold_out.flatten(),
+        keep,
+        hold_out,
         group,
         cluster,
+        seeds: match arguments.seeds {
+            Seeds::Keep => plan::Seeds::Keep,
+            Seeds::Average => plan::Seeds::Average,
+        },
+        weight,
     };
     let place = |name: &str| form.variables().iter().position(|variable| variable.name == name).unwrap_or_default();
     let compute =
@@ -223,6 +230,7 @@ struct Texts {
     hold_out: Option<SourceId>,
     group_by: Vec<SourceId>,
     cluster: Option<SourceId>,
+    weight: Option<SourceId>,
 }
 
 impl Texts {
@@ -234,11 +242,8 @@ impl Texts {
             hold_out: arguments.hold_out.as_ref().map(|text| add("--hold-out", text)),
             group_by: arguments.group_by.iter().map(|text| add("--group-by", text)).collect(),
             cluster: arguments.cluster.as_ref().map(|text| add("--cluster", text)),
+            weight: arguments.weight.as_ref().map(|text| add("--weight", text)),
         }
-    }
-
-    const fn conditions(&self) -> [Option<SourceId>; 2] {
-        [self.keep, self.hold_out]
     }
 
     fn groups(&self, sources: &Sources, found: &mut Vec<Diagnostic>) -> Vec<Name> {

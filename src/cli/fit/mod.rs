@@ -17,6 +17,7 @@ use super::{Located, Status, answer, tell};
 use crate::diagnostic::{Diagnostic, any_error, sort};
 use crate::disk::DiskWorld;
 use crate::law::{FORMS, FitOptions, GroupFit, Objective, RANKED_FROM, Summary};
+use crate::plan::FitSettings;
 use crate::source::Sources;
 use crate::{Fits, Stage, emit};
 use progress::Progress;
@@ -59,6 +60,12 @@ pub(super) struct Arguments {
     /// The column that tells runs apart; rows of one run are drawn together.
     #[arg(long, value_name = "COL")]
     cluster: Option<String>,
+    /// What becomes of rows that differ in the predicted variable only, such as runs with other seeds.
+    #[arg(long, value_enum, default_value_t)]
+    seeds: Seeds,
+    /// How much a row counts; 1 where absent, and averaged rows count as often as they were repeated.
+    #[arg(long, value_name = "EXPR")]
+    weight: Option<String>,
     /// What to minimise: `relative`, `log`, `huber`, `huber:DELTA`, `l1` or `published`; the form's own choice where absent.
     #[arg(long, value_name = "OBJECTIVE", value_parser = objective::parse)]
     objective: Option<Objective>,
@@ -88,8 +95,15 @@ pub(super) struct Arguments {
     format: Format,
 }
 
-/// Refits where none are asked for.
-const DRAWS: u32 = 300;
+/// What becomes of repeated rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Seeds {
+    /// Each stays a row.
+    #[default]
+    Keep,
+    /// They become one row with their mean.
+    Average,
+}
 
 /// How fits are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -201,7 +215,7 @@ impl Arguments {
         let options = FitOptions {
             objective: self.objective,
             starts: self.starts,
-            draws: self.draws.unwrap_or(DRAWS),
+            draws: self.draws.unwrap_or(FitSettings::DRAWS),
             seed: self.seed.unwrap_or(0),
         };
         let (world, compute) = (DiskWorld::new(""), bound.compute.as_ref());
@@ -217,6 +231,8 @@ impl Arguments {
             (self.hold_out.is_some(), "--hold-out"),
             (!self.group_by.is_empty(), "--group-by"),
             (self.cluster.is_some(), "--cluster"),
+            (self.seeds != Seeds::Keep, "--seeds"),
+            (self.weight.is_some(), "--weight"),
             (self.objective.is_some(), "--objective"),
             (self.starts.is_some(), "--starts"),
             (self.draws.is_some(), "--draws"),

@@ -3,15 +3,6 @@
 use crate::diagnostic::nearest;
 use crate::law::Objective;
 
-/// The objectives by name.
-const NAMED: [(&str, Objective); 5] = [
-    ("relative", Objective::Relative),
-    ("log", Objective::Log),
-    ("huber", Objective::Huber(None)),
-    ("l1", Objective::L1),
-    ("published", Objective::Published),
-];
-
 /// An objective by its name; Huber's function may have its delta after `:`.
 pub(super) fn parse(text: &str) -> Result<Objective, String> {
     if let Some(delta) = text.strip_prefix("huber:") {
@@ -20,12 +11,12 @@ pub(super) fn parse(text: &str) -> Result<Objective, String> {
             _ => Err(format!("the delta `{delta}` is no positive number; write it as in `huber:1e-3`")),
         };
     }
-    NAMED.iter().find(|(name, _)| *name == text).map(|&(_, objective)| objective).ok_or_else(|| {
-        match nearest(text, NAMED.map(|(name, _)| name)) {
+    Objective::NAMED.iter().find(|(name, _)| *name == text).map(|&(_, objective)| objective).ok_or_else(
+        || match nearest(text, Objective::NAMED.map(|(name, _)| name)) {
             Some(near) => format!("there is `{near}`"),
             None => "the objectives are `relative`, `log`, `huber`, `huber:DELTA`, `l1` and `published`".to_owned(),
-        }
-    })
+        },
+    )
 }
 
 #[cfg(test)]

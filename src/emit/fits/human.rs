@@ -14,12 +14,15 @@ use crate::law::{Estimate, GroupFit, Summary};
 /// # Errors
 /// Only if a template of sovitc is broken.
 pub fn report(fits: &[GroupFit]) -> Result<String, Diagnostic> {
-    let laws = fits.chunk_by(|a, b| a.law == b.law);
-    let section = |fits: &[GroupFit]| match fits {
+    sections(fits.chunk_by(|a, b| a.law == b.law).map(|fits| section(fits, "`--format csv`")).collect())
+}
+
+/// The fits of one law: in full where it is one, in lines where there are groups; `elsewhere` has what finds no room.
+pub(in crate::emit) fn section(fits: &[GroupFit], elsewhere: &str) -> Section {
+    match fits {
         [one] if one.group.is_empty() => whole(one),
-        many => lines(many),
-    };
-    sections(laws.map(section).collect())
+        many => lines(many, elsewhere),
+    }
 }
 
 /// Of a longer value of a group the beginning is shown.
@@ -70,7 +73,7 @@ fn closing(fitted: &Summary) -> Vec<String> {
 }
 
 /// A line for each group.
-fn lines(fits: &[GroupFit]) -> Section {
+fn lines(fits: &[GroupFit], elsewhere: &str) -> Section {
     let law = fits.first().map_or("", |fit| &fit.law);
     let failed = fits.iter().filter(|fit| fit.fitted.is_none()).count();
     let failed = if failed > 0 { format!(", {failed} not fitted") } else { String::new() };
@@ -139,7 +142,7 @@ fn lines(fits: &[GroupFit]) -> Section {
     rows.extend((!legend.is_empty()).then(|| legend.join("; ")));
     if shown < parameters.len() {
         let left = parameters.iter().skip(shown).copied().collect::<Vec<_>>().join(", ");
-        rows.extend(wrapped(&format!("no room for {left}: `--format csv` has them"), 2));
+        rows.extend(wrapped(&format!("no room for {left}: {elsewhere} has them"), 2));
     }
     Section { title, rows }
 }

@@ -8,6 +8,7 @@ mod table;
 #[cfg(feature = "fit")]
 pub use forms::{forms_json, forms_report};
 pub use human::report;
+pub(super) use human::section;
 pub use table::csv;
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};

@@ -1,6 +1,6 @@
 //! Tables to laws: what is fitted, what is refused, what is warned of.
 
-mod curves;
+mod form;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -32,13 +32,13 @@ fn fit_one(spec: &LawSpec, tables: &[Option<Table>], diagnostics: &mut Vec<Diagn
     let table = |data: &LawData| tables.get(data.table).and_then(Option::as_ref);
     match &spec.kind {
         LawKind::Stated(exponents) => Some(Law::Stated(exponents.clone())),
-        LawKind::Sovit { data, weights, centre } => {
+        LawKind::Sovit { data, weights, centre, settings } => {
             let mut context = Context { spec, data, table: table(data)?, diagnostics };
-            context.sovit(*weights, centre.as_ref()).map(|law| Law::Sovit(Box::new(law)))
+            context.sovit(*weights, centre.as_ref(), *settings).map(|law| Law::Sovit(Box::new(law)))
         }
-        LawKind::Curve { data, form } => {
+        LawKind::Form { data, form, inputs, settings } => {
             let mut context = Context { spec, data, table: table(data)?, diagnostics };
-            context.curves(*form).map(Law::Curves)
+            context.form(form, inputs, *settings).map(Law::Fitted)
         }
     }
 }

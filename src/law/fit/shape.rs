@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use super::{Context, brief};
 use crate::diagnostic::{DataPlace, Diagnostic};
-use crate::law::bootstrap::{self, interval};
+use crate::law::bootstrap::interval;
 use crate::law::forms::sovit::{EXPONENTS, StarOptions, StarRun, fit_star};
 use crate::law::star::{NotStar, Star, star};
 use crate::law::{FitReport, HoldOut, SovitLaw, StarForm, Termination, codes};
+use crate::plan::FitSettings;
 use crate::results::Row;
 use crate::source::Spanned;
 use crate::vit::{Axis, PerAxis, Shape};
@@ -23,7 +24,12 @@ const WIDE: f64 = 3.0;
 
 impl Context<'_> {
     /// Fits the per-dimension form to the table, if it is a star with runs enough.
-    pub(super) fn sovit(&mut self, weights: PerAxis<f64>, declared: Option<&Spanned<Shape>>) -> Option<SovitLaw> {
+    pub(super) fn sovit(
+        &mut self,
+        weights: PerAxis<f64>,
+        declared: Option<&Spanned<Shape>>,
+        settings: FitSettings,
+    ) -> Option<SovitLaw> {
         let table = self.table;
         let rows: Vec<&Row> = table.rows.iter().filter(|row| !row.hold_out).collect();
         let Star { centre, arms } = match star(&rows, declared.map(|declared| declared.value)) {
@@ -34,7 +40,7 @@ impl Context<'_> {
             }
             None => {
                 let message = format!("`{}` has no shapes, and a shape law needs them", table.name);
-                let help = "give the table `width`, `depth` and `mlp`, or fit a curve such as `m2`";
+                let help = "give the table `width`, `depth` and `mlp`, or fit a form without shapes, such as `curve`";
                 self.report(Diagnostic::error(codes::NO_SHAPES, message).help(help));
                 return None;
             }
@@ -49,18 +55,21 @@ impl Context<'_> {
         let runs = PerAxis::from_fn(|axis| {
             let run = |row: &&Row| {
                 let (size, t) = (row.shape?.get(axis) as f64, row.forward_flops?);
-                let loss = *row.metrics.get(metric)?;
+                let (examples, loss) = (row.examples?, *row.metrics.get(metric)?);
                 let training = groups.binary_search(&of(row)).ok().filter(|_| is_grouped);
                 let training = training.map(|group| group as u32);
-                Some(StarRun { size, flops: t / row.examples, examples: row.examples, loss, training })
+                Some(StarRun { size, flops: t / examples, examples, loss, training })
             };
             arms.get(axis).iter().filter_map(run).collect::<Vec<_>>()
         });
+        let default = StarOptions::default();
+        let options = StarOptions { seed: settings.seed.unwrap_or(default.seed), ..default };
+        let refits = settings.draws.unwrap_or(FitSettings::DRAWS);
         let enough = Axis::ALL.map(|axis| self.enough(axis, centre, runs.get(axis)));
         if enough.contains(&false) {
             return None;
         }
-        let Some(fitted) = fit_star(&runs, centre.reals(), &StarOptions::default()) else {
+        let Some(fitted) = fit_star(&runs, centre.reals(), &options) else {
             let message = format!("`{}` cannot be fitted: no start has a finite objective", self.spec.name.value);
             self.report(Diagnostic::error(codes::NO_FIT, message).help("check the table for extreme values"));
             return None;
@@ -71,7 +80,7 @@ impl Context<'_> {
         });
         let t = runs.iter().flat_map(|(_, runs)| runs).map(|run| run.flops * run.examples);
         let t_range = t.fold((f64::INFINITY, 0.0), |(low, high): (f64, f64), t| (low.min(t), high.max(t)));
-        let draws = fitted.draws(0..bootstrap::DRAWS);
+        let draws = fitted.draws(0..u64::from(refits));
         let parameters = fitted.parameters;
         let exponents = PerAxis::from_fn(|axis| {
             interval(parameters.exponent(axis), draws.iter().map(|draw| draw.exponent(axis)).collect())
@@ -90,7 +99,7 @@ impl Context<'_> {
             parameters,
             exponents,
             data_exponent,
-            fit: FitReport { draws: bootstrap::DRAWS, ..fitted.fit },
+            fit: FitReport { draws: u64::from(refits), ..fitted.fit },
             hold_out: None,
             draws,
         };

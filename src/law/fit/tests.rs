@@ -3,16 +3,26 @@ use proptest::prelude::*;
 use super::{brief, fit};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::law::{Law, NamedLaw};
-use crate::plan::{CurveForm, LawData, LawKind, LawSpec, Plan, StatedExponents, Uncertain};
+use crate::plan::{FORMS, FitSettings, Input, LawData, LawKind, LawSpec, Plan, StatedExponents, Uncertain};
 use crate::results::{Row, Table};
 use crate::source::{SourceId, Span, Spanned};
 use crate::vit::{PerAxis, Shape};
 
 const SPAN: Span = Span::new(SourceId(0), 3, 9);
 const DATA: LawData = LawData { table: 0, metric: 0, span: SPAN };
-const SHAPE: LawKind =
-    LawKind::Sovit { data: DATA, weights: PerAxis { width: 0.2, depth: 0.3, mlp: 0.5 }, centre: None };
-const CURVE: LawKind = LawKind::Curve { data: DATA, form: CurveForm::M2 };
+const SETTINGS: FitSettings = FitSettings { objective: None, starts: None, draws: None, seed: None };
+const SHAPE: LawKind = LawKind::Sovit {
+    data: DATA,
+    weights: PerAxis { width: 0.2, depth: 0.3, mlp: 0.5 },
+    centre: None,
+    settings: SETTINGS,
+};
+
+fn curve_law(name: &str) -> LawKind {
+    let form = FORMS.iter().find(|form| form.name == name).unwrap();
+    let settings = FitSettings { draws: Some(0), ..SETTINGS };
+    LawKind::Form { data: DATA, form, inputs: vec![Input::Examples], settings }
+}
 
 fn run(kind: LawKind, metric: &str, rows: Vec<Row>) -> (Option<NamedLaw>, Vec<Diagnostic>) {
     let law = LawSpec { name: Spanned::new("shape".to_owned(), SPAN), span: SPAN, kind };
@@ -41,12 +51,13 @@ fn row(line: usize, [width, depth, mlp_dim]: [u64; 3], examples: f64, loss: f64)
         file: "a.csv".into(),
         line: line as u64 + 2,
         shape: Some(shape),
-        examples,
+        examples: Some(examples),
         forward_flops: Some(t),
         metrics: vec![loss],
         group: vec!["m".to_owned()],
         cluster: None,
-        seeds: 1,
+        numbers: Vec::new(),
+        weight: 1.0,
         hold_out: false,
     }
 }
@@ -157,8 +168,9 @@ fn stated_laws_pass_and_lost_tables_are_silent() {
     let stated = StatedExponents { effective: half, exponents: None, weights: None, calibrated_on: None };
     let (law, found) = run(LawKind::Stated(stated.clone()), "error", Vec::new());
     assert_eq!((law.map(|law| law.law), found), (Some(Law::Stated(stated)), Vec::new()));
-    let lost = LawData { table: 7, ..DATA };
-    let (law, found) = run(LawKind::Curve { data: lost, form: CurveForm::M4 }, "error", Vec::new());
+    let LawKind::Form { form, inputs, settings, .. } = curve_law("m4") else { panic!() };
+    let lost = LawKind::Form { data: LawData { table: 7, ..DATA }, form, inputs, settings };
+    let (law, found) = run(lost, "error", Vec::new());
     assert_eq!((law, found), (None, Vec::new()));
 }
 
@@ -175,26 +187,32 @@ fn curve(group: &str, points: usize, hold_out: usize) -> Vec<Row> {
 }
 
 #[test]
-fn each_group_has_its_curve() {
+fn each_group_has_its_fit() {
     let rows = [curve("b", 20, 5), curve("a", 12, 0)].concat();
-    let (law, found) = run(CURVE, "loss", rows);
-    assert_eq!(found, []);
-    let Some(NamedLaw { law: Law::Curves(law), .. }) = law else { panic!() };
-    assert_eq!(law.group, ["model"]);
-    assert_eq!(law.curves.iter().map(|c| c.group.join(" ")).collect::<Vec<_>>(), ["b", "a"]);
-    let (first, second) = (&law.curves[0], &law.curves[1]);
-    assert_eq!((first.fit.rows, second.fit.rows), (8, 6));
+    let (law, found) = run(curve_law("m2"), "loss", rows);
+    assert!(found.iter().all(|d| d.severity == Severity::Warning), "{found:#?}");
+    let Some(NamedLaw { law: Law::Fitted(law), .. }) = law else { panic!() };
+    assert_eq!(
+        (law.form_name.as_str(), law.metric.as_str(), law.group.as_slice()),
+        ("m2", "loss", &["model".to_owned()][..])
+    );
+    assert_eq!(law.fits.iter().map(|fit| fit.group.join(" ")).collect::<Vec<_>>(), ["b", "a"]);
+    let (first, second) = (&law.fits[0], &law.fits[1]);
+    assert_eq!((first.rows, second.rows), (15, 12));
     assert_eq!(first.hold_out.map(|h| h.rows), Some(5));
     assert!(first.hold_out.is_some_and(|h| h.rmse_log < 1e-6), "{first:?}");
     assert_eq!(second.hold_out, None);
-    assert!((first.parameters.c - 0.4).abs() < 1e-5 && (first.parameters.floor - 0.2).abs() < 1e-5);
+    let value = |name: &str| first.parameters.iter().find(|known| known.name == name).unwrap().estimate.value;
+    assert!((value("c") - 0.4).abs() < 1e-5 && (value("e") - 0.2).abs() < 1e-5);
 }
 
 #[test]
-fn a_short_curve_is_refused_by_name() {
-    let (law, found) = run(CURVE, "loss", [curve("long", 20, 0), curve("short", 6, 3)].concat());
-    assert_eq!((law, codes(&found)), (None, vec!["too-few-points"]));
-    assert_eq!(found[0].message, "`star` has 3 points to fit for the curve of `short`, and the law needs at least 4");
+fn a_group_that_is_too_short_is_named() {
+    let (law, found) = run(curve_law("m2"), "loss", [curve("long", 20, 0), curve("short", 6, 3)].concat());
+    assert_eq!(law, None);
+    let short = found.iter().find(|d| d.severity == Severity::Error).unwrap();
+    assert_eq!(short.code.name, "too-few-points");
+    assert!(short.notes.iter().any(|note| note == "in the group `short`"), "{short:#?}");
 }
 
 #[test]
@@ -221,14 +239,14 @@ proptest! {
         let wild = |mut rows: Vec<Row>| {
             for (row, loss) in rows.iter_mut().zip(&losses) {
                 row.metrics = vec![loss.abs()];
-                row.examples *= f64::powf(10.0, spread);
+                row.examples = row.examples.map(|examples| examples * f64::powf(10.0, spread));
             }
             rows
         };
         run(SHAPE, "error", wild(star([3, 3, 3], 3, true)));
-        for form in [CurveForm::M2, CurveForm::M4] {
-            run(LawKind::Curve { data: DATA, form }, "loss", wild(curve("c", 20, 5)));
-            run(LawKind::Curve { data: DATA, form }, "error", wild(curve("c", 20, 5)));
+        for form in ["m2", "m4"] {
+            run(curve_law(form), "loss", wild(curve("c", 20, 5)));
+            run(curve_law(form), "error", wild(curve("c", 20, 5)));
         }
     }
 }

@@ -1,9 +1,10 @@
 //! `y = e + b x^-c (1 + (x / d)^(1 / f))^(-g f)`: a power law whose exponent changes smoothly from `c` to `c + g` about
 //! `x = d` (Caballero et al. 2023, arXiv 2210.14891, one break).
 
-use crate::law::form::{Objective, Variable};
+use crate::law::form::Variable;
 use crate::law::loss::Loss;
 use crate::law::separable::{About, Outer, Separable};
+use crate::plan::Objective;
 
 /// The form.
 #[derive(Clone, Copy, Debug)]

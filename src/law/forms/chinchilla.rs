@@ -1,8 +1,9 @@
 //! `L = A N^-alpha + B D^-beta + E` (Hoffmann et al. 2022, arXiv 2203.15556, approach 3).
 
-use crate::law::form::{Objective, Variable};
+use crate::law::form::Variable;
 use crate::law::loss::Loss;
 use crate::law::separable::{About, Outer, Separable};
+use crate::plan::Objective;
 
 /// The form.
 #[derive(Clone, Copy, Debug)]

@@ -1,9 +1,10 @@
 //! `L = A w^-alpha + B l^-beta + G p^-gamma + D t^-delta + E` in width, depth, parameters and tokens
 //! (McLeish et al. 2025, arXiv 2502.06857). Without an interaction of size and data its optimum is held by cost alone.
 
-use crate::law::form::{Objective, Variable};
+use crate::law::form::Variable;
 use crate::law::loss::Loss;
 use crate::law::separable::{About, Outer, Separable};
+use crate::plan::Objective;
 
 /// The form.
 #[derive(Clone, Copy, Debug)]

@@ -2,9 +2,10 @@
 //! `f = sum_k alpha_k x_k^-a_k + (sum_k beta_k x_k^b_k + xi) t^-c + eps`, over width, depth and MLP size together,
 //! and its cousin whose exponents may have either sign (Wang et al. 2025, arXiv 2505.18855, "add-interact").
 
-use crate::law::form::{Objective, Variable};
+use crate::law::form::Variable;
 use crate::law::loss::Loss;
 use crate::law::separable::{About, Outer, Separable};
+use crate::plan::Objective;
 
 /// The form; exponents of either sign, or positive.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,7 @@ static POSITIVE: About = About {
 };
 
 static FREE: About = About {
-    name: "add-interact",
+    name: "add_interact",
     formula: "f = sum_k alpha_k x_k^-a_k + (sum_k beta_k x_k^b_k + xi) t^-c + eps, exponents of either sign",
     source: "Wang et al. 2025, arXiv 2505.18855; published: squares of log residuals",
     variables: VARIABLES,

@@ -1,9 +1,10 @@
 //! `L = (U n^-p + V / d)^gamma` (Kaplan et al. 2020, arXiv 2001.08361, equation 1.5): parameters and data joined inside
 //! one power. In its own letters `p = alpha_N / alpha_D`, `gamma = alpha_D`, `U = N_c^p`, `V = D_c`.
 
-use crate::law::form::{Objective, Variable};
+use crate::law::form::Variable;
 use crate::law::loss::Loss;
 use crate::law::separable::{About, Outer, Separable};
+use crate::plan::Objective;
 
 /// The form.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,7 @@
 //! `y = b x^-c + e`: a power law with a floor.
 
-use crate::law::CurveParameters;
 use crate::law::learning::{Curve, EXPONENT, Points, line};
-use crate::plan::CurveForm;
+use crate::law::learning::{CurveForm, CurveParameters};
 
 /// The form.
 #[derive(Clone, Copy, Debug)]

@@ -1,8 +1,7 @@
 //! `y = b (1 / x + g)^c`: a power law that levels out, its floor `b g^c` inside the power.
 
-use crate::law::CurveParameters;
 use crate::law::learning::{Curve, EXPONENT, Points, line};
-use crate::plan::CurveForm;
+use crate::law::learning::{CurveForm, CurveParameters};
 
 /// The form.
 #[derive(Clone, Copy, Debug)]

@@ -2,10 +2,8 @@
 //!
 //! Predictions invert the law; their derivatives are those of the implicit function.
 
-use crate::law::CurveParameters;
-use crate::law::curve::saturation;
 use crate::law::learning::{Curve, EXPONENT, Points, line};
-use crate::plan::CurveForm;
+use crate::law::learning::{CurveForm, CurveParameters, saturation};
 
 /// The form.
 #[derive(Clone, Copy, Debug)]

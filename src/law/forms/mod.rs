@@ -38,3 +38,12 @@ pub static FORMS: &[&dyn Form] = &[
     &CurveBlend::DEFAULT,
     &Sum(broken::Broken),
 ];
+
+/// Plans name the forms without knowing them: their list is this one, but for `sovit`, which has fields of its own.
+#[test]
+fn plans_know_every_form() {
+    let known = crate::plan::FORMS.iter().map(|form| (form.name, form.variables.to_vec()));
+    let forms = FORMS.iter().filter(|form| form.name() != "sovit");
+    let forms = forms.map(|form| (form.name(), form.variables().iter().map(|variable| variable.name).collect()));
+    assert_eq!(known.collect::<Vec<_>>(), forms.collect::<Vec<_>>());
+}

@@ -1,16 +1,17 @@
 //! `L = E + (a m^eta + b m^-eta) c^-eta` in compute and the ratio of data to parameters
 //! (Gadre et al. 2024, arXiv 2403.08540): Chinchilla with `alpha = beta = 2 eta`, for models trained past their optimum.
 
-use crate::law::form::{Objective, Variable};
+use crate::law::form::Variable;
 use crate::law::loss::Loss;
 use crate::law::separable::{About, Outer, Separable};
+use crate::plan::Objective;
 
 /// The form.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OverTraining;
 
 static ABOUT: About = About {
-    name: "over-training",
+    name: "over_training",
     formula: "loss = E + (a m^eta + b m^-eta) c^-eta",
     source: "Gadre et al. 2024, arXiv 2403.08540; published: squares of residuals of the loss",
     variables: &[

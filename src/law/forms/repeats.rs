@@ -2,9 +2,10 @@
 //! examples seen `1 + r` times (Muennighoff et al. 2023, arXiv 2305.16264, with their decay of excess parameters left
 //! out, which needs the optimum of the law inside itself).
 
-use crate::law::form::{Objective, Variable};
+use crate::law::form::Variable;
 use crate::law::loss::Loss;
 use crate::law::separable::{About, Outer, Separable};
+use crate::plan::Objective;
 
 /// The form.
 #[derive(Clone, Copy, Debug)]

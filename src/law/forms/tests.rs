@@ -1,9 +1,10 @@
 use proptest::prelude::*;
 
 use super::{FORMS, broken, chinchilla, gemstones, joint, kaplan, over_training, repeats};
-use crate::law::form::{FitOptions, Fitted, Form, Objective, Sample, fit_form};
+use crate::law::form::{FitOptions, Fitted, Form, Sample, fit_form};
 use crate::law::random::Random;
 use crate::law::separable::Separable;
+use crate::plan::Objective;
 
 /// The slopes of a form's terms agree with differences, at random parameters and inputs.
 fn check_slopes<F: Separable<N, K>, const N: usize, const K: usize>(form: &F) {
@@ -91,7 +92,7 @@ proptest! {
         seed in 0_u64..1000, which in 0_usize..4, x in -12.0..12.0, z in -12.0..12.0, y in -3.0..3.0,
     ) {
         // Kaplan's form has no floor, so on these data its optimum lies far along a valley.
-        for name in ["chinchilla", "over-training", "kaplan"] {
+        for name in ["chinchilla", "over_training", "kaplan"] {
             let sample = falling(form(name), 60, 0.01, seed);
             let factors = [f64::exp(x), f64::exp(z), f64::exp(y)];
             let (first, second) =

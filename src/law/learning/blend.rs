@@ -3,11 +3,12 @@
 use super::{Curve, Points, VARIABLES, solve};
 use crate::diagnostic::Diagnostic;
 use crate::law::findings::{self, Shape};
-use crate::law::form::{FitOptions, Fitted, Form, Objective, Sample, Variable};
+use crate::law::form::{FitOptions, Fitted, Form, Sample, Variable};
 use crate::law::forms::{m1, m2, m3, m4};
+use crate::law::learning::{CurveForm, CurveParameters};
 use crate::law::loss::Loss;
-use crate::law::{CurveParameters, Estimate, Termination, codes};
-use crate::plan::CurveForm;
+use crate::law::{Estimate, Termination, codes};
+use crate::plan::Objective;
 
 /// The form `curve`: an average of M1 to M4, each fitted to all points and to later parts of them.
 ///

@@ -7,11 +7,13 @@ use crate::diagnostic::Diagnostic;
 use crate::law::bootstrap::{Noise, interval};
 use crate::law::exact::Smooth as _;
 use crate::law::findings::{self, Shape};
-use crate::law::form::{FitOptions, Fitted, Form, Objective, Sample, Variable};
+use crate::law::form::{FitOptions, Fitted, Form, Sample, Variable};
+use crate::law::learning::CurveParameters;
 use crate::law::loss::Loss;
 use crate::law::resample::Resample;
 use crate::law::wild::Wild;
-use crate::law::{CurveParameters, Scores, codes};
+use crate::law::{Scores, codes};
+use crate::plan::Objective;
 
 /// A learning curve, fitted as one form.
 #[derive(Debug)]
@@ -78,7 +80,6 @@ fn published<C: Curve<P>, const P: usize>(sample: &Sample, points: &Points) -> R
         z,
         value: end.value,
         termination: end.termination,
-        evaluations: end.turns,
         starts: (1, 1),
         condition: condition_at::<C, P>(points, &z),
         loss: Loss::Log,

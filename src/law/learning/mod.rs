@@ -4,6 +4,7 @@
 //! logarithms; other objectives are then minimised from every end that was found.
 
 mod blend;
+mod curve;
 mod form;
 mod points;
 mod problem;
@@ -13,13 +14,12 @@ mod search;
 mod tests;
 
 pub use blend::CurveBlend;
+pub(super) use curve::{CurveForm, CurveParameters, saturation};
 pub(super) use form::One;
 pub(super) use points::{Points, line};
 pub(super) use search::solve;
 
-use super::CurveParameters;
 use super::form::Variable;
-use crate::plan::CurveForm;
 
 /// What learning curves relate.
 pub(super) const VARIABLES: &[Variable] = &[

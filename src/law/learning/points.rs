@@ -30,8 +30,8 @@ pub(in crate::law) struct Points {
 }
 
 impl Points {
-    /// From a sample of x and y, positive, in any order. Where every y is below 1 it is taken for an error rate, whose
-    /// ceiling is at most 1.001; other losses have one of at most ten times their largest value.
+    /// From a sample of x and y, positive, in any order. An error rate, and a loss whose every y is below 1, has a
+    /// ceiling of at most 1.001; other losses have one of at most ten times their largest value.
     pub(in crate::law) fn new(sample: &Sample) -> Self {
         let x = sample.columns.first().map_or(&[][..], Vec::as_slice);
         let y = sample.target();
@@ -45,15 +45,9 @@ impl Points {
         let point = |&row: &usize| Point { x: x[row].ln() - ln_x, y: y[row] / y_unit, weight: weight(row) * n / total };
         let list: Vec<Point> = order.iter().map(point).collect();
         let most = y.iter().copied().fold(0.0, f64::max);
-        let highest = if most < 1.0 { RATE_CEILING } else { LOSS_CEILING * most };
+        let highest = if most < 1.0 || sample.is_fraction { RATE_CEILING } else { LOSS_CEILING * most };
         let clusters = order.iter().filter_map(|&row| sample.clusters.get(row).copied()).collect();
         Self { list, clusters, ln_x, y_unit, highest: highest / y_unit }
-    }
-
-    /// The same as an error rate, or as a loss that is none.
-    pub(in crate::law) fn of_rate(self, is_rate: bool) -> Self {
-        let highest = if is_rate { RATE_CEILING / self.y_unit } else { LOSS_CEILING * self.most() };
-        Self { highest, ..self }
     }
 
     /// At most so many of them, evenly spread over the sorted points, in the same units; `None` where all fit.

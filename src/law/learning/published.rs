@@ -9,9 +9,9 @@
 //! instead of to the nearest of 10,000 points between floor and ceiling, and where a loss is 1 or more the ceiling starts
 //! above the largest one instead of at 1, which has no logarithm then.
 
+use crate::law::Termination;
+use crate::law::learning::{CurveForm, CurveParameters};
 use crate::law::nnls;
-use crate::law::{CurveParameters, Termination};
-use crate::plan::CurveForm;
 
 /// What floor and ceiling keep from the losses.
 const MARGIN: f64 = 1e-3;
@@ -35,7 +35,6 @@ pub(super) struct End {
     /// Sum of squared differences of both sides' logarithms.
     pub(super) value: f64,
     pub(super) termination: Termination,
-    pub(super) turns: u64,
 }
 
 /// Runs the procedure on points in order of x. Losses all below 1 are taken for error rates, whose ceiling is at most
@@ -70,7 +69,7 @@ fn line(points: impl Iterator<Item = (f64, f64)> + Clone) -> [f64; 2] {
 fn power(points: &[(f64, f64)]) -> End {
     let [ln_b, c] = line(points.iter().map(|&(x, y)| (-x.ln(), y.ln())));
     let value = points.iter().map(|&(x, y)| (y.ln() - ln_b + c * x.ln()).powi(2)).sum();
-    End { parameters: curve(ln_b, c), value, termination: Termination::Gradient, turns: 1 }
+    End { parameters: curve(ln_b, c), value, termination: Termination::Gradient }
 }
 
 /// M3: a line for b and c, then the best g of those with which the curve meets a point.
@@ -80,9 +79,8 @@ fn levelling(points: &[(f64, f64)]) -> End {
     };
     let (mut g, mut b) = (0.0, 1.0);
     let (mut ln_b, mut c) = (0.0, 0.0);
-    let (mut termination, mut turns) = (Termination::Iterations, 0);
-    while turns < u64::from(TURNS) {
-        turns += 1;
+    let mut termination = Termination::Iterations;
+    for _ in 0..TURNS {
         [ln_b, c] = line(points.iter().map(|&(x, y)| ((1.0 / x + g).ln(), y.ln())));
         c = c.max(0.0);
         let mut least = squares(ln_b, c, g);
@@ -101,7 +99,7 @@ fn levelling(points: &[(f64, f64)]) -> End {
         }
     }
     let parameters = CurveParameters { g: Some(g), ..curve(ln_b, c) };
-    End { parameters, value: squares(ln_b, c, g), termination, turns }
+    End { parameters, value: squares(ln_b, c, g), termination }
 }
 
 /// M2 and M4, by turns: a line for b, c and a; steps for floor and ceiling.
@@ -150,10 +148,9 @@ impl Turns {
     }
 
     fn run(mut self) -> End {
-        let (mut termination, mut turns) = (Termination::Iterations, 0);
+        let mut termination = Termination::Iterations;
         let mut b = 1.0;
         for turn in 0..TURNS {
-            turns += 1;
             self.line();
             if turn < GRADIENT_TURNS {
                 for _ in 0..GRADIENT_STEPS.0 {
@@ -186,7 +183,7 @@ impl Turns {
             a: has_ceiling.then_some(self.a),
             ..curve(self.ln_b, self.c)
         };
-        End { parameters, value, termination, turns }
+        End { parameters, value, termination }
     }
 
     /// Least squares for b, c and a; non-negative in M4.

@@ -21,8 +21,6 @@ pub(in crate::law) struct Solved<const P: usize> {
     pub(in crate::law) value: f64,
     /// Why the best start stopped.
     pub(in crate::law) termination: Termination,
-    /// Evaluations of all starts.
-    pub(in crate::law) evaluations: u64,
     /// Starts, and those that came as low.
     pub(in crate::law) starts: (u64, u64),
     /// Condition number of the Jacobian.
@@ -74,7 +72,6 @@ pub(in crate::law) fn solve<C: Curve<P>, const P: usize>(
         z: best.at,
         value: best.cost,
         termination: best.termination,
-        evaluations: coarse.evaluations + if seen.rows() < points.rows() { best.evaluations } else { 0 },
         starts: (coarse.starts, coarse.reached),
         condition: best.condition,
         loss,
@@ -118,7 +115,6 @@ fn other<C: Curve<P>, const P: usize>(
         z,
         value: best.value,
         termination: best.termination,
-        evaluations: found.iter().map(|end| end.evaluations).sum(),
         starts: (starts, reached),
         condition: condition_at::<C, P>(points, &z),
         loss,

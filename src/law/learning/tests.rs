@@ -1,12 +1,13 @@
 use proptest::prelude::*;
 
 use super::{Curve, Points, solve};
-use crate::law::form::{FitOptions, Fitted, Form, Objective, Sample, fit_form};
+use crate::law::codes;
+use crate::law::form::{FitOptions, Fitted, Form, Sample, fit_form};
 use crate::law::forms::{FORMS, m1, m2, m3, m4};
+use crate::law::learning::{CurveForm, CurveParameters};
 use crate::law::loss::Loss;
 use crate::law::random::Random;
-use crate::law::{CurveParameters, codes};
-use crate::plan::CurveForm;
+use crate::plan::Objective;
 
 const NAMES: [&str; 4] = ["m1", "m2", "m3", "m4"];
 const OBJECTIVES: [Objective; 5] =

@@ -11,9 +11,10 @@ use self::design::Design;
 use self::search::Search;
 use super::codes;
 use super::findings::Shape;
-use super::form::{FitOptions, Fitted, Form, Objective, Sample, Variable};
+use super::form::{FitOptions, Fitted, Form, Sample, Variable};
 use super::loss::Loss;
 use crate::diagnostic::Diagnostic;
+use crate::plan::Objective;
 
 /// Bounds of every exponent, and the range its starts are spread over evenly in logarithms.
 pub(super) const EXPONENTS: (f64, f64) = (1e-3, 4.0);

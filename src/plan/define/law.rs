@@ -4,16 +4,16 @@ use crate::diagnostic::{Code, Diagnostic, nearest};
 use crate::plan::check::{Checker, Owner, Scope};
 use crate::plan::names::list_of;
 use crate::plan::schema::{Field, Fields, Schema};
-use crate::plan::values::whole;
-use crate::plan::{CurveForm, LawData, LawKind, LawSpec, Plan, StatedExponents, Uncertain, codes};
+use crate::plan::values::{optional, whole};
+use crate::plan::{FORMS, KnownForm, LawData, LawKind, LawSpec, Plan, StatedExponents, Uncertain, codes};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{ExprKind, Item, ItemKind, Name, Path};
 use crate::units::Dimension;
 use crate::vit::{Axis, PerAxis};
 
 const STATED: Schema = Schema::of(&["width", "depth", "mlp", "weights", "effective", "calibrated_on"]);
-const FITTED: Schema = Schema::of(&["weights", "centre"]);
-const CURVE: Schema = Schema::of(&[]);
+const FITTED: Schema = Schema::of(&["weights", "centre", "draws", "seed"]);
+const FORM: Schema = Schema::of(&["objective", "delta", "starts", "draws", "seed"]);
 
 /// An exponent beyond this is a slip: the paper's lie between 0.2 and 0.7.
 const LARGEST_EXPONENT: f64 = 10.0;
@@ -25,16 +25,10 @@ const WEIGHTS_TOLERANCE: f64 = 1e-6;
 #[derive(Clone, Copy)]
 enum Form {
     Sovit,
-    Curve(CurveForm),
+    Known(&'static KnownForm),
 }
 
-const FORMS: [(&str, Form); 5] = [
-    ("sovit", Form::Sovit),
-    ("m1", Form::Curve(CurveForm::M1)),
-    ("m2", Form::Curve(CurveForm::M2)),
-    ("m3", Form::Curve(CurveForm::M3)),
-    ("m4", Form::Curve(CurveForm::M4)),
-];
+const SOVIT: &str = "sovit";
 
 /// Who refers to a metric of a table, in the words of messages.
 #[derive(Clone, Copy)]
@@ -60,7 +54,7 @@ impl<'a> Asker<'a> {
     fn law(form: &'a Name, needs_shapes: bool) -> Self {
         let shapes = Shapes {
             code: codes::WRONG_LAW,
-            help: "give the table its `width`, `depth` and `mlp`, or fit `m2` or `m4`",
+            help: "give the table its `width`, `depth` and `mlp`, or fit a form without shapes, such as `curve`",
         };
         Self {
             owner: Owner { name: &form.value, span: form.span },
@@ -81,30 +75,23 @@ impl Checker<'_> {
         let form = self.form(form_name)?;
         let kind = match (form, fitted_to, body) {
             (Form::Sovit, Some(path), body) => {
-                let (weights, centre) = match body {
-                    Some(body) => {
-                        let fields = self.fields(what, at, body, FITTED);
-                        let weights = fields.get("weights").map_or(Some(thirds()), |field| self.weights(field));
-                        let centre = fields.get("centre").map(|field| {
-                            let shape = self.shape(field, ["1968", "40", "6144"])?;
-                            Some(Spanned::new(shape, field.value.span))
-                        });
-                        (weights, centre)
-                    }
-                    None => (Some(thirds()), None),
-                };
+                let fields = body.as_ref().map(|body| self.fields(what, at, body, FITTED));
+                let get = |name: &str| fields.as_ref().and_then(|fields| fields.get(name));
+                let weights = get("weights").map_or(Some(thirds()), |field| self.weights(field));
+                let centre = get("centre").map(|field| {
+                    let shape = self.shape(field, ["1968", "40", "6144"])?;
+                    Some(Spanned::new(shape, field.value.span))
+                });
+                let settings = self.settings(fields.as_ref());
                 let data = self.law_data(path, Asker::law(form_name, true), scope, plan);
-                let centre = match centre {
-                    Some(centre) => Some(centre?),
-                    None => None,
-                };
-                LawKind::Sovit { data: data?, weights: weights?, centre }
+                LawKind::Sovit { data: data?, weights: weights?, centre: optional(centre)?, settings: settings? }
             }
-            (Form::Curve(form), Some(path), body) => {
-                if let Some(body) = body {
-                    self.fields(what, at, body, CURVE);
-                }
-                LawKind::Curve { data: self.law_data(path, Asker::law(form_name, false), scope, plan)?, form }
+            (Form::Known(form), Some(path), body) => {
+                let fields = body.as_ref().map(|body| self.fields(what, at, body, FORM));
+                let settings = self.settings(fields.as_ref());
+                let data = self.law_data(path, Asker::law(form_name, false), scope, plan)?;
+                let inputs = self.inputs(form, form_name, data, plan);
+                LawKind::Form { data, form, inputs: inputs?, settings: settings? }
             }
             // The parser has reported a table that it could not read.
             (_, None, None) => return None,
@@ -113,7 +100,7 @@ impl Checker<'_> {
                 let fields = self.fields(what, at, body, STATED);
                 LawKind::Stated(self.stated(&fields)?)
             }
-            (Form::Curve(_), None, Some(_)) => {
+            (Form::Known(_), None, Some(_)) => {
                 let message = format!("a law of the form `{}` must be fitted", form_name.value);
                 let error = Diagnostic::error(codes::MISSING_FIELD, message)
                     .label(form_name.span, "no table follows")
@@ -132,17 +119,20 @@ impl Checker<'_> {
     }
 
     fn form(&mut self, name: &Name) -> Option<Form> {
-        let known = FORMS.iter().find(|(text, _)| *text == name.value);
+        if name.value == SOVIT {
+            return Some(Form::Sovit);
+        }
+        let known = FORMS.iter().find(|form| form.name == name.value);
         if known.is_none() {
             let error = Diagnostic::error(codes::UNKNOWN_LAW, format!("there is no law of the form `{}`", name.value))
                 .label(name.span, "not a form of laws");
-            let forms = FORMS.map(|(text, _)| text);
-            self.report(match nearest(&name.value, forms) {
+            let forms = || std::iter::once(SOVIT).chain(FORMS.iter().map(|form| form.name));
+            self.report(match nearest(&name.value, forms()) {
                 Some(near) => error.fix(format!("there is `{near}`"), name.span, near),
-                None => error.help(format!("the forms are {}", list_of(forms))),
+                None => error.help(format!("the forms are {}", list_of(forms()))),
             });
         }
-        known.map(|&(_, form)| form)
+        known.map(Form::Known)
     }
 
     /// `TABLE.METRIC`; where shapes are needed, of a table that has them.
@@ -218,7 +208,7 @@ impl Checker<'_> {
                 effective,
                 exponents: None,
                 weights: None,
-                calibrated_on: calibrated(calibrated_on)?,
+                calibrated_on: optional(calibrated_on)?,
             });
         }
         let exponents = if stated.is_none() && Axis::ALL.iter().all(|axis| !fields.is_meant(axis.name())) {
@@ -245,7 +235,7 @@ impl Checker<'_> {
             let (s, w) = (exponents.get(axis), weights.get(axis));
             Uncertain { value: s.value * w, sd: s.sd * w }
         });
-        let calibrated_on = calibrated(calibrated_on)?;
+        let calibrated_on = optional(calibrated_on)?;
         Some(StatedExponents { effective, exponents: Some(exponents), weights: Some(weights), calibrated_on })
     }
 
@@ -311,14 +301,6 @@ impl Checker<'_> {
 }
 
 /// `Some(None)` where nothing was written, `None` where what was written is wrong.
-#[expect(clippy::option_option, reason = "absent is not wrong")]
-fn calibrated(text: Option<Option<String>>) -> Option<Option<String>> {
-    match text {
-        Some(text) => Some(Some(text?)),
-        None => Some(None),
-    }
-}
-
 fn thirds() -> PerAxis<f64> {
     PerAxis { width: 1.0 / 3.0, depth: 1.0 / 3.0, mlp: 1.0 / 3.0 }
 }

@@ -2,6 +2,7 @@
 
 mod budget;
 mod emit;
+mod fit;
 mod law;
 mod model;
 mod results;

@@ -4,16 +4,30 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::plan::check::{Checker, Scope};
 use crate::plan::rows::Columns;
 use crate::plan::schema::{Field, Fields, Schema};
-use crate::plan::values::whole;
-use crate::plan::{Column, Metric, Results, RowExpression, Seeds, codes};
+use crate::plan::values::{optional, whole};
+use crate::plan::{Column, Results, RowExpression, RowNumber, Seeds, codes};
 use crate::source::Spanned;
 use crate::syntax::ast::{ExprKind, Item, ItemKind};
 use crate::units::Dimension;
 use crate::vit::{Axis, PerAxis};
 
 const SCHEMA: Schema = Schema::of(&[
-    "model", "width", "depth", "mlp", "examples", "error", "loss", "where", "hold_out", "group", "cluster", "seeds",
+    "model", "width", "depth", "mlp", "examples", "error", "loss", "n", "params", "d", "tokens", "unique", "c", "m",
+    "t", "x", "where", "hold_out", "group", "cluster", "seeds", "weight",
 ]);
+
+/// Inputs of laws besides shape and examples, as [`crate::plan::FORMS`] call them, with what a bare column counts.
+const NUMBERS: [(&str, Dimension); 9] = [
+    ("n", Dimension::PARAM),
+    ("params", Dimension::PARAM),
+    ("d", Dimension::TOKEN),
+    ("tokens", Dimension::TOKEN),
+    ("unique", Dimension::TOKEN),
+    ("c", Dimension::FLOP),
+    ("m", Dimension::NONE),
+    ("t", Dimension::FLOP),
+    ("x", Dimension::NONE),
+];
 
 impl Checker<'_> {
     /// Checks a table.
@@ -32,9 +46,19 @@ impl Checker<'_> {
 
         let shape = self.row_shape(&fields, &mut columns);
         let model = self.table_model(&fields, scope, !matches!(shape, Ok(None)));
-        let examples = self.required(&fields, "examples", "examples = column examples_seen");
-        let examples = examples.and_then(|field| self.row_number(field, Dimension::EXAMPLE, &mut columns));
+        let numbers = self.numbers(&fields, &mut columns);
+        // Something must say how long a run was.
+        let is_long_enough = matches!(shape, Ok(None)) && numbers.as_ref().is_none_or(|numbers| !numbers.is_empty());
+        let examples = match fields.get("examples") {
+            None if is_long_enough => None,
+            None => {
+                self.missing(&fields, "examples", "examples = column examples_seen");
+                Some(None)
+            }
+            Some(field) => Some(self.row_number(field, Dimension::EXAMPLE, &mut columns)),
+        };
         let metrics = self.metrics(&fields, &mut columns);
+        let weight = fields.get("weight").map(|field| self.row_number(field, Dimension::NONE, &mut columns));
         let keep = fields.get("where").map(|field| self.row_condition(field, &mut columns));
         let hold_out = fields.get("hold_out").map(|field| self.row_condition(field, &mut columns));
         let group = fields.get("group").map_or(Some(Vec::new()), |field| self.group(field, &mut columns));
@@ -46,12 +70,14 @@ impl Checker<'_> {
             path: path.clone()?,
             model: model.ok()?,
             shape: shape.ok()?,
-            examples: examples?,
+            examples: optional(examples)?,
             metrics: metrics?,
-            keep: all(keep)?,
-            hold_out: all(hold_out)?,
+            numbers: numbers?,
+            weight: optional(weight)?,
+            keep: optional(keep)?,
+            hold_out: optional(hold_out)?,
             group: group?,
-            cluster: all(cluster)?,
+            cluster: optional(cluster)?,
             seeds: seeds?,
             columns: columns.names,
         })
@@ -65,6 +91,9 @@ impl Checker<'_> {
     ) -> Result<Option<PerAxis<Spanned<RowExpression>>>, ()> {
         let given = Axis::ALL.into_iter().find(|axis| fields.get(axis.name()).is_some());
         let Some(given) = given else { return Ok(None) };
+        if is_partial(fields) {
+            return Ok(None);
+        }
         whole(PerAxis::from_fn(|axis| {
             if let Some(field) = fields.get(axis.name()) {
                 self.row_number(field, Dimension::NONE, columns)
@@ -98,7 +127,21 @@ impl Checker<'_> {
         found.map(Some).ok_or(())
     }
 
-    fn metrics(&mut self, fields: &Fields<'_>, columns: &mut Columns) -> Option<Vec<Metric>> {
+    /// The inputs of laws other than shape and examples.
+    fn numbers(&mut self, fields: &Fields<'_>, columns: &mut Columns) -> Option<Vec<RowNumber>> {
+        let sizes = ["width", "depth"].map(|name| (name, Dimension::NONE));
+        let sizes = sizes.into_iter().filter(|_| is_partial(fields));
+        let numbers: Vec<_> = sizes
+            .chain(NUMBERS)
+            .filter_map(|(name, dimension)| Some((fields.get(name)?, dimension)))
+            .map(|(field, dimension)| {
+                Some(RowNumber { name: field.name.clone(), value: self.row_number(field, dimension, columns)? })
+            })
+            .collect();
+        numbers.into_iter().collect()
+    }
+
+    fn metrics(&mut self, fields: &Fields<'_>, columns: &mut Columns) -> Option<Vec<RowNumber>> {
         let given: Vec<_> = ["error", "loss"].into_iter().filter_map(|name| fields.get(name)).collect();
         if given.is_empty() && !fields.is_meant("error") && !fields.is_meant("loss") {
             let error = Diagnostic::error(codes::MISSING_FIELD, format!("{} has nothing to fit", fields.what))
@@ -110,7 +153,7 @@ impl Checker<'_> {
         let metrics: Vec<_> = given
             .into_iter()
             .map(|field| {
-                Some(Metric { name: field.name.clone(), value: self.row_number(field, Dimension::NONE, columns)? })
+                Some(RowNumber { name: field.name.clone(), value: self.row_number(field, Dimension::NONE, columns)? })
             })
             .collect();
         metrics.into_iter().collect::<Option<Vec<_>>>().filter(|metrics| !metrics.is_empty())
@@ -167,11 +210,8 @@ impl Checker<'_> {
     }
 }
 
-/// Absent, or whole.
-#[expect(clippy::option_option, reason = "absent is not wrong")]
-fn all<T>(value: Option<Option<T>>) -> Option<Option<T>> {
-    match value {
-        Some(value) => Some(Some(value?)),
-        None => Some(None),
-    }
+/// Whether width and depth stand beside parameters instead of an MLP size: then no shape is meant, but two numbers.
+fn is_partial(fields: &Fields<'_>) -> bool {
+    let has = |name: &str| fields.get(name).is_some();
+    !has("mlp") && has("width") && has("depth") && has("params")
 }

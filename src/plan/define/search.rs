@@ -68,20 +68,21 @@ impl Checker<'_> {
 
     fn is_shape_law(&mut self, law: usize, fields: &Fields<'_>, plan: &Plan) -> bool {
         let Some(law) = plan.laws.get(law) else { return false };
-        let is_curve = matches!(law.kind, LawKind::Curve { .. });
-        if is_curve {
-            let span = fields.get("law").map_or(fields.at, |field| field.value.span);
-            let name = &law.name.value;
-            let error = Diagnostic::error(
-                codes::WRONG_LAW,
-                format!("{} needs a shape law, and `{name}` is a learning curve", fields.what),
-            )
-            .label(span, "chooses a shape by this law")
-            .label(law.name.span, "knows no shapes")
-            .help("define a law of the form `sovit` and name it");
-            self.report(error);
-        }
-        !is_curve
+        let form = match &law.kind {
+            LawKind::Form { form, .. } => form.name,
+            LawKind::Stated(_) | LawKind::Sovit { .. } => return true,
+        };
+        let span = fields.get("law").map_or(fields.at, |field| field.value.span);
+        let name = &law.name.value;
+        let error = Diagnostic::error(
+            codes::WRONG_LAW,
+            format!("{} needs a shape law, and `{name}` is of the form `{form}`", fields.what),
+        )
+        .label(span, "chooses a shape by this law")
+        .label(law.name.span, "knows no shapes")
+        .help("define a law of the form `sovit` and name it");
+        self.report(error);
+        false
     }
 
     fn range(&mut self, entry: RangeEntry<'_>) -> Option<Spanned<Range>> {

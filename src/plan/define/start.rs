@@ -3,6 +3,7 @@
 use super::law::{Asker, Shapes};
 use crate::plan::check::{Checker, Owner, Scope};
 use crate::plan::schema::{Field, Schema};
+use crate::plan::values::optional;
 use crate::plan::{Plan, SmallOptimum, Start, StartKind, codes};
 use crate::source::Span;
 use crate::syntax::ast::{BestOf, Block, Item, ItemKind};
@@ -55,10 +56,7 @@ impl Checker<'_> {
             shapes: Some(Shapes { code: codes::SHAPELESS, help }),
         };
         let data = self.law_data(best_of.data.as_ref()?, asker, scope, plan)?;
-        let compute = match compute {
-            Some(compute) => Some(compute?.forward_flops),
-            None => None,
-        };
+        let compute = optional(compute)?.map(|compute| compute.forward_flops);
         Some(StartKind::BestOf { data, compute })
     }
 

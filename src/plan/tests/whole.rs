@@ -3,7 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 
-use crate::plan::{Counting, CurveForm, LawKind, StartKind, Target};
+use crate::plan::{Counting, Input, LawKind, Objective, StartKind, Target};
 use crate::vit::{Activation, PerAxis, Pooling};
 
 /// The sketch of the language, short of what the compiler does not read yet.
@@ -155,11 +155,41 @@ fn curves_need_neither_shapes_nor_a_model() {
     );
     assert_eq!(table.cluster.map(|column| table.columns[column.0].value.as_str()), Some("run"));
     assert_eq!(table.seeds, crate::plan::Seeds::Average);
-    let forms: Vec<_> = plan.laws.iter().map(|law| &law.kind).collect();
-    assert!(matches!(
-        forms[..],
-        [LawKind::Curve { form: CurveForm::M2, .. }, LawKind::Curve { form: CurveForm::M4, .. }]
-    ));
+    for (law, name) in plan.laws.iter().zip(["m2", "m4"]) {
+        let LawKind::Form { form, inputs, .. } = &law.kind else { panic!("{law:?}") };
+        assert_eq!((form.name, inputs.as_slice()), (name, &[Input::Examples][..]));
+    }
+}
+
+#[test]
+fn any_form_is_fitted_to_the_numbers_of_a_table() {
+    let plan = plan(
+        r#"
+        results runs from "runs.csv" {
+          n        = column params
+          tokens   = column tokens * 1e9 token
+          examples = column examples
+          width    = column width
+          depth    = column depth
+          params   = column params
+          loss     = column loss
+          weight   = column seeds
+        }
+        law a = chinchilla fitted to runs.loss { objective = huber, delta = 1e-3, starts = 8, draws = 0, seed = 3 }
+        law b = gemstones fitted to runs.loss { objective = log }
+        "#,
+    );
+    let table = &plan.results[0];
+    let names: Vec<&str> = table.numbers.iter().map(|number| number.name.value.as_str()).collect();
+    assert_eq!(names, ["width", "depth", "n", "params", "tokens"]);
+    assert!(table.shape.is_none() && table.weight.is_some() && table.model.is_none());
+    let LawKind::Form { inputs, settings, .. } = &plan.laws[0].kind else { panic!() };
+    assert_eq!(inputs.as_slice(), [Input::Number(2), Input::Examples]);
+    assert_eq!(settings.objective, Some(Objective::Huber(Some(1e-3))));
+    assert_eq!((settings.starts, settings.draws, settings.seed), (Some(8), Some(0), Some(3)));
+    let LawKind::Form { inputs, settings, .. } = &plan.laws[1].kind else { panic!() };
+    assert_eq!(inputs.as_slice(), [0, 1, 3, 4].map(Input::Number));
+    assert_eq!((settings.objective, settings.draws), (Some(Objective::Log), None));
 }
 
 #[test]

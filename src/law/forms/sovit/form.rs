@@ -4,9 +4,10 @@ use super::{EXPONENTS, StarFit, StarOptions, StarRun, fit_star};
 use crate::diagnostic::Diagnostic;
 use crate::law::bootstrap::interval;
 use crate::law::findings::{self, Shape as SampleShape};
-use crate::law::form::{FitOptions, Fitted, Form, Objective, Sample, Variable};
+use crate::law::form::{FitOptions, Fitted, Form, Sample, Variable};
 use crate::law::star::{NotStar, Star, star};
 use crate::law::{HoldOut, SovitParameters, StarForm, codes};
+use crate::plan::Objective;
 use crate::results::Row;
 use crate::vit::{Axis, PerAxis, Shape};
 
@@ -88,14 +89,15 @@ impl<'a> Sweep<'a> {
             Row {
                 line: i as u64,
                 shape: Some(Shape { width: size(0), depth: size(1), mlp_dim: size(2) }),
-                examples: t,
+                examples: Some(t),
                 forward_flops: Some(t),
                 metrics: sample.target().get(i).copied().into_iter().collect(),
                 group: Vec::new(),
                 hold_out: false,
                 file: "".into(),
                 cluster: None,
-                seeds: 1,
+                numbers: Vec::new(),
+                weight: 1.0,
             }
         };
         let rows: Vec<Row> = (0..sample.rows()).map(row).collect();
@@ -112,7 +114,7 @@ impl<'a> Sweep<'a> {
             Some(StarRun {
                 size: row.shape?.get(axis) as f64,
                 flops: 1.0,
-                examples: row.examples,
+                examples: row.examples?,
                 loss: *row.metrics.first()?,
                 training: sample.clusters.get(row.line as usize).copied(),
             })
