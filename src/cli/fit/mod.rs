@@ -289,12 +289,17 @@ fn rank(fits: &mut [GroupFit]) {
     fits.sort_by(|a, b| place(a).cmp(&place(b)).then(error(a).total_cmp(&error(b))));
 }
 
+/// How a finding names its group.
+const GROUP: &str = "in the group ";
+
 /// The findings of a fit, with its group.
 fn of_group(fit: &GroupFit) -> Vec<Diagnostic> {
     let group: Vec<String> = fit.group.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let note = |found: &Diagnostic| match group.as_slice() {
         [] => found.clone(),
-        group => found.clone().note(format!("in the group {}", group.join(", "))),
+        // Those of a plan's law say so themselves.
+        _ if found.notes.iter().any(|note| note.starts_with(GROUP)) => found.clone(),
+        group => found.clone().note(format!("{GROUP}{}", group.join(", "))),
     };
     fit.findings.iter().map(note).collect()
 }

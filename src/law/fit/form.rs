@@ -37,9 +37,12 @@ impl Context<'_> {
 
     fn group(&mut self, form: &dyn Form, sample: &GroupSample, settings: FitSettings) -> Option<FormFit> {
         let options = FitOptions::from(settings);
-        let of = |found: Diagnostic| match sample.group.as_slice() {
+        let names = &self.table.group;
+        let named: Vec<String> =
+            names.iter().zip(&sample.group).map(|(name, value)| format!("{name} {value}")).collect();
+        let of = |found: Diagnostic| match named.as_slice() {
             [] => found,
-            group => found.note(format!("in the group `{}`", group.join(", "))),
+            group => found.note(format!("in the group {}", group.join(", "))),
         };
         match fit_form(form, &sample.fitted, &sample.held, &options, &mut |_| {}) {
             Ok(mut fitted) => {

@@ -212,7 +212,7 @@ fn a_group_that_is_too_short_is_named() {
     assert_eq!(law, None);
     let short = found.iter().find(|d| d.severity == Severity::Error).unwrap();
     assert_eq!(short.code.name, "too-few-points");
-    assert!(short.notes.iter().any(|note| note == "in the group `short`"), "{short:#?}");
+    assert!(short.notes.iter().any(|note| note == "in the group model short"), "{short:#?}");
 }
 
 #[test]
