@@ -30,7 +30,7 @@ fn runs() -> Sample {
 }
 
 fn ours(form: &dyn Form, sample: &Sample, objective: Objective) -> f64 {
-    let options = FitOptions { objective: Some(objective), starts: None, draws: DRAWS, seed: 1 };
+    let options = FitOptions { objective: Some(objective), starts: None, ..FitOptions::plain(DRAWS, 1) };
     let start = Instant::now();
     black_box(fit_form(form, sample, &Sample::default(), &options, &mut |_| {}).is_ok());
     start.elapsed().as_secs_f64()

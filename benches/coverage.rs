@@ -86,7 +86,7 @@ fn data(law: &SovitParameters, kind: Noise, sigma: f64, random: &mut Random) -> 
                 };
                 let loss = law.arm(axis, size, t) * (1.0 + sigma * deviate);
                 let training = (kind == Noise::Clustered).then_some(training);
-                runs.push(StarRun { size, flops: 1.0, examples: t, loss, training });
+                runs.push(StarRun { size, flops: 1.0, examples: t, loss, training, weight: 1.0 });
             }
         }
         runs

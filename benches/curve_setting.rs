@@ -38,7 +38,7 @@ fn line(curves: &[LearningCurve], title: &str, errors: &[f64]) -> (f64, f64) {
 fn main() {
     let curves = curves();
     let halves: Vec<(Sample, Sample)> = curves.iter().map(parts).collect();
-    let options = FitOptions { objective: None, starts: None, draws: 0, seed: 1 };
+    let options = FitOptions::plain(0, 1);
     println!("{:<44} {:>9} {:>12}", "nested error", "image", "translation");
     for form in FORMS.iter().filter(|form| ["m1", "m2", "m3", "m4"].contains(&form.name())) {
         let fit = |(below, above): &(Sample, Sample)| {

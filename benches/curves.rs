@@ -15,7 +15,7 @@ use rnsl::{LearningCurve, curves, mean};
 
 /// Log errors on the held-out rows, NaN where there is no fit, and seconds.
 fn errors(curves: &[LearningCurve], name: &str, objective: Objective) -> (Vec<f64>, f64) {
-    let options = FitOptions { objective: Some(objective), starts: None, draws: 0, seed: 1 };
+    let options = FitOptions { objective: Some(objective), starts: None, ..FitOptions::plain(0, 1) };
     let form = FORMS.iter().find(|form| form.name() == name);
     let start = Instant::now();
     let error = |curve: &LearningCurve| {

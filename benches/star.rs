@@ -35,6 +35,7 @@ fn star(losses: &str) -> PerAxis<Vec<StarRun>> {
             examples: point[2],
             loss: *loss,
             training: None,
+            weight: 1.0,
         };
         rows.map(run).collect()
     })

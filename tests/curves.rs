@@ -9,7 +9,7 @@ use rnsl::{LearningCurve, curves, mean};
 
 fn fit(name: &str, curve: &LearningCurve, objective: Option<Objective>) -> Fitted {
     let form: &dyn Form = *FORMS.iter().find(|form| form.name() == name).unwrap();
-    let options = FitOptions { objective, starts: None, draws: 0, seed: 1 };
+    let options = FitOptions { objective, starts: None, ..FitOptions::plain(0, 1) };
     fit_form(form, &curve.fitted, &curve.held, &options, &mut |_| {}).unwrap()
 }
 
@@ -64,7 +64,7 @@ fn the_average_tells_its_weights() {
 #[test]
 fn what_the_published_procedure_cannot_do_is_refused() {
     let curves = curves();
-    let options = FitOptions { objective: Some(Objective::Published), starts: None, draws: 0, seed: 1 };
+    let options = FitOptions { objective: Some(Objective::Published), starts: None, ..FitOptions::plain(0, 1) };
     let mut weighed = curves[0].fitted.clone();
     weighed.weights = (0..weighed.rows()).map(|row| 1.0 + row as f64).collect();
     for name in ["m4", "curve"] {

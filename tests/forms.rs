@@ -7,7 +7,7 @@ fn form(name: &str) -> &'static dyn Form {
     *FORMS.iter().find(|form| form.name() == name).unwrap_or_else(|| panic!("no form `{name}`"))
 }
 
-const PLAIN: FitOptions = FitOptions { objective: None, starts: None, draws: 0, seed: 1 };
+const PLAIN: FitOptions = FitOptions::plain(0, 1);
 
 fn fit(name: &str, sample: &Sample, options: FitOptions) -> Fitted {
     fit_form(form(name), sample, &Sample::default(), &options, &mut |_| {}).unwrap_or_else(|why| panic!("{why:?}"))

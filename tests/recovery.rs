@@ -41,6 +41,7 @@ fn recovered(truth: &str, noise: &str) -> Recovered {
                 examples: point[2],
                 loss: *loss,
                 training: None,
+                weight: 1.0,
             };
             rows.map(run).collect()
         });

@@ -1,9 +1,10 @@
 //! What a law form offers, whatever it is made of: variables in, parameters and predictions out.
 
+use super::bootstrap::Noise;
 use super::findings::extrapolation;
 use super::{Estimate, HoldOut, Scores, Termination};
 use crate::diagnostic::Diagnostic;
-use crate::plan::{FitSettings, Objective};
+use crate::plan::{Bootstrap, FitSettings, Objective, Spread};
 
 /// One quantity that a form relates; the last one of a form is what it predicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +75,30 @@ pub struct FitOptions {
     pub draws: u32,
     /// Seed of the draws.
     pub seed: u64,
+    /// Where refits draw their data from; whole runs where they are known, else a fitted spread, where absent.
+    pub bootstrap: Option<Bootstrap>,
+    /// How the noise is taken to depend on compute.
+    pub spread: Spread,
+}
+
+impl FitOptions {
+    /// The form's own choices, so many draws and this seed.
+    pub const fn plain(draws: u32, seed: u64) -> Self {
+        Self { objective: None, starts: None, draws, seed, bootstrap: None, spread: Spread::Constant }
+    }
 }
 
 impl From<FitSettings> for FitOptions {
     fn from(settings: FitSettings) -> Self {
-        let FitSettings { objective, starts, draws, seed } = settings;
-        Self { objective, starts, draws: draws.unwrap_or(FitSettings::DRAWS), seed: seed.unwrap_or(0) }
+        let FitSettings { objective, starts, draws, seed, bootstrap, spread } = settings;
+        Self {
+            objective,
+            starts,
+            draws: draws.unwrap_or(FitSettings::DRAWS),
+            seed: seed.unwrap_or(0),
+            bootstrap,
+            spread,
+        }
     }
 }
 
@@ -149,7 +168,16 @@ pub fn fit_form(
     options: &FitOptions,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Fitted, Diagnostic> {
-    let mut law = form.fit(fitted, options, progress)?;
+    let mut law = match options.spread {
+        Spread::Constant => form.fit(fitted, options, progress)?,
+        Spread::Fitted => {
+            let plain = FitOptions { draws: 0, spread: Spread::Constant, ..*options };
+            let first = form.fit(fitted, &plain, &mut |share| progress(0.3 * share))?;
+            let weighed = by_spread(form, fitted, &first);
+            let options = FitOptions { spread: Spread::Constant, ..*options };
+            form.fit(&weighed, &options, &mut |share| progress(0.3 + 0.7 * share))?
+        }
+    };
     let rows = held.rows() as u64;
     if rows > 0 {
         let error = |(row, y): (usize, &f64)| ((law.predict)(&held.inputs(row)) / y).ln().powi(2);
@@ -158,4 +186,19 @@ pub fn fit_form(
         law.findings.extend(extrapolation(form, fitted, held));
     }
     Ok(law)
+}
+
+/// The sample with every row weighed by the inverse square of the spread that the fit's residuals have at its compute.
+fn by_spread(form: &dyn Form, sample: &Sample, first: &Fitted) -> Sample {
+    let inputs: Vec<Vec<f64>> = (0..sample.rows()).map(|row| sample.inputs(row)).collect();
+    let ln_scale: Vec<f64> = inputs.iter().map(|inputs| form.scale(inputs).ln()).collect();
+    let residuals: Vec<f64> = inputs.iter().zip(sample.target()).map(|(x, y)| y / (first.predict)(x) - 1.0).collect();
+    let noise = Noise::of(&residuals, &ln_scale, first.parameters.len());
+    let weight = |row: usize| {
+        let given = sample.weights.get(row).copied().unwrap_or(1.0);
+        given / noise.sigma(ln_scale[row]).powi(2).max(f64::MIN_POSITIVE)
+    };
+    let weights: Vec<f64> = (0..sample.rows()).map(weight).collect();
+    let mean = weights.iter().sum::<f64>() / weights.len().max(1) as f64;
+    Sample { weights: weights.into_iter().map(|weight| weight / mean).collect(), ..sample.clone() }
 }

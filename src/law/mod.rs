@@ -49,7 +49,7 @@ mod starts;
 mod wild;
 
 #[cfg(feature = "fit")]
-pub use crate::plan::Objective;
+pub use crate::plan::{Bootstrap, Objective};
 #[cfg(feature = "fit")]
 pub use fit::fit;
 #[cfg(feature = "fit")]
@@ -57,7 +57,7 @@ pub use form::{FitOptions, Fitted, Form, Prediction, Sample, Variable, fit_form}
 #[cfg(feature = "fit")]
 pub use forms::FORMS;
 #[cfg(feature = "fit")]
-pub use forms::sovit::{StarFit, StarOptions, StarRun, fit_star};
+pub use forms::sovit::{StarFit, StarObjective, StarOptions, StarRun, fit_star};
 #[cfg(feature = "fit")]
 pub use grid::starts;
 pub use group::{GroupFit, Summary};

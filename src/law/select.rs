@@ -84,7 +84,7 @@ mod tests {
             }
         }
         let sample = Sample { columns, ..Sample::default() };
-        let options = FitOptions { objective: None, starts: None, draws: 0, seed: 1 };
+        let options = FitOptions::plain(0, 1);
         let form = |name: &str| *FORMS.iter().find(|form| form.name() == name).unwrap();
         let error = |form: &dyn Form| rollout(form, &sample, &options, &[RANKED_FROM])[0].rmse_log;
         assert!(error(form("chinchilla")) < error(form("kaplan")));

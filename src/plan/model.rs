@@ -95,8 +95,13 @@ pub enum Seeds {
     /// Each stays a row.
     #[default]
     Keep,
-    /// They become one row with the arithmetic mean of each metric.
+    /// They become one row with the mean of each metric.
     Average,
+}
+
+impl Seeds {
+    /// By its word.
+    pub const NAMED: [(&str, Self); 2] = [("keep", Self::Keep), ("average", Self::Average)];
 }
 
 /// An expression over the columns of a row.
@@ -166,6 +171,40 @@ pub struct FitSettings {
     pub draws: Option<u32>,
     /// Seed of the draws; 0 where absent.
     pub seed: Option<u64>,
+    /// Where refits draw their data from; the form's own choice where absent.
+    pub bootstrap: Option<Bootstrap>,
+    /// How the noise is taken to depend on compute.
+    pub spread: Spread,
+}
+
+/// How the noise of rows is taken to depend on compute while a law is fitted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spread {
+    /// Not at all: rows count alike, but for weights that are given.
+    #[default]
+    Constant,
+    /// As the residuals of a first fit do: rows count by the inverse square of the fitted spread at their compute.
+    Fitted,
+}
+
+impl Spread {
+    /// By its word.
+    pub const NAMED: [(&str, Self); 2] = [("constant", Self::Constant), ("fitted", Self::Fitted)];
+}
+
+/// Where refits draw their data from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bootstrap {
+    /// The fit with fresh noise, whose spread over compute is fitted to the residuals.
+    #[default]
+    Parametric,
+    /// The fit with the residuals of whole runs under random weights; each row is a run where none are named.
+    Wild,
+}
+
+impl Bootstrap {
+    /// By its word.
+    pub const NAMED: [(&str, Self); 2] = [("parametric", Self::Parametric), ("wild", Self::Wild)];
 }
 
 impl FitSettings {

@@ -17,7 +17,7 @@ use super::{Located, Status, answer, tell};
 use crate::diagnostic::{Diagnostic, any_error, sort};
 use crate::disk::DiskWorld;
 use crate::law::{FORMS, FitOptions, GroupFit, Objective, RANKED_FROM, Summary};
-use crate::plan::FitSettings;
+use crate::plan::{self, FitSettings};
 use crate::source::Sources;
 use crate::{Fits, Stage, emit};
 use progress::Progress;
@@ -78,6 +78,12 @@ pub(super) struct Arguments {
     /// Seed of the draws; 0 where absent.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Where the refits draw their data from; whole runs where `--cluster` names them, else a fitted spread, where absent.
+    #[arg(long, value_enum)]
+    bootstrap: Option<Bootstrap>,
+    /// How the noise is taken to depend on compute: rows count alike, or by the inverse square of a fitted spread.
+    #[arg(long, value_enum, default_value_t)]
+    spread: Spread,
     /// Where compute is bound as `examples`: side of the image, in pixels.
     #[arg(long, value_name = "PX")]
     image: Option<u64>,
@@ -103,6 +109,25 @@ enum Seeds {
     Keep,
     /// They become one row with their mean.
     Average,
+}
+
+/// Where refits draw their data from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Bootstrap {
+    /// The fit with fresh noise of a fitted spread.
+    Parametric,
+    /// The fit with the residuals of whole runs under random weights.
+    Wild,
+}
+
+/// How noise depends on compute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Spread {
+    /// Not at all.
+    #[default]
+    Constant,
+    /// As the residuals do.
+    Fitted,
 }
 
 /// How fits are written.
@@ -217,6 +242,14 @@ impl Arguments {
             starts: self.starts,
             draws: self.draws.unwrap_or(FitSettings::DRAWS),
             seed: self.seed.unwrap_or(0),
+            bootstrap: self.bootstrap.map(|bootstrap| match bootstrap {
+                Bootstrap::Parametric => plan::Bootstrap::Parametric,
+                Bootstrap::Wild => plan::Bootstrap::Wild,
+            }),
+            spread: match self.spread {
+                Spread::Constant => plan::Spread::Constant,
+                Spread::Fitted => plan::Spread::Fitted,
+            },
         };
         let (world, compute) = (DiskWorld::new(""), bound.compute.as_ref());
         let (list, found) = crate::fit_table(&world, &bound.query, bound.form, compute, &options, cutoffs, show);
@@ -237,6 +270,8 @@ impl Arguments {
             (self.starts.is_some(), "--starts"),
             (self.draws.is_some(), "--draws"),
             (self.seed.is_some(), "--seed"),
+            (self.bootstrap.is_some(), "--bootstrap"),
+            (self.spread != Spread::Constant, "--spread"),
             (self.rollout, "--rollout"),
             (self.image.is_some(), "--image"),
             (self.patch.is_some(), "--patch"),

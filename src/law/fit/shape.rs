@@ -58,12 +58,18 @@ impl Context<'_> {
                 let (examples, loss) = (row.examples?, *row.metrics.get(metric)?);
                 let training = groups.binary_search(&of(row)).ok().filter(|_| is_grouped);
                 let training = training.map(|group| group as u32);
-                Some(StarRun { size, flops: t / examples, examples, loss, training })
+                Some(StarRun { size, flops: t / examples, examples, loss, training, weight: row.weight })
             };
             arms.get(axis).iter().filter_map(run).collect::<Vec<_>>()
         });
-        let default = StarOptions::default();
-        let options = StarOptions { seed: settings.seed.unwrap_or(default.seed), ..default };
+        let settings = FitSettings { seed: settings.seed.or(Some(StarOptions::default().seed)), ..settings };
+        let options = match StarOptions::of(&settings.into()) {
+            Ok(options) => options,
+            Err(wrong) => {
+                self.report(wrong);
+                return None;
+            }
+        };
         let refits = settings.draws.unwrap_or(FitSettings::DRAWS);
         let enough = Axis::ALL.map(|axis| self.enough(axis, centre, runs.get(axis)));
         if enough.contains(&false) {

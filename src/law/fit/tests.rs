@@ -3,14 +3,15 @@ use proptest::prelude::*;
 use super::{brief, fit};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::law::{Law, NamedLaw};
-use crate::plan::{FORMS, FitSettings, Input, LawData, LawKind, LawSpec, Plan, StatedExponents, Uncertain};
+use crate::plan::{FORMS, FitSettings, Input, LawData, LawKind, LawSpec, Plan, Spread, StatedExponents, Uncertain};
 use crate::results::{Row, Table};
 use crate::source::{SourceId, Span, Spanned};
 use crate::vit::{PerAxis, Shape};
 
 const SPAN: Span = Span::new(SourceId(0), 3, 9);
 const DATA: LawData = LawData { table: 0, metric: 0, span: SPAN };
-const SETTINGS: FitSettings = FitSettings { objective: None, starts: None, draws: None, seed: None };
+const SETTINGS: FitSettings =
+    FitSettings { objective: None, starts: None, draws: None, seed: None, bootstrap: None, spread: Spread::Constant };
 const SHAPE: LawKind = LawKind::Sovit {
     data: DATA,
     weights: PerAxis { width: 0.2, depth: 0.3, mlp: 0.5 },

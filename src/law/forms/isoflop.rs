@@ -284,7 +284,7 @@ mod tests {
     }
 
     fn fit(sample: &Sample) -> Result<Fitted, Diagnostic> {
-        let options = FitOptions { objective: None, starts: None, draws: 40, seed: 1 };
+        let options = FitOptions::plain(40, 1);
         fit_form(&IsoFlop, sample, &Sample::default(), &options, &mut |_| {})
     }
 

@@ -54,7 +54,7 @@ fn form(name: &str) -> &'static dyn Form {
 }
 
 fn fit(form: &dyn Form, sample: &Sample, objective: Objective, draws: u32) -> Fitted {
-    let options = FitOptions { objective: Some(objective), starts: Some(16), draws, seed: 7 };
+    let options = FitOptions { objective: Some(objective), starts: Some(16), ..FitOptions::plain(draws, 7) };
     fit_form(form, sample, &Sample::default(), &options, &mut |_| {}).unwrap()
 }
 
@@ -181,7 +181,7 @@ fn intervals_hold_the_truth_and_follow_the_seed() {
 #[test]
 fn what_the_data_lack_is_said() {
     let chinchilla = form("chinchilla");
-    let options = FitOptions { objective: None, starts: None, draws: 0, seed: 1 };
+    let options = FitOptions::plain(0, 1);
     let fit = |sample: &Sample| fit_form(chinchilla, sample, &Sample::default(), &options, &mut |_| {});
     let codes = |sample: &Sample| fit(sample).unwrap().findings.iter().map(|d| d.code.name).collect::<Vec<_>>();
     let sample = falling(chinchilla, 60, 0.01, 1);
@@ -265,7 +265,7 @@ fn far_predictions_are_told() {
     for d in &mut far.columns[1] {
         *d *= 1e6;
     }
-    let options = FitOptions { objective: None, starts: None, draws: 0, seed: 1 };
+    let options = FitOptions::plain(0, 1);
     let codes = |held: &Sample| {
         let fitted = fit_form(chinchilla, &near, held, &options, &mut |_| {}).unwrap();
         fitted.findings.iter().map(|d| d.code.name).collect::<Vec<_>>()

@@ -4,14 +4,13 @@ use super::problem::Problem;
 use super::search::{Solved, condition_at, refit, solve};
 use super::{Curve, Points, VARIABLES, published};
 use crate::diagnostic::Diagnostic;
-use crate::law::bootstrap::{Noise, interval};
+use crate::law::bootstrap::interval;
 use crate::law::exact::Smooth as _;
 use crate::law::findings::{self, Shape};
 use crate::law::form::{FitOptions, Fitted, Form, Sample, Variable};
 use crate::law::learning::CurveParameters;
 use crate::law::loss::Loss;
-use crate::law::resample::Resample;
-use crate::law::wild::Wild;
+use crate::law::resample::{Resample, Residuals};
 use crate::law::{Scores, codes};
 use crate::plan::Objective;
 
@@ -119,13 +118,10 @@ impl<const P: usize> Told<'_, P> {
         }
         let fitted = self.predictions::<C>();
         let ln_x: Vec<f64> = self.points.iter().map(|p| p.x).collect();
-        let (log_residuals, gradients, columns) = self.linearised::<C>(&fitted);
-        let noise = if self.points.clusters().len() < fitted.len() {
-            let residuals: Vec<f64> = fitted.iter().zip(self.points.iter()).map(|(f, p)| p.y / f - 1.0).collect();
-            Resample::Spread(Noise::of(&residuals, &ln_x, columns))
-        } else {
-            Resample::Runs(Wild::new(&log_residuals, &gradients, columns, self.points.clusters()))
-        };
+        let (log, gradients, columns) = self.linearised::<C>(&fitted);
+        let clusters = self.points.clusters();
+        let residuals = Residuals { log: &log, gradients: &gradients, columns, ln_scale: &ln_x, clusters };
+        let noise = Resample::new(options.bootstrap, &residuals);
         let (mut points, mut y) = (self.points.clone(), fitted.clone());
         (0..u64::from(options.draws))
             .map(|stream| {

@@ -18,7 +18,7 @@ fn form(name: &str) -> &'static dyn Form {
 }
 
 fn fit(name: &str, sample: &Sample, objective: Objective, draws: u32) -> Fitted {
-    let options = FitOptions { objective: Some(objective), starts: None, draws, seed: 7 };
+    let options = FitOptions { objective: Some(objective), starts: None, ..FitOptions::plain(draws, 7) };
     fit_form(form(name), sample, &Sample::default(), &options, &mut |_| {}).unwrap()
 }
 
@@ -177,7 +177,7 @@ fn what_a_fit_lacks_is_said() {
     assert_eq!(found("m1"), Vec::<&str>::new());
     assert!(found("m2").contains(&codes::ZERO_COEFFICIENT.name), "{:?}", found("m2"));
     let few = Sample { columns: sample.columns.iter().map(|c| c[..4].to_vec()).collect(), ..Sample::default() };
-    let options = FitOptions { objective: None, starts: None, draws: 0, seed: 1 };
+    let options = FitOptions::plain(0, 1);
     let refused = fit_form(form("m4"), &few, &Sample::default(), &options, &mut |_| {});
     assert_eq!(refused.err().map(|d| d.code), Some(codes::TOO_FEW_POINTS));
 }

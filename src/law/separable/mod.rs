@@ -142,7 +142,14 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
         shape.enough()?;
         let design = Design::new(&self.0, sample);
         let starts = u64::from(options.starts.unwrap_or(STARTS).max(1));
-        let search = Search { form: &self.0, design: &design, loss: about.loss(options), starts, draws: options.draws };
+        let search = Search {
+            form: &self.0,
+            design: &design,
+            loss: about.loss(options),
+            starts,
+            draws: options.draws,
+            bootstrap: options.bootstrap,
+        };
         let Some(best) = search.run(progress) else {
             let message = format!("`{}` cannot be fitted: no start has a finite objective", about.name);
             return Err(Diagnostic::error(codes::NO_FIT, message).help("check the table for extreme values"));

@@ -3,16 +3,16 @@
 use super::Separable;
 use super::design::Design;
 use super::problem::{Full, Point, Projected, value};
-use crate::law::bootstrap::{Noise, interval};
+use crate::law::bootstrap::interval;
 use crate::law::exact::{Smooth as _, descend, follow};
 use crate::law::findings::{self, Shape};
 use crate::law::form::Fitted;
 use crate::law::levenberg::{LeastSquares as _, Minimum, Tolerance, condition, minimise};
 use crate::law::loss::Loss;
 use crate::law::random::low_discrepancy;
-use crate::law::resample::Resample;
-use crate::law::wild::Wild;
+use crate::law::resample::{Resample, Residuals};
 use crate::law::{Scores, Termination};
+use crate::plan::Bootstrap;
 
 /// The best of all starts.
 pub(super) struct Best<const N: usize, const K: usize> {
@@ -32,6 +32,7 @@ pub(super) struct Search<'a, F, const N: usize, const K: usize> {
     pub(super) loss: Loss,
     pub(super) starts: u64,
     pub(super) draws: u32,
+    pub(super) bootstrap: Option<Bootstrap>,
 }
 
 impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize> Search<'_, F, N, K> {
@@ -159,7 +160,15 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
             return Vec::new();
         }
         let fitted = self.predictions(&best.point);
-        let noise = self.noise(best, &fitted);
+        let (log, gradients, columns) = self.linearised(best, &fitted);
+        let residuals = Residuals {
+            log: &log,
+            gradients: &gradients,
+            columns,
+            ln_scale: &self.design.ln_scale,
+            clusters: &self.design.clusters,
+        };
+        let noise = Resample::new(self.bootstrap, &residuals);
         let mut y = fitted.clone();
         let mut problem = Projected::new(self.form, self.design, &y, best.loss);
         let (bounds, full_bounds) = (Self::bounds(), Self::full_bounds());
@@ -180,16 +189,6 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
                 }
             })
             .collect()
-    }
-
-    fn noise(&self, best: &Best<N, K>, fitted: &[f64]) -> Resample {
-        if self.design.clusters.len() < self.design.rows() {
-            let free = K + best.point.coefficients.iter().filter(|w| **w > 0.0).count();
-            let residuals: Vec<f64> = fitted.iter().zip(&self.design.y).map(|(f, y)| y / f - 1.0).collect();
-            return Resample::Spread(Noise::of(&residuals, &self.design.ln_scale, free));
-        }
-        let (residuals, gradients, columns) = self.linearised(best, fitted);
-        Resample::Runs(Wild::new(&residuals, &gradients, columns, &self.design.clusters))
     }
 
     /// Log residuals `ln y - ln f` and the gradients of `ln f` by the free parameters, so many a row.

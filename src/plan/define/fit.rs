@@ -1,11 +1,11 @@
 //! How a law is fitted: where the table has its inputs, and the fields that settle objective, starts and draws.
 
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::Diagnostic;
 use crate::plan::check::Checker;
 use crate::plan::names::list_of;
 use crate::plan::schema::{Field, Fields};
 use crate::plan::values::optional;
-use crate::plan::{FitSettings, Input, KnownForm, LawData, Objective, Plan, codes};
+use crate::plan::{Bootstrap, FitSettings, Input, KnownForm, LawData, Objective, Plan, Spread, codes};
 use crate::syntax::ast::Name;
 use crate::units::Dimension;
 
@@ -49,6 +49,8 @@ impl Checker<'_> {
             self.report(error);
             return None;
         }
+        let bootstrap = fields.get("bootstrap").map(|field| self.word(field, &Bootstrap::NAMED));
+        let spread = fields.get("spread").map(|field| self.word(field, &Spread::NAMED));
         let mut count = |name: &str, least: u64, most: u64| {
             fields.get(name).map(|field| self.count(field.value, Dimension::NONE, (least, most), field.owner()))
         };
@@ -58,24 +60,16 @@ impl Checker<'_> {
             starts: optional(starts)?.map(|n| n as u32),
             draws: optional(draws)?.map(|n| n as u32),
             seed: optional(seed)?,
+            bootstrap: optional(bootstrap)?,
+            spread: optional(spread)?.unwrap_or_default(),
         })
     }
 
     fn objective(&mut self, field: Field<'_>, delta: Option<Field<'_>>) -> Option<Objective> {
-        let names = || Objective::NAMED.iter().map(|(name, _)| *name);
-        let name = self.name(field)?;
-        let Some((_, objective)) = Objective::NAMED.iter().find(|(known, _)| *known == name.value) else {
-            let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("there is no objective `{}`", name.value))
-                .label(name.span, "not an objective");
-            self.report(match nearest(&name.value, names()) {
-                Some(near) => error.fix(format!("there is `{near}`"), name.span, near),
-                None => error.help(format!("the objectives are {}", list_of(names()))),
-            });
-            return None;
-        };
-        let Some(delta) = delta else { return Some(*objective) };
+        let objective = self.word(field, &Objective::NAMED)?;
+        let Some(delta) = delta else { return Some(objective) };
         if !matches!(objective, Objective::Huber(_)) {
-            let error = Diagnostic::error(codes::EXCLUSIVE, format!("objective `{}` has no `delta`", name.value))
+            let error = Diagnostic::error(codes::EXCLUSIVE, "this objective has no `delta`")
                 .label(delta.name.span, "belongs to `huber`")
                 .label(field.value.span, "has none")
                 .help("remove it, or write `objective = huber`");

@@ -12,8 +12,9 @@ use crate::units::Dimension;
 use crate::vit::{Axis, PerAxis};
 
 const STATED: Schema = Schema::of(&["width", "depth", "mlp", "weights", "effective", "calibrated_on"]);
-const FITTED: Schema = Schema::of(&["weights", "centre", "draws", "seed"]);
-const FORM: Schema = Schema::of(&["objective", "delta", "starts", "draws", "seed"]);
+const FITTED: Schema =
+    Schema::of(&["weights", "centre", "objective", "delta", "starts", "draws", "seed", "bootstrap", "spread"]);
+const FORM: Schema = Schema::of(&["objective", "delta", "starts", "draws", "seed", "bootstrap", "spread"]);
 
 /// An exponent beyond this is a slip: the paper's lie between 0.2 and 0.7.
 const LARGEST_EXPONENT: f64 = 10.0;

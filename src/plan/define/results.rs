@@ -1,6 +1,6 @@
 //! `results NAME from "FILE" { ... }`
 
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::Diagnostic;
 use crate::plan::check::{Checker, Scope};
 use crate::plan::rows::Columns;
 use crate::plan::schema::{Field, Fields, Schema};
@@ -63,7 +63,7 @@ impl Checker<'_> {
         let hold_out = fields.get("hold_out").map(|field| self.row_condition(field, &mut columns));
         let group = fields.get("group").map_or(Some(Vec::new()), |field| self.group(field, &mut columns));
         let cluster = fields.get("cluster").map(|field| self.column(field, &mut columns));
-        let seeds = fields.get("seeds").map_or(Some(Seeds::default()), |field| self.seeds(field));
+        let seeds = fields.get("seeds").map_or(Some(Seeds::default()), |field| self.word(field, &Seeds::NAMED));
 
         Some(Results {
             name: name.clone()?,
@@ -166,24 +166,6 @@ impl Checker<'_> {
             return None;
         };
         Some(columns.find(name))
-    }
-
-    /// `average` or `keep`
-    fn seeds(&mut self, field: Field<'_>) -> Option<Seeds> {
-        let name = self.name(field)?;
-        match name.value.as_str() {
-            "average" => Some(Seeds::Average),
-            "keep" => Some(Seeds::Keep),
-            _ => {
-                let message = format!("`{}` is nothing that is done with seeds", name.value);
-                let error = Diagnostic::error(codes::UNKNOWN_NAME, message).label(name.span, "not known");
-                self.report(match nearest(&name.value, ["average", "keep"]) {
-                    Some(near) => error.fix(format!("there is `{near}`"), name.span, near),
-                    None => error.help("write `seeds = average` for one row of means, or `seeds = keep`"),
-                });
-                None
-            }
-        }
     }
 
     /// `[column A, column B]`

@@ -22,6 +22,8 @@ pub(super) struct Design {
     pub(super) ln_t: Vec<f64>,
     /// The loss of every run.
     pub(super) losses: Vec<f64>,
+    /// The root of every run's weight, whose mean square is 1.
+    pub(super) roots: Vec<f64>,
     /// The training of every run, counted from 0; empty where every run is one of its own.
     pub(super) clusters: Vec<usize>,
 }
@@ -38,11 +40,23 @@ pub(super) struct Size {
 }
 
 impl Design {
+    /// Multiplies every run's weight.
+    pub(super) fn weigh(&mut self, factors: &[f64]) {
+        let mut mean = 0.0;
+        for (root, factor) in self.roots.iter_mut().zip(factors) {
+            *root *= factor.sqrt();
+            mean += *root * *root / factors.len() as f64;
+        }
+        for root in &mut self.roots {
+            *root /= mean.sqrt();
+        }
+    }
+
     /// Sorts and names the runs of each arm.
     pub(super) fn new(runs: &PerAxis<Vec<StarRun>>, centre: PerAxis<f64>) -> Self {
         let sorted = runs.map(|runs| {
             let mut runs = runs.clone();
-            let key = |r: &StarRun| [r.size, r.flops, r.examples, r.loss];
+            let key = |r: &StarRun| [r.size, r.flops, r.examples, r.loss, r.weight];
             runs.sort_by(|a, b| {
                 let order = key(a).into_iter().zip(key(b)).map(|(a, b)| a.total_cmp(&b));
                 order.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
@@ -70,6 +84,7 @@ impl Design {
             }
             first..sizes.len()
         });
+        let mean = all.iter().map(|run| run.weight).sum::<f64>() / all.len().max(1) as f64;
         let mut names: Vec<u32> = Vec::new();
         let clusters: Option<Vec<usize>> = all
             .iter()
@@ -89,6 +104,7 @@ impl Design {
             ln_examples,
             ln_t: all.iter().map(|r| r.flops.ln() + r.examples.ln() - ln_reference).collect(),
             losses: all.iter().map(|r| r.loss).collect(),
+            roots: all.iter().map(|run| (run.weight / mean).sqrt()).collect(),
             clusters: clusters.unwrap_or_default(),
         }
     }

@@ -1,6 +1,6 @@
 //! The star as a form of any table.
 
-use super::{EXPONENTS, StarFit, StarOptions, StarRun, fit_star};
+use super::{EXPONENTS, StarFit, StarObjective, StarOptions, StarRun, fit_star};
 use crate::diagnostic::Diagnostic;
 use crate::law::bootstrap::interval;
 use crate::law::findings::{self, Shape as SampleShape};
@@ -44,19 +44,8 @@ impl Form for Sovit {
     }
 
     fn fit(&self, sample: &Sample, options: &FitOptions, progress: &mut dyn FnMut(f64)) -> Result<Fitted, Diagnostic> {
-        let form = match options.objective {
-            None | Some(Objective::Relative) => None,
-            Some(Objective::Published) => Some(StarForm::PerDimension),
-            Some(_) => {
-                let message = "`sovit` is fitted by squares of relative residuals";
-                return Err(Diagnostic::error(codes::NO_SUCH_OBJECTIVE, message)
-                    .help("leave the objective out, or fit the joint form of the same dimensions: `--law joint`"));
-            }
-        };
+        let star_options = StarOptions::of(options)?;
         let sweep = Sweep::new(sample)?;
-        let default = StarOptions::default();
-        let starts = options.starts.map_or(default.starts, u64::from);
-        let star_options = StarOptions { form, starts, seed: options.seed };
         let Some(star) = fit_star(&sweep.runs, sweep.centre.reals(), &star_options) else {
             let message = "`sovit` cannot be fitted: no start has a finite objective";
             return Err(Diagnostic::error(codes::NO_FIT, message).help("check the table for extreme values"));
@@ -69,6 +58,35 @@ impl Form for Sovit {
             refits.extend(star.draws(first..(first + 64).min(draws)));
         }
         Ok(sweep.told(&star, &refits))
+    }
+}
+
+impl StarOptions {
+    /// From those of any form.
+    ///
+    /// # Errors
+    ///
+    /// Where the objective is none of a star's.
+    pub(crate) fn of(options: &FitOptions) -> Result<Self, Diagnostic> {
+        let (form, objective) = match options.objective {
+            None | Some(Objective::Relative) => (None, StarObjective::Squares),
+            Some(Objective::Huber(delta)) => (None, StarObjective::Huber(delta)),
+            Some(Objective::Published) => (Some(StarForm::PerDimension), StarObjective::Squares),
+            Some(_) => {
+                let message = "`sovit` is fitted by squares, or by Huber's function, of relative residuals";
+                return Err(Diagnostic::error(codes::NO_SUCH_OBJECTIVE, message)
+                    .help("leave the objective out, or fit the `joint` form of the same dimensions"));
+            }
+        };
+        let default = Self::default();
+        Ok(Self {
+            form,
+            objective,
+            bootstrap: options.bootstrap.unwrap_or_default(),
+            starts: options.starts.map_or(default.starts, u64::from),
+            seed: options.seed,
+            spread: options.spread,
+        })
     }
 }
 
@@ -117,6 +135,7 @@ impl<'a> Sweep<'a> {
                 examples: row.examples?,
                 loss: *row.metrics.first()?,
                 training: sample.clusters.get(row.line as usize).copied(),
+                weight: sample.weights.get(row.line as usize).copied().unwrap_or(1.0),
             })
         };
         let runs = PerAxis::from_fn(|axis| {
@@ -202,7 +221,7 @@ impl<'a> Sweep<'a> {
             termination: fit.termination,
             starts: (fit.starts, fit.at_best),
             condition: fit.condition,
-            scores: None,
+            scores: star.scores,
             findings: found,
             predict: Box::new(predict),
         }
@@ -331,7 +350,7 @@ mod tests {
     }
 
     fn fit(sample: &Sample, draws: u32) -> Result<Fitted, Diagnostic> {
-        let options = FitOptions { objective: None, starts: None, draws, seed: 1 };
+        let options = FitOptions::plain(draws, 1);
         fit_form(&Sovit, sample, &Sample::default(), &options, &mut |_| {})
     }
 

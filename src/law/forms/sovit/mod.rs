@@ -23,13 +23,16 @@ use crate::law::bootstrap::SEED;
 use crate::law::levenberg::{LeastSquares, Tolerance, minimise};
 use crate::law::random::{Random, low_discrepancy};
 use crate::law::starts::{Best, from_all};
-use crate::law::{FitReport, SovitParameters, StarForm, TieTest};
+use crate::law::wild::Wild;
+use crate::law::{FitReport, Scores, SovitParameters, StarForm, TieTest};
+use crate::plan::{Bootstrap, Spread};
 use crate::vit::PerAxis;
 
 /// Bounds of every exponent.
 pub(crate) const EXPONENTS: (f64, f64) = (1e-3, 4.0);
 /// Name of the objective.
 const OBJECTIVE: &str = "sum of squared relative residuals";
+const ROBUST: &str = "sum of Huber of relative residuals";
 /// Starts, spread evenly over the logarithms of these exponents.
 const STARTS: u64 = 24;
 const START_RANGE: (f64, f64) = (0.1, 2.5);
@@ -53,17 +56,36 @@ pub struct StarRun {
     pub loss: f64,
     /// The training that the run is a checkpoint of; none where every run is a training of its own.
     pub training: Option<u32>,
+    /// How much it counts, against the others.
+    pub weight: f64,
+}
+
+/// What is minimised of the relative residuals `f / y - 1`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum StarObjective {
+    /// The sum of their squares.
+    #[default]
+    Squares,
+    /// The sum of Huber's function of them, with this delta or with 1.345 robust standard deviations.
+    Huber(Option<f64>),
 }
 
 /// How to fit a star.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StarOptions {
-    /// The form; none for the tied one unless the data reject the tie.
+    /// The form; none for the tied one unless the data, by squares, reject the tie.
     pub form: Option<StarForm>,
+    /// What is minimised.
+    pub objective: StarObjective,
+    /// Where refits draw their data from: noise of a fitted spread, with what runs of a training share, or whole
+    /// trainings by the wild bootstrap.
+    pub bootstrap: Bootstrap,
     /// Starts of each form.
     pub starts: u64,
     /// Seed of the bootstrap.
     pub seed: u64,
+    /// How the noise is taken to depend on compute.
+    pub spread: Spread,
 }
 
 /// A fitted star: the optimum, and what draws its refits.
@@ -79,16 +101,28 @@ pub struct StarFit {
     pub t_reference: f64,
     /// How it went; without draws.
     pub fit: FitReport,
+    /// How the fit predicts its own rows, where there are rows enough to say.
+    pub scores: Option<Scores>,
     design: Design,
     at: [f64; OUTER],
     fitted: Vec<f64>,
     noise: StarNoise,
+    wild: Option<Wild>,
+    /// Delta of Huber's function, where that is minimised.
+    delta: Option<f64>,
     seed: u64,
 }
 
 impl Default for StarOptions {
     fn default() -> Self {
-        Self { form: None, starts: STARTS, seed: SEED }
+        Self {
+            form: None,
+            objective: StarObjective::default(),
+            bootstrap: Bootstrap::default(),
+            starts: STARTS,
+            seed: SEED,
+            spread: Spread::default(),
+        }
     }
 }
 
@@ -99,7 +133,7 @@ pub fn fit_star(runs: &PerAxis<Vec<StarRun>>, centre: PerAxis<f64>, options: &St
     let rows = design.losses.len();
     let tied = fit_form(&design, options.form.unwrap_or(StarForm::Tied), options)?;
     if options.form.is_some() || rows as u64 <= StarForm::PerDimension.parameters() {
-        return Some(tied);
+        return Some(tied.settled(options));
     }
     let free = fit_form(&design, StarForm::PerDimension, options)?;
     let mut test = tie_test(rows, tied.fit.value, free.fit.value);
@@ -107,18 +141,16 @@ pub fn fit_star(runs: &PerAxis<Vec<StarRun>>, centre: PerAxis<f64>, options: &St
         test.p = tied.chance_of(test.statistic);
     }
     let chosen = if test.is_rejected() { free } else { tied };
-    Some(StarFit { tie: Some(test), ..chosen })
+    Some(StarFit { tie: Some(test), ..chosen }.settled(options))
 }
 
-/// The fit of one form.
+/// The least-squares fit of one form.
 fn fit_form(design: &Design, form: StarForm, options: &StarOptions) -> Option<StarFit> {
     let best = search(design, form, options.starts)?;
     let mut problem = Problem::new(design, form);
     problem.cost(&best.at);
     let fitted = problem.fitted();
-    let residuals: Vec<f64> = design.losses.iter().zip(&fitted).map(|(y, f)| y / f - 1.0).collect();
-    let (gradients, columns) = problem.gradients();
-    let mut fit = best.report(OBJECTIVE, residuals.len(), form.parameters());
+    let mut fit = best.report(OBJECTIVE, design.losses.len(), form.parameters());
     fit.seed = options.seed;
     Some(StarFit {
         form,
@@ -126,12 +158,20 @@ fn fit_form(design: &Design, form: StarForm, options: &StarOptions) -> Option<St
         parameters: problem.parameters(),
         t_reference: design.t_reference,
         fit,
+        scores: None,
         at: best.at,
+        noise: StarNoise::new(design, &relative(design, &fitted), &problem.gradients()),
         fitted,
-        noise: StarNoise::new(design, &residuals, &gradients, columns),
+        wild: None,
+        delta: None,
         seed: options.seed,
         design: design.clone(),
     })
+}
+
+/// Relative residuals `y / f - 1`.
+fn relative(design: &Design, fitted: &[f64]) -> Vec<f64> {
+    design.losses.iter().zip(fitted).map(|(y, f)| y / f - 1.0).collect()
 }
 
 fn search(design: &Design, form: StarForm, starts: u64) -> Option<Best<OUTER>> {
@@ -177,7 +217,50 @@ impl TieTest {
 }
 
 impl StarFit {
-    /// Refits to data drawn around the optimum with the noise that the residuals show: the parametric bootstrap.
+    /// The same at the objective that is asked for, with what draws its refits and what it predicts of its own rows.
+    fn settled(mut self, options: &StarOptions) -> Self {
+        if options.spread == Spread::Fitted {
+            self.design.weigh(&self.noise.precisions());
+        }
+        let design = self.design.clone();
+        let mut problem = Problem::new(&design, self.form);
+        problem.cost(&self.at);
+        if options.spread == Spread::Fitted {
+            let end = minimise(&mut problem, self.at, &bounds(), Tolerance::TIGHT);
+            self.at = end.at;
+            let value = problem.cost(&self.at);
+            let rmse = problem.rmse();
+            self.fit = FitReport { value, rmse, termination: end.termination, ..self.fit };
+            (self.parameters, self.fitted) = (problem.parameters(), problem.fitted());
+            self.noise = StarNoise::new(&design, &relative(&design, &self.fitted), &problem.gradients());
+        }
+        if let StarObjective::Huber(delta) = options.objective {
+            let end = problem.robust(self.at, &bounds(), delta, Tolerance::TIGHT);
+            (self.at, self.delta) = (end.at, Some(end.delta));
+            (self.parameters, self.fitted) = (problem.parameters(), problem.fitted());
+            self.fit = FitReport {
+                objective: ROBUST.to_owned(),
+                value: end.value,
+                rmse: problem.rmse(),
+                termination: end.termination,
+                ..self.fit
+            };
+            self.noise = StarNoise::new(&design, &relative(&design, &self.fitted), &problem.gradients());
+        }
+        let gradients = problem.gradients();
+        let log: Vec<f64> = design.losses.iter().zip(&self.fitted).map(|(y, f)| (y / f).ln()).collect();
+        self.scores = Scores::of(&log, &gradients.rows, gradients.columns);
+        if options.bootstrap == Bootstrap::Wild {
+            let alone = || (0..log.len() as u32).collect();
+            let clusters = design.clusters.iter().map(|&training| training as u32).collect::<Vec<_>>();
+            let clusters = if clusters.is_empty() { alone() } else { clusters };
+            self.wild = Some(Wild::new(&log, &gradients.rows, gradients.columns, &clusters));
+        }
+        self
+    }
+
+    /// Refits to data drawn around the optimum with the noise that the residuals show: the parametric bootstrap, or the
+    /// wild one.
     ///
     /// Every draw has a random stream of its own, so ranges may be drawn apart, in any order and in parallel. The level
     /// of the noise is drawn as well, from what the residual degrees of freedom leave open.
@@ -187,9 +270,15 @@ impl StarFit {
         let bounds = bounds();
         streams
             .map(|stream| {
-                self.noise.draw(&mut Random::new(self.seed, stream), &self.fitted, &mut data);
+                match &self.wild {
+                    Some(wild) => wild.draw(self.seed, stream, &self.fitted, &mut data),
+                    None => self.noise.draw(&mut Random::new(self.seed, stream), &self.fitted, &mut data),
+                }
                 problem.weigh(&data);
-                minimise(&mut problem, self.at, &bounds, Tolerance::WARM);
+                match self.delta {
+                    Some(delta) => _ = problem.robust(self.at, &bounds, Some(delta), Tolerance::WARM),
+                    None => _ = minimise(&mut problem, self.at, &bounds, Tolerance::WARM),
+                }
                 problem.parameters()
             })
             .collect()
@@ -244,7 +333,7 @@ mod tests {
                     let (flops, t) = (size, size * examples);
                     let loss = law.arm(axis, size, t) + shift * t.powf(-c);
                     let loss = loss * (1.0 + noise * random.normal());
-                    runs.push(StarRun { size, flops, examples, loss, training: None });
+                    runs.push(StarRun { size, flops, examples, loss, training: None, weight: 1.0 });
                 }
             }
             runs
@@ -387,5 +476,91 @@ mod tests {
                 assert!((normal.hessian[(i, i)] - squares).abs() < 1e-8 * squares.max(1e-3), "{form:?} {i}");
             }
         }
+    }
+
+    #[test]
+    fn a_weight_is_so_many_rows() {
+        let mut runs = planted(0.65, S, 0.0, 0.01, 3);
+        runs.depth[5].weight = 2.0;
+        let mut twice = planted(0.65, S, 0.0, 0.01, 3);
+        let again = twice.depth[5];
+        twice.depth.push(again);
+        let exponents = |runs: &PerAxis<Vec<StarRun>>| {
+            let fitted = fit(runs, Some(StarForm::Tied));
+            Axis::ALL.map(|axis| fitted.parameters.exponent(axis))
+        };
+        for (weighed, doubled) in exponents(&runs).into_iter().zip(exponents(&twice)) {
+            assert!((weighed / doubled - 1.0).abs() < 1e-7, "{weighed} {doubled}");
+        }
+    }
+
+    #[test]
+    fn huber_passes_over_runs_that_went_wrong() {
+        let clean = planted(0.65, S, 0.0, 0.003, 3);
+        let mut wrong = clean.clone();
+        for run in [&mut wrong.width[3], &mut wrong.depth[7], &mut wrong.mlp[11]] {
+            run.loss *= 1.3;
+        }
+        let of = |runs: &PerAxis<Vec<StarRun>>, objective| {
+            let options = StarOptions { form: Some(StarForm::Tied), objective, ..StarOptions::default() };
+            fit_star(runs, CENTRE, &options).unwrap()
+        };
+        let off = |fitted: &StarFit| {
+            Axis::ALL
+                .map(|axis| (fitted.parameters.exponent(axis) / S.get(axis)).ln().abs())
+                .into_iter()
+                .fold(0.0, f64::max)
+        };
+        let squares = of(&wrong, StarObjective::Squares);
+        let huber = of(&wrong, StarObjective::Huber(None));
+        assert!(off(&huber) < 0.5 * off(&squares), "{} {}", off(&huber), off(&squares));
+        assert_eq!(huber.fit.objective, "sum of Huber of relative residuals");
+        // A delta that no residual reaches leaves half the squares.
+        let wide = of(&clean, StarObjective::Huber(Some(10.0)));
+        let plain = of(&clean, StarObjective::Squares);
+        assert!((2.0 * wide.fit.value / plain.fit.value - 1.0).abs() < 1e-9);
+        // Refits minimise the same.
+        let spread = |fitted: &StarFit| {
+            let draws = fitted.draws(0..60).into_iter().map(|draw| draw.exponent(Axis::Mlp));
+            crate::law::Estimate::of_draws(0.0, draws.collect())
+        };
+        let interval = spread(&huber);
+        assert!(interval.low.unwrap() < S.mlp && S.mlp < interval.high.unwrap(), "{interval:?}");
+    }
+
+    #[test]
+    fn a_fitted_spread_trusts_what_is_less_noisy() {
+        // Noise that falls tenfold over compute.
+        let mut squares = [0.0; 2];
+        for seed in 0..30 {
+            let mut random = Random::new(seed, 1);
+            let mut runs = planted(0.65, S, 0.0, 0.0, 3);
+            let all = || runs.iter().flat_map(|(_, runs)| runs.iter().map(|run| (run.flops * run.examples).ln()));
+            let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), t| (l.min(t), h.max(t)));
+            for run in runs.width.iter_mut().chain(&mut runs.depth).chain(&mut runs.mlp) {
+                let place = ((run.flops * run.examples).ln() - low) / (high - low);
+                run.loss *= 1.0 + 0.02 * 10_f64.powf(-place) * random.normal();
+            }
+            for (squares, spread) in squares.iter_mut().zip([Spread::Constant, Spread::Fitted]) {
+                let options = StarOptions { form: Some(StarForm::Tied), spread, ..StarOptions::default() };
+                let fitted = fit_star(&runs, CENTRE, &options).unwrap();
+                *squares +=
+                    Axis::ALL.map(|k| (fitted.parameters.exponent(k) / S.get(k)).ln().powi(2)).iter().sum::<f64>();
+            }
+        }
+        assert!(squares[1] < 0.9 * squares[0], "{squares:?}");
+    }
+
+    #[test]
+    fn the_wild_bootstrap_spreads_as_the_parametric_one_does() {
+        let runs = planted(0.65, S, 0.0, 0.003, 3);
+        let width = |bootstrap| {
+            let options = StarOptions { form: Some(StarForm::Tied), bootstrap, ..StarOptions::default() };
+            let draws = fit_star(&runs, CENTRE, &options).unwrap().draws(0..300);
+            let interval = crate::law::Estimate::of_draws(0.0, draws.iter().map(|draw| draw.c).collect());
+            interval.high.unwrap() - interval.low.unwrap()
+        };
+        let ratio = width(Bootstrap::Wild) / width(Bootstrap::Parametric);
+        assert!((0.6..1.6).contains(&ratio), "{ratio}");
     }
 }

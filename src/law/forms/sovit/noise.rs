@@ -3,6 +3,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::design::Design;
+use super::problem::Gradients;
 use crate::law::bootstrap::Noise;
 use crate::law::random::Random;
 
@@ -34,12 +35,12 @@ struct Shared {
 }
 
 impl StarNoise {
-    /// From relative residuals and their gradients by the free parameters, `columns` a row.
+    /// From relative residuals and their gradients by the free parameters.
     ///
     /// The shared part has no sharp estimate from a dozen trainings, so it keeps its restricted likelihood on a grid
     /// (Patterson and Thompson 1971), with the prior `1 / (1 + s)^2` of its standard deviation `s`.
-    pub(super) fn new(design: &Design, residuals: &[f64], gradients: &[f64], columns: usize) -> Self {
-        let n = residuals.len();
+    pub(super) fn new(design: &Design, residuals: &[f64], gradients: &Gradients) -> Self {
+        let (n, columns) = (residuals.len(), gradients.columns);
         let noise = Noise::of(residuals, &design.ln_t, columns);
         let sigma: Vec<f64> = design.ln_t.iter().map(|&t| noise.sigma(t)).collect();
         let degrees = (n as f64 - columns as f64).max(1.0);
@@ -50,7 +51,7 @@ impl StarNoise {
         let mut shared = vec![alone];
         if trainings > 1 && trainings < n {
             let rows =
-                DMatrix::from_fn(n, columns, |i, j| gradients[i * columns + j] / sigma[i].max(f64::MIN_POSITIVE));
+                DMatrix::from_fn(n, columns, |i, j| gradients.rows[i * columns + j] / sigma[i].max(f64::MIN_POSITIVE));
             if let Some(found) = restricted(&rows, &standard, &design.clusters, trainings) {
                 shared = found;
             }
@@ -80,6 +81,11 @@ impl StarNoise {
             // A loss stays positive, however large the noise.
             *y = f * (1.0 + level * sigma * deviate).max(0.05);
         }
+    }
+
+    /// One over the variance of every run, in any unit.
+    pub(super) fn precisions(&self) -> Vec<f64> {
+        self.sigma.iter().map(|sigma| 1.0 / (sigma * sigma).max(f64::MIN_POSITIVE)).collect()
     }
 
     /// Whether runs share a training.

@@ -9,8 +9,9 @@
 use nalgebra::{SMatrix, SVector};
 
 use super::design::Design;
-use crate::law::levenberg::{LeastSquares, Normal};
-use crate::law::{ArmParameters, SovitParameters, StarForm, nnls, quadratic};
+use crate::law::levenberg::{LeastSquares, Normal, Tolerance, minimise};
+use crate::law::loss::{Loss, Rho, spread};
+use crate::law::{ArmParameters, SovitParameters, StarForm, Termination, nnls, quadratic};
 use crate::vit::PerAxis;
 
 /// Exponents searched: a and b of each arm, then c.
@@ -25,7 +26,9 @@ const INNER: usize = 12;
 pub(super) struct Problem<'a> {
     design: &'a Design,
     form: StarForm,
-    /// `1 / y` of every run.
+    /// The root of every run's weight: the target of its residual.
+    roots: Vec<f64>,
+    /// That root over y.
     weights: Vec<f64>,
     /// The exponents of the last cost.
     exponents: [f64; OUTER],
@@ -46,6 +49,21 @@ struct AtSize {
     h: f64,
     /// Sums of `w^2`, `w^2 T` and `w^2 T^2` over its runs, `w` the weight.
     sums: [f64; 3],
+}
+
+/// Gradients row after row.
+pub(super) struct Gradients {
+    pub(super) rows: Vec<f64>,
+    pub(super) columns: usize,
+}
+
+/// Where Huber's function is least.
+#[derive(Clone, Copy)]
+pub(super) struct Robust {
+    pub(super) at: [f64; OUTER],
+    pub(super) value: f64,
+    pub(super) delta: f64,
+    pub(super) termination: Termination,
 }
 
 /// The coefficients of an arm, and which column of the inner problem each of its columns is part of.
@@ -73,6 +91,7 @@ impl<'a> Problem<'a> {
         let mut problem = Self {
             design,
             form,
+            roots: design.roots.clone(),
             weights: vec![0.0; rows],
             exponents: [1.0; OUTER],
             durations: vec![0.0; design.ln_examples.len()],
@@ -88,9 +107,67 @@ impl<'a> Problem<'a> {
 
     /// Changes the losses that are fitted.
     pub(super) fn weigh(&mut self, losses: &[f64]) {
-        for (weight, loss) in self.weights.iter_mut().zip(losses) {
-            *weight = 1.0 / loss;
+        for ((weight, root), loss) in self.weights.iter_mut().zip(&self.roots).zip(losses) {
+            *weight = root / loss;
         }
+    }
+
+    /// Takes part of every run's weight away; all of it is there where `share` is 1.
+    fn reweigh(&mut self, shares: &[f64]) {
+        let rows = self.roots.iter_mut().zip(&mut self.weights).zip(&self.design.roots).zip(shares);
+        for (((root, weight), whole), share) in rows {
+            let loss = *root / *weight;
+            *root = whole * share.sqrt();
+            *weight = *root / loss;
+        }
+    }
+
+    /// Relative residuals `f / y - 1` of the last cost.
+    fn relative(&self) -> Vec<f64> {
+        self.residuals.iter().zip(&self.roots).map(|(r, root)| r / root).collect()
+    }
+
+    /// Root of the mean square of the relative residuals of the last cost, every run counted as it is weighed.
+    pub(super) fn rmse(&self) -> f64 {
+        let squares: f64 = self.relative().iter().zip(&self.design.roots).map(|(r, root)| (r * root).powi(2)).sum();
+        (squares / self.residuals.len() as f64).sqrt()
+    }
+
+    /// Goes on from a minimum of squares to one of Huber's function of relative residuals, and gives its end, the value
+    /// and the delta: squares under weights `min(1, delta / |r|)`, again and again (Holland and Welsch 1977). Where no
+    /// delta is given it follows the residuals, at 1.345 of their robust standard deviations.
+    pub(super) fn robust(
+        &mut self,
+        start: [f64; OUTER],
+        bounds: &[(f64, f64); OUTER],
+        given: Option<f64>,
+        tolerance: Tolerance,
+    ) -> Robust {
+        /// Rounds at most, and the change of the value at which they end.
+        const ROUNDS: u32 = 200;
+        const SETTLED: f64 = 1e-12;
+        let mut at = start;
+        let mut value = f64::INFINITY;
+        let mut delta = given.unwrap_or(f64::INFINITY);
+        let mut termination = Termination::Iterations;
+        self.cost(&at);
+        for _ in 0..ROUNDS {
+            let residuals = self.relative();
+            delta = given.unwrap_or_else(|| Loss::EFFICIENT * spread(&residuals)).max(f64::MIN_POSITIVE);
+            let now: f64 = (residuals.iter().zip(&self.design.roots))
+                .map(|(&r, root)| root * root * Rho::at(r, delta).value)
+                .sum();
+            if (value - now).abs() <= SETTLED * now {
+                termination = Termination::Objective;
+                break;
+            }
+            value = now;
+            let shares: Vec<f64> = residuals.iter().map(|r| (delta / r.abs()).min(1.0)).collect();
+            self.reweigh(&shares);
+            at = minimise(self, at, bounds, tolerance).at;
+            self.cost(&at);
+        }
+        Robust { at, value, delta, termination }
     }
 
     /// The parameters of the last cost.
@@ -108,12 +185,12 @@ impl<'a> Problem<'a> {
 
     /// The predictions of the last cost.
     pub(super) fn fitted(&self) -> Vec<f64> {
-        self.residuals.iter().zip(&self.weights).map(|(r, w)| (1.0 + r) / w).collect()
+        self.residuals.iter().zip(&self.roots).zip(&self.weights).map(|((r, root), w)| (root + r) / w).collect()
     }
 
-    /// Gradients of the residuals by the parameters that no constraint holds, row after row, and how many those are;
-    /// an exponent falls with its coefficient.
-    pub(super) fn gradients(&self) -> (Vec<f64>, usize) {
+    /// Gradients of the relative residuals by the parameters that no constraint holds; an exponent falls with its
+    /// coefficient.
+    pub(super) fn gradients(&self) -> Gradients {
         let mut columns: Vec<Vec<f64>> = Vec::new();
         let rows = self.residuals.len();
         let mut inner = vec![vec![0.0; rows]; INNER];
@@ -136,8 +213,9 @@ impl<'a> Problem<'a> {
             }
         }
         columns.extend(inner.into_iter().chain(outer).filter(|column| column.iter().any(|x| *x != 0.0)));
-        let count = columns.len();
-        ((0..rows).flat_map(|row| columns.iter().map(move |column| column[row])).collect(), count)
+        // Of relative residuals: without the weights.
+        let of = |row: usize| columns.iter().map(move |column| column[row] / self.roots[row]);
+        Gradients { rows: (0..rows).flat_map(of).collect(), columns: columns.len() }
     }
 
     /// Solves for the coefficients from the normal equations of each arm; false where there is no solution.
@@ -311,15 +389,18 @@ impl LeastSquares<OUTER> for Problem<'_> {
                 let (mut s0, mut s1, mut s2, mut y0, mut y1) = (0.0, 0.0, 0.0, 0.0, 0.0);
                 let rows = size.runs.clone();
                 let (weights, durations) = (&self.weights[rows.clone()], &self.design.durations[rows.clone()]);
-                for ((power, w), &duration) in self.powers[rows].iter_mut().zip(weights).zip(durations) {
+                let roots = &self.roots[rows.clone()];
+                for (((power, w), root), &duration) in
+                    self.powers[rows].iter_mut().zip(weights).zip(roots).zip(durations)
+                {
                     let t = flops * self.durations[duration];
                     *power = t;
                     let wt = w * t;
                     s0 += w * w;
                     s1 += w * wt;
                     s2 += wt * wt;
-                    y0 += w;
-                    y1 += wt;
+                    y0 += root * w;
+                    y1 += root * wt;
                 }
                 self.sizes[index] = AtSize { g, h, sums: [s0, s1, s2] };
                 gram[0][0] += g * g * s0;
@@ -354,8 +435,9 @@ impl LeastSquares<OUTER> for Problem<'_> {
                 let (c0, c1) = (p + alpha * g, q + beta * h);
                 let rows = self.design.sizes[index].runs.clone();
                 let (weights, powers) = (&self.weights[rows.clone()], &self.powers[rows.clone()]);
-                for ((residual, w), t) in self.residuals[rows].iter_mut().zip(weights).zip(powers) {
-                    *residual = w * (c0 + c1 * t) - 1.0;
+                let roots = &self.roots[rows.clone()];
+                for (((residual, w), root), t) in self.residuals[rows].iter_mut().zip(weights).zip(roots).zip(powers) {
+                    *residual = w * (c0 + c1 * t) - root;
                     cost += *residual * *residual;
                 }
             }
