@@ -40,6 +40,29 @@ pub(super) struct Problem<'a> {
     residuals: Vec<f64>,
     arms: [Arm; 3],
     inner: Inner,
+    held: Option<HeldOptimum>,
+}
+
+/// An optimum that is held: `beta h'(x) T = alpha g'(x)` at one size and compute of an arm, one more row of the inner
+/// problem with a weight far above that of the data.
+#[derive(Clone, Copy)]
+pub(super) struct HeldOptimum {
+    pub(super) arm: usize,
+    /// `ln (x / centre)`
+    pub(super) ln_x: f64,
+    /// `ln (t / t_reference)`
+    pub(super) ln_t: f64,
+}
+
+impl HeldOptimum {
+    /// Weight of its row against the data's columns.
+    const WEIGHT: f64 = 1e4;
+
+    /// What `alpha` is multiplied by to give `beta`.
+    fn ratio(self, exponents: &[f64; OUTER]) -> f64 {
+        let (a, b, c) = (exponents[2 * self.arm], exponents[2 * self.arm + 1], exponents[C]);
+        a / b * (c * self.ln_t - (a + b) * self.ln_x).exp()
+    }
 }
 
 /// A size at the exponents of the last cost.
@@ -100,9 +123,20 @@ impl<'a> Problem<'a> {
             residuals: vec![0.0; rows],
             arms: [Arm::default(); 3],
             inner: Inner::None,
+            held: None,
         };
         problem.weigh(&design.losses);
         problem
+    }
+
+    /// Holds an optimum.
+    pub(super) fn hold(&mut self, held: HeldOptimum) {
+        self.held = Some(held);
+    }
+
+    /// The residuals of the last cost.
+    pub(super) fn residuals(&self) -> &[f64] {
+        &self.residuals
     }
 
     /// Changes the losses that are fitted.
@@ -417,6 +451,15 @@ impl LeastSquares<OUTER> for Problem<'_> {
                 target[1] += h * y1;
                 target[2] += y1;
                 target[3] += y0;
+            }
+            if let Some(held) = self.held.filter(|held| held.arm == k) {
+                // W (alpha ratio - beta) / (1 + ratio) = 0, W in units of the larger column.
+                let ratio = held.ratio(&self.exponents);
+                let weight = HeldOptimum::WEIGHT.powi(2) * gram[0][0].max(gram[1][1]);
+                let (along, back) = (ratio / (1.0 + ratio), -1.0 / (1.0 + ratio));
+                gram[0][0] += weight * along * along;
+                gram[1][0] += weight * along * back;
+                gram[1][1] += weight * back * back;
             }
             for i in 0..COLUMNS {
                 for j in 0..i {

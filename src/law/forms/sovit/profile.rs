@@ -2,7 +2,7 @@
 
 use nalgebra::SVector;
 
-use super::problem::{C, OUTER, Problem};
+use super::problem::{C, HeldOptimum, OUTER, Problem};
 use super::{StarFit, bounds};
 use crate::law::Estimate;
 use crate::law::levenberg::{LeastSquares, Tolerance, minimise};
@@ -22,9 +22,39 @@ impl StarFit {
     /// An end that lies beyond a factor of 100 is no end.
     pub fn profile(&self, axis: Axis) -> Estimate {
         let value = self.parameters.exponent(axis);
-        let degrees = (self.fit.rows as f64 - self.form.parameters() as f64).max(1.0);
-        let limit = self.fit.value * (1.0 + student(degrees).powi(2) / degrees);
-        let end = |direction: f64| self.end(axis, value, direction, limit);
+        let free: [(f64, f64); FREE] = std::array::from_fn(|i| bounds()[i]);
+        let end = |direction: f64| {
+            let mut from: [f64; FREE] = std::array::from_fn(|i| self.at[i]);
+            let mut held =
+                Held { problem: Problem::new(&self.design, self.form), k: axis as usize, ln_s: 0.0, z: self.at };
+            self.crossing(value, direction, &mut from, |ln_s, from| {
+                held.ln_s = ln_s;
+                let end = minimise(&mut held, *from, &free, Tolerance::LOOSE);
+                *from = end.at;
+                end.cost
+            })
+        };
+        Estimate { value, low: end(-1.0), high: end(1.0) }
+    }
+
+    /// The optimum `x_k*(t)`, in units of the centre and for compute in units of [`StarFit::t_reference`], with its 95 %
+    /// profile-likelihood interval; as [`StarFit::profile`] in all else.
+    pub fn profile_optimum(&self, axis: Axis, t: f64) -> Estimate {
+        let value = self.parameters.optimum(axis, t);
+        if !value.is_finite() || value <= 0.0 {
+            return Estimate { value, low: None, high: None };
+        }
+        let held = |ln_x| HeldOptimum { arm: axis as usize, ln_x, ln_t: t.ln() };
+        let end = |direction: f64| {
+            let mut from = self.at;
+            let mut problem = Moving { problem: Problem::new(&self.design, self.form), at: self.at };
+            self.crossing(value, direction, &mut from, |ln_x, from| {
+                problem.problem.hold(held(ln_x));
+                let end = minimise(&mut problem, *from, &bounds(), Tolerance::LOOSE);
+                *from = end.at;
+                end.cost
+            })
+        };
         Estimate { value, low: end(-1.0), high: end(1.0) }
     }
 
@@ -49,20 +79,21 @@ impl StarFit {
         Estimate { value, low: end(-1.0), high: end(1.0) }
     }
 
-    /// Where the profile crosses the limit, below or above the best fit.
-    fn end(&self, axis: Axis, value: f64, direction: f64, limit: f64) -> Option<f64> {
-        let mut held = Held { problem: Problem::new(&self.design, self.form), k: axis as usize, ln_s: 0.0, z: self.at };
-        let mut from: [f64; FREE] = std::array::from_fn(|i| self.at[i]);
-        let free: [(f64, f64); FREE] = std::array::from_fn(|i| bounds()[i]);
-        let mut costs = |ln_factor: f64, from: &mut [f64; FREE]| {
-            held.ln_s = value.ln() + direction * ln_factor;
-            let end = minimise(&mut held, *from, &free, Tolerance::LOOSE);
-            *from = end.at;
-            end.cost
-        };
+    /// Where the least cost with a quantity held, by its logarithm, crosses the limit below or above the best fit's
+    /// `value`; each cost starts where one nearer to it ended.
+    fn crossing<P: Copy>(
+        &self,
+        value: f64,
+        direction: f64,
+        from: &mut P,
+        mut cost: impl FnMut(f64, &mut P) -> f64,
+    ) -> Option<f64> {
+        let degrees = (self.fit.rows as f64 - self.form.parameters() as f64).max(1.0);
+        let limit = self.fit.value * (1.0 + student(degrees).powi(2) / degrees);
+        let mut cost = |ln_factor: f64, from: &mut P| cost(value.ln() + direction * ln_factor, from);
         // Outwards in growing steps, each from the last fit, then inwards between the last two.
         let (mut inside, mut outside) = (0.0, 0.01);
-        while costs(outside, &mut from) <= limit {
+        while cost(outside, from) <= limit {
             inside = outside;
             outside *= 1.5;
             if outside > FARTHEST.ln() {
@@ -71,14 +102,47 @@ impl StarFit {
         }
         while outside - inside > EXACT {
             let middle = f64::midpoint(inside, outside);
-            let mut there = from;
-            if costs(middle, &mut there) <= limit {
-                (inside, from) = (middle, there);
+            let mut there = *from;
+            if cost(middle, &mut there) <= limit {
+                (inside, *from) = (middle, there);
             } else {
                 outside = middle;
             }
         }
         Some(value * (direction * inside).exp())
+    }
+}
+
+/// A star whose inner problem moves with the exponents, because an optimum is held: its derivatives are differences.
+struct Moving<'a> {
+    problem: Problem<'a>,
+    at: [f64; OUTER],
+}
+
+impl LeastSquares<OUTER> for Moving<'_> {
+    fn cost(&mut self, z: &[f64; OUTER]) -> f64 {
+        self.at = *z;
+        self.problem.cost(z)
+    }
+
+    fn jacobian(&mut self, mut visit: impl FnMut(&[f64; OUTER], f64)) {
+        const STEP: f64 = 1e-5;
+        let at = self.at;
+        let mut columns = Vec::with_capacity(OUTER);
+        for i in 0..OUTER {
+            let mut residuals = |step: f64| {
+                let mut z = at;
+                z[i] += step;
+                self.problem.cost(&z);
+                self.problem.residuals().to_vec()
+            };
+            let (above, below) = (residuals(STEP), residuals(-STEP));
+            columns.push(above.iter().zip(&below).map(|(a, b)| (a - b) / (2.0 * STEP)).collect::<Vec<f64>>());
+        }
+        self.problem.cost(&at);
+        for (row, &residual) in self.problem.residuals().iter().enumerate() {
+            visit(&std::array::from_fn(|i| columns[i][row]), residual);
+        }
     }
 }
 
@@ -144,6 +208,32 @@ mod tests {
             let ratio = (preview.high.unwrap() / preview.low.unwrap()).ln() / (high / low).ln();
             assert!((0.5..1.5).contains(&ratio), "{}: {profile:?} {preview:?}", axis.name());
         }
+    }
+
+    #[test]
+    fn the_profile_of_an_optimum_agrees_with_the_bootstrap() {
+        let fitted = fit(&planted(0.65, S, 0.0, 0.002, 4), None);
+        let draws = fitted.draws(0..400);
+        for (axis, t) in [(Axis::Width, 1.0), (Axis::Depth, 3.0), (Axis::Mlp, 4.0)] {
+            let profile = fitted.profile_optimum(axis, t);
+            let boot = Estimate::of_draws(profile.value, draws.iter().map(|draw| draw.optimum(axis, t)).collect());
+            let (low, high) = (profile.low.unwrap(), profile.high.unwrap());
+            assert!(low < profile.value && profile.value < high, "{profile:?}");
+            let width = (high / low).ln() / (boot.high.unwrap() / boot.low.unwrap()).ln();
+            assert!((0.6..1.6).contains(&width), "{}: {profile:?} {boot:?}", axis.name());
+        }
+    }
+
+    #[test]
+    fn a_held_optimum_is_where_it_is_held() {
+        let fitted = fit(&planted(0.65, S, 0.0, 0.002, 4), None);
+        let (x, t) = (1.3 * fitted.parameters.optimum(Axis::Depth, 2.0), 2.0_f64);
+        let mut problem = Problem::new(&fitted.design, fitted.form);
+        problem.hold(HeldOptimum { arm: 1, ln_x: x.ln(), ln_t: t.ln() });
+        let mut moving = Moving { problem, at: fitted.at };
+        minimise(&mut moving, fitted.at, &bounds(), Tolerance::LOOSE);
+        let held = moving.problem.parameters().optimum(Axis::Depth, t);
+        assert!((held / x - 1.0).abs() < 1e-4, "{held} {x}");
     }
 
     #[test]
