@@ -79,6 +79,9 @@ pub struct Compiled {
 /// The oldest version whose CUBINs and options are the ones used here.
 const OLDEST: (i32, i32) = (12, 0);
 
+/// The first version that keeps what it compiled ("Caching" in NVIDIA's guide to NVRTC).
+const CACHING: (i32, i32) = (12, 9);
+
 /// What is called below. cudarc panics on a symbol that is missing, so each is looked up first.
 const SYMBOLS: [&str; 8] = [
     "nvrtcVersion",
@@ -294,13 +297,18 @@ impl Library {
         // `source` and `name` outlive the program, which may refer to them.
         let program = Program(api::create_program(&source, Some(&name)).map_err(failed)?);
 
-        let options = [
-            &format!("--gpu-architecture={arch}"),
+        let architecture = format!("--gpu-architecture={arch}");
+        let mut options = vec![
+            architecture.as_str(),
             "--std=c++17",
             "--ptxas-options=-v",
             "--ptxas-options=--warn-on-spills",
             "--ptxas-options=--warning-as-error",
         ];
+        // Where there is a GPU, what was compiled before comes back without its report.
+        if self.version >= CACHING {
+            options.push("--no-cache");
+        }
         // SAFETY: the program lives; no option holds a zero byte.
         let outcome = unsafe { api::compile_program(program.0, &options) };
         // SAFETY: the program lives.

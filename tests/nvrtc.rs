@@ -47,6 +47,15 @@ fn every_kernel_fits_in_registers() {
     }
 }
 
+/// NVRTC keeps what it compiles on machines with a GPU, and what it kept comes without a report.
+#[test]
+fn a_kernel_compiled_again_gives_the_same() {
+    let Some(library) = library("nvrtc::a_kernel_compiled_again_gives_the_same") else { return };
+    let (first, second) = (compile(&library, 1152, "sm_90a"), compile(&library, 1152, "sm_90a"));
+    assert!(first.registers > 0);
+    assert_eq!((first.registers, first.bytes), (second.registers, second.bytes));
+}
+
 #[test]
 fn an_index_entry_holds_no_binary() {
     let Some(library) = library("nvrtc::an_index_entry_holds_no_binary") else { return };
