@@ -3,7 +3,9 @@
 //! The rule, in order:
 //!
 //! 1. An access moves as many bf16 as the rows' alignment allows: 8 (16 bytes) where 8 divides the width, else 4, 2, 1.
-//! 2. A thread holds at most [`LIMIT`] elements, so that the row and the loads in flight stay in registers.
+//! 2. A thread holds at most 16 elements; twice and four times as many where the row would need more warps than a block
+//!    has. Few elements a thread make many warps, which hide the latency of one image's rows: measured in
+//!    `benches/results/gpu-h200.md`.
 //! 3. Of the warps per row that allow this, up to twice the fewest, those with the fewest idle lanes; the fewest of them.
 //! 4. A row of one warp shares its block with three others and needs no shared memory; a wider row has its block alone.
 
@@ -12,7 +14,9 @@ use crate::diagnostic::Diagnostic;
 
 /// Lanes of a warp.
 const WARP: u64 = 32;
-/// Most elements of a row that one thread holds.
+/// Most elements of a row that one thread holds, the first that suffices.
+const LIMITS: [u64; 3] = [16, 32, LIMIT];
+/// Most of all: the row and the loads in flight stay in registers.
 const LIMIT: u64 = 64;
 /// Most warps of a block: 512 threads leave each of them 128 registers.
 const MOST_WARPS: u64 = 16;
@@ -35,7 +39,9 @@ pub(super) fn plan(width: u64, epsilon: f64) -> Result<KernelPlan, Diagnostic> {
     }
     let vector = [8, 4, 2].into_iter().find(|&v| width.is_multiple_of(v)).unwrap_or(1);
     let vectors = width / vector;
-    let warps = warps_per_row(vectors, LIMIT / vector);
+    let fits = |limit: &u64| vectors.div_ceil(limit / vector * WARP) <= MOST_WARPS;
+    let limit = LIMITS.into_iter().find(fits).unwrap_or(LIMIT);
+    let warps = warps_per_row(vectors, limit / vector);
     let rows_per_block = if warps == 1 { ROWS } else { 1 };
     let threads_per_row = warps * WARP;
     let constants = [
@@ -84,21 +90,21 @@ mod tests {
     #[test]
     fn the_published_widths() {
         check(192, [8, 1, 1, 4]);
-        check(880, [8, 4, 1, 4]);
-        check(1152, [8, 5, 1, 4]);
-        check(1408, [8, 6, 1, 4]);
-        check(1664, [8, 7, 1, 4]);
+        check(880, [8, 2, 2, 1]);
+        check(1152, [8, 1, 5, 1]);
+        check(1408, [8, 2, 3, 1]);
+        check(1664, [8, 1, 7, 1]);
     }
 
     #[test]
     fn odd_and_wide_rows() {
         check(1, [1, 1, 1, 4]);
         check(55, [1, 2, 1, 4]);
-        check(897, [1, 29, 1, 4]);
-        check(1156, [4, 10, 1, 4]);
-        check(2304, [8, 3, 3, 1]);
-        check(4096, [8, 8, 2, 1]);
-        check(16384, [8, 8, 8, 1]);
+        check(897, [1, 15, 2, 1]);
+        check(1156, [4, 2, 5, 1]);
+        check(2304, [8, 1, 9, 1]);
+        check(4096, [8, 2, 8, 1]);
+        check(16384, [8, 4, 16, 1]);
     }
 
     #[test]
