@@ -149,15 +149,11 @@ fn planted_faults_of_synchronisation_are_caught() {
     need_compiler!("planted_faults_of_synchronisation_are_caught");
     caught(2304, ("slots[threadIdx.x / 32] = value;\n    barrier();", "slots[threadIdx.x / 32] = value;"), "NaN");
     caught(2304, ("    barrier();\n    float", "    if (threadIdx.x < 64) barrier();\n    float"), "deadlock");
-    caught(2304, ("slots + 2 * WARPS_PER_ROW", "slots + 3 * WARPS_PER_ROW"), "beyond its 36 bytes of shared memory");
-    caught(1152, ("shuffle_xor(0xffffffffu", "shuffle_xor(0x0000ffffu"), "leaves out its own lane");
-    caught(1152, ("shuffle_xor(0xffffffffu, value, distance)", "shuffle_xor(0xffffffffu, value, 16)"), "row 0");
-    caught(1152, ("int distance = 16", "int distance = 8"), "row 0");
-    caught(
-        1152,
-        ("    if (row >= rows) return;", "    if (row >= rows || thread == 5) return;"),
-        "lane 5 is not there",
-    );
+    caught(2304, ("slots + 2 * WARPS_PER_ROW", "slots + 3 * WARPS_PER_ROW"), "beyond its 108 bytes of shared memory");
+    caught(384, ("shuffle_xor(0xffffffffu", "shuffle_xor(0x0000ffffu"), "leaves out its own lane");
+    caught(384, ("shuffle_xor(0xffffffffu, value, distance)", "shuffle_xor(0xffffffffu, value, 16)"), "row 0");
+    caught(384, ("int distance = 16", "int distance = 8"), "row 0");
+    caught(384, ("    if (row >= rows) return;", "    if (row >= rows || thread == 5) return;"), "lane 5 is not there");
 }
 
 #[test]
@@ -166,30 +162,30 @@ fn planted_faults_of_addressing_are_caught() {
     let load = "a[i] = load_stream<VECTOR>(x + at);";
     caught(897, (load, "a[i] = load_stream<VECTOR>(x + at + 1);"), "read of 2 bytes at byte 10764 of argument 0");
     caught(897, (load, "a[i] = load_stream<VECTOR>(x + (at ? at - 1 : at));"), "sum[0][1]");
-    caught(1152, (load, "a[i] = load_stream<VECTOR>(x + at + 1);"), "misaligned read of 16 bytes");
-    caught(1152, (load, "a[i] = load_stream<VECTOR>(x + at + VECTOR);"), "of argument 0, which has 13824");
-    caught(1152, ("if (row >= rows) return;", "if (row > rows) return;"), "of argument 0, which has 13824");
+    caught(384, (load, "a[i] = load_stream<VECTOR>(x + at + 1);"), "misaligned read of 16 bytes");
+    caught(384, (load, "a[i] = load_stream<VECTOR>(x + at + VECTOR);"), "of argument 0, which has 4608");
+    caught(384, ("if (row >= rows) return;", "if (row > rows) return;"), "of argument 0, which has 4608");
     caught(
-        1152,
+        384,
         ("* THREADS_PER_ROW + thread < VECTORS_PER_ROW", "* THREADS_PER_ROW + thread + 1 < VECTORS_PER_ROW"),
         "sum",
     );
-    caught(1152, ("gamma + column);", "gamma + column + 4);"), "argument 2");
+    caught(384, ("gamma + column);", "gamma + column + 4);"), "argument 2");
     // Past the primitives, hence past their checks.
     let end = "    // First pass: ";
-    caught(1152, (end, "    sum[(unsigned long long)rows * WIDTH] = 1; //"), "outside the buffer of argument 4");
-    caught(1152, (end, "    const_cast<float*>(gamma)[3] = 1; //"), "wrote to argument 2, which is an input");
+    caught(384, (end, "    sum[(unsigned long long)rows * WIDTH] = 1; //"), "outside the buffer of argument 4");
+    caught(384, (end, "    const_cast<float*>(gamma)[3] = 1; //"), "wrote to argument 2, which is an input");
 }
 
 #[test]
 fn planted_faults_of_arithmetic_are_caught() {
     need_compiler!("planted_faults_of_arithmetic_are_caught");
     let average = "squares = warp_sum(squares) * (1.0f / WIDTH)";
-    caught(1152, (average, "squares = warp_sum(squares) * (1.0f / (WIDTH - 1))"), "row 0");
+    caught(384, (average, "squares = warp_sum(squares) * (1.0f / (WIDTH - 1))"), "row 0");
     // 1 / 896 is badly rounded as a float.
     caught(896, ("(value[i][j] - missed)", "value[i][j]"), "row");
-    caught(1152, ("squares + EPSILON", "squares"), "row");
-    caught(1152, ("value[i][j] = widen(rounded, j);", ""), "row");
+    caught(384, ("squares + EPSILON", "squares"), "row");
+    caught(384, ("value[i][j] = widen(rounded, j);", ""), "row");
     caught(897, ("gamma + column", "gamma + (column + 1) % WIDTH"), "row 0");
     caught(897, ("normalised + start + column", "normalised + start + (column + 1) % WIDTH"), "row 0");
 }

@@ -59,6 +59,11 @@ pub const NO_SUCH_OBJECTIVE: Code = Code::new("S0558", "no-such-objective");
 /// Members of an average that nothing tells apart.
 pub const NOT_JUDGED: Code = Code::new("S0559", "not-judged");
 
+/// Residuals that follow compute: the form does not follow the data.
+pub const BENT_RESIDUALS: Code = Code::new("S0544", "bent-residuals");
+/// Rows far off the fit.
+pub const OUTLIERS: Code = Code::new("S0545", "outliers");
+
 /// All of them, for the test that holds codes unique.
 pub const ALL: &[Code] = &[
     NOT_A_STAR,
@@ -89,4 +94,6 @@ pub const ALL: &[Code] = &[
     TIE_REJECTED,
     NO_SUCH_OBJECTIVE,
     NOT_JUDGED,
+    BENT_RESIDUALS,
+    OUTLIERS,
 ];

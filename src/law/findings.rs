@@ -208,6 +208,11 @@ fn widest_gap(logs: &[f64]) -> Option<f64> {
     (factor > GAP).then_some(factor)
 }
 
+/// Whether a run has rows of different inputs.
+pub(super) fn has_checkpoints(sample: &Sample) -> bool {
+    runs(sample).1
+}
+
 /// How many runs a sample has, and whether one has rows of different inputs.
 fn runs(sample: &Sample) -> (usize, bool) {
     let mut rows: Vec<(u32, Vec<u64>)> = sample

@@ -2,7 +2,7 @@
 
 use super::bootstrap::Noise;
 use super::findings::extrapolation;
-use super::{Estimate, HoldOut, Scores, Termination};
+use super::{Estimate, HoldOut, Scores, Termination, residuals};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Bootstrap, FitSettings, Objective, Spread};
 
@@ -148,6 +148,11 @@ pub trait Form: Sync {
         inputs.last().copied().unwrap_or(1.0)
     }
 
+    /// Whether it means to follow every row it is fitted to; one that is made to predict beyond them may not.
+    fn follows_all(&self) -> bool {
+        true
+    }
+
     /// Fits it; `progress` hears how much of the work is done, from 0 to 1.
     ///
     /// # Errors
@@ -178,6 +183,9 @@ pub fn fit_form(
             form.fit(&weighed, &options, &mut |share| progress(0.3 + 0.7 * share))?
         }
     };
+    if form.follows_all() {
+        law.findings.extend(residuals::of_form(form, fitted, &law.predict));
+    }
     let rows = held.rows() as u64;
     if rows > 0 {
         let error = |(row, y): (usize, &f64)| ((law.predict)(&held.inputs(row)) / y).ln().powi(2);

@@ -36,6 +36,8 @@ mod random;
 #[cfg(feature = "fit")]
 mod resample;
 #[cfg(feature = "fit")]
+mod residuals;
+#[cfg(feature = "fit")]
 mod samples;
 #[cfg(feature = "fit")]
 mod select;

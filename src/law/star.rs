@@ -1,5 +1,7 @@
 //! Is a table a star sweep, and what is its centre.
 
+use std::sync::Arc;
+
 use crate::results::Row;
 use crate::vit::{Axis, PerAxis, Shape};
 
@@ -17,7 +19,8 @@ pub(super) struct Star<'a> {
 pub(super) struct NotStar {
     /// The centre: declared, or the one that most rows agree on.
     pub(super) centre: Shape,
-    /// Line of the first row that differs from it on two axes or three.
+    /// The file of the first row that differs from it on two axes or three, and its line there.
+    pub(super) file: Arc<str>,
     pub(super) line: u64,
     /// Its shape.
     pub(super) shape: Shape,
@@ -43,7 +46,13 @@ pub(super) fn star<'a>(rows: &[&'a Row], declared: Option<Shape>) -> Option<Resu
     let differing = |shape: Shape| Axis::ALL.into_iter().filter(move |&axis| shape.get(axis) != centre.get(axis));
     let mut breaking = shaped.iter().filter(|&&(_, shape)| differing(shape).count() > 1);
     if let Some(&(row, shape)) = breaking.next() {
-        return Some(Err(NotStar { centre, line: row.line, shape, rows: 1 + breaking.count() }));
+        return Some(Err(NotStar {
+            centre,
+            file: Arc::clone(&row.file),
+            line: row.line,
+            shape,
+            rows: 1 + breaking.count(),
+        }));
     }
     let mut arms = PerAxis::<Vec<&Row>>::default();
     for &(row, shape) in &shaped {

@@ -6,6 +6,7 @@ use super::{Context, brief};
 use crate::diagnostic::{DataPlace, Diagnostic};
 use crate::law::bootstrap::interval;
 use crate::law::forms::sovit::{EXPONENTS, StarOptions, StarRun, fit_star};
+use crate::law::residuals::Residuals;
 use crate::law::star::{NotStar, Star, star};
 use crate::law::{FitReport, HoldOut, SovitLaw, StarForm, Termination, codes};
 use crate::plan::FitSettings;
@@ -111,7 +112,30 @@ impl Context<'_> {
         };
         law.hold_out = self.predicted(&law);
         self.findings(&law);
+        let residuals = self.residuals(&law, &runs);
+        for found in residuals {
+            self.report(found);
+        }
         Some(law)
+    }
+
+    /// What the residuals of the arms say.
+    fn residuals(&self, law: &SovitLaw, runs: &PerAxis<Vec<StarRun>>) -> Vec<Diagnostic> {
+        let runs: Vec<(Axis, StarRun)> =
+            runs.iter().flat_map(|(axis, runs)| runs.iter().map(move |run| (axis, *run))).collect();
+        let predicted = |(axis, run): &(Axis, StarRun)| law.arm(*axis, run.size, run.flops * run.examples);
+        let residuals = Residuals {
+            law: &self.spec.name.value,
+            log: runs.iter().map(|run| (run.1.loss / predicted(run)).ln()).collect(),
+            ln_scale: runs.iter().map(|(_, run)| (run.flops * run.examples).ln()).collect(),
+            are_runs: runs.iter().all(|(_, run)| run.training.is_none()),
+        };
+        residuals.findings(|row| {
+            let (axis, run) = runs[row];
+            let (size, examples) = (brief(run.size), brief(run.examples));
+            let (loss, expected) = (brief(run.loss), brief(predicted(&runs[row])));
+            format!("at {} {size} after {examples} examples it is {loss}, predicted {expected}", axis.name())
+        })
     }
 
     /// How the law predicts what it was not fitted to: rows at the centre, and rows held out on an arm.
@@ -139,12 +163,12 @@ impl Context<'_> {
     }
 
     fn not_a_star(&mut self, wrong: &NotStar, declared: Option<&Spanned<Shape>>) {
-        let NotStar { centre, line, shape, rows } = *wrong;
+        let &NotStar { centre, line, shape, rows, ref file } = wrong;
         let name = &self.table.name;
         let differing: Vec<&str> =
             Axis::ALL.into_iter().filter(|&axis| shape.get(axis) != centre.get(axis)).map(Axis::name).collect();
         let message = format!("`{name}` is not a star sweep: line {line} varies {} at once", differing.join(" and "));
-        let place = DataPlace { path: self.table.path.clone(), line: Some(line), column: None };
+        let place = DataPlace { path: file.to_string(), line: Some(line), column: None };
         let others = match rows {
             1 => "every other row varies at most one dimension".to_owned(),
             n => format!("{n} rows differ from it on more than one dimension"),

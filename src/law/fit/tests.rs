@@ -209,7 +209,7 @@ fn each_group_has_its_fit() {
 
 #[test]
 fn a_group_that_is_too_short_is_named() {
-    let (law, found) = run(curve_law("m2"), "loss", [curve("long", 20, 0), curve("short", 6, 3)].concat());
+    let (law, found) = run(curve_law("m2"), "loss", [curve("long", 20, 0), curve("short", 6, 4)].concat());
     assert_eq!(law, None);
     let short = found.iter().find(|d| d.severity == Severity::Error).unwrap();
     assert_eq!(short.code.name, "too-few-points");

@@ -77,6 +77,10 @@ impl Form for CurveBlend {
         VARIABLES
     }
 
+    fn follows_all(&self) -> bool {
+        false
+    }
+
     fn fit(&self, sample: &Sample, options: &FitOptions, progress: &mut dyn FnMut(f64)) -> Result<Fitted, Diagnostic> {
         let judged = self.judged(sample, options, progress)?;
         Ok(self.weighed(sample, &judged, self.power))

@@ -186,7 +186,7 @@ fn a_search_needs_a_shape_law() {
         law a = m4 fitted to curves.error
         budget b = 1 ZFLOP as forward
         search s { law = a; width in 384..2048; depth in 6..60; mlp in 512..4096 }
-        //               ^ S0412 search `s` needs a shape law, and `a` is a learning curve
+        //               ^ S0412 search `s` needs a shape law, and `a` is of the form `m4`
         "#,
     );
 }
@@ -243,7 +243,7 @@ fn a_table_of_the_wrong_types() {
           cluster = 3
         //          ^ S0401 `cluster` takes a column, not a number
           seeds = averge
-        //        ^^^^^^ S0202 `averge` is nothing that is done with seeds
+        //        ^^^^^^ S0210 `seeds` has no `averge`
         //        > seeds = average
         }
         results p from "p.csv" {

@@ -261,8 +261,8 @@ fn forms_of_laws() {
         law a = sovitt { width = 0.22, depth = 0.45, mlp = 0.60 }
         //      ^^^^^^ S0211 there is no law of the form `sovitt`
         //      > law a = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }
-        law b = chinchilla { width = 0.22, depth = 0.45, mlp = 0.60 }
-        //      ^^^^^^^^^^ S0211 there is no law of the form `chinchilla`
+        law b = power { width = 0.22, depth = 0.45, mlp = 0.60 }
+        //      ^^^^^ S0211 there is no law of the form `power`
         law c = m4 { width = 0.22 }
         //      ^^ S0205 a law of the form `m4` must be fitted
         //      > law c = m4 fitted to TABLE.error { width = 0.22 }

@@ -39,17 +39,17 @@ pub mod flagship {
     pub static LAYERNORM_RESIDUAL: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
         entry: "sovit_layernorm_residual_w1152",
         source: include_str!("so400m/flagship/kernels/layernorm_residual.cu"),
-        threads: 128,
-        rows_per_block: 4,
-        shared_bytes: 0,
+        threads: 160,
+        rows_per_block: 1,
+        shared_bytes: 60,
         constants: &[
             ("WIDTH", 1152),
             ("VECTOR", 8),
             ("VECTORS_PER_ROW", 144),
-            ("VECTORS_PER_THREAD", 5),
-            ("THREADS_PER_ROW", 32),
-            ("WARPS_PER_ROW", 1),
-            ("ROWS_PER_BLOCK", 4),
+            ("VECTORS_PER_THREAD", 1),
+            ("THREADS_PER_ROW", 160),
+            ("WARPS_PER_ROW", 5),
+            ("ROWS_PER_BLOCK", 1),
         ],
     };
 }

@@ -241,7 +241,7 @@ impl<'a> Sweep<'a> {
 }
 
 fn not_a_star(wrong: &NotStar, form: Sovit) -> Diagnostic {
-    let NotStar { centre, shape, rows, .. } = *wrong;
+    let &NotStar { centre, shape, rows, .. } = wrong;
     let message = format!(
         "`{}` needs a star sweep, and {rows} rows differ from the centre {centre} on more than one dimension, as {shape}",
         form.name()
