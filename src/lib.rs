@@ -103,6 +103,6 @@ pub mod cli;
 
 mod pipeline;
 
-pub use pipeline::{Checked, Compiled, Outcome, PlanFile, check, locked};
+pub use pipeline::{Checked, Compiled, Formatted, Outcome, PlanFile, check, format, locked};
 #[cfg(feature = "fit")]
 pub use pipeline::{Compute, Fits, Stage, compile, fit_laws, fit_table};

@@ -18,7 +18,7 @@ use crate::law::NamedLaw;
 use crate::lock::{Input, Lock};
 use crate::plan::{self, Plan, StartKind};
 use crate::shape::Answer;
-use crate::source::{Pattern, ReadError, Source, Sources, World};
+use crate::source::{Pattern, ReadError, Source, SourceId, Sources, World};
 use crate::syntax;
 
 mod codes {
@@ -113,6 +113,41 @@ pub fn check(world: &dyn World, file: &PlanFile<'_>) -> Checked {
     }
     diagnostic::sort(&mut diagnostics);
     Checked { sources, hash, plan, diagnostics }
+}
+
+/// A plan in the one style.
+#[derive(Clone, Debug)]
+pub struct Formatted {
+    /// The text that was read, if it could be.
+    pub sources: Sources,
+    /// It among the sources.
+    pub source: SourceId,
+    /// The same in the one style; none where the plan has syntax errors.
+    pub text: Option<String>,
+    /// What was found, sorted.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Formatted {
+    /// Whether the plan was written in another style.
+    pub fn is_changed(&self) -> bool {
+        self.text.as_ref().is_some_and(|new| **new != *self.sources.get(self.source).text)
+    }
+}
+
+/// Reads a plan and writes it in the one style: [`syntax::format`].
+pub fn format(world: &dyn World, file: &PlanFile<'_>) -> Formatted {
+    let mut sources = Sources::default();
+    let read = read(world, file);
+    let id = sources.add(file.shown, read.as_ref().map_or("", |(text, _)| text.as_str()));
+    let formatted = match read {
+        Ok(_) => syntax::format(&sources, id),
+        Err((unreadable, _)) => Err(vec![unreadable]),
+    };
+    match formatted {
+        Ok(text) => Formatted { sources, source: id, text: Some(text), diagnostics: Vec::new() },
+        Err(diagnostics) => Formatted { sources, source: id, text: None, diagnostics },
+    }
 }
 
 /// Compiles a plan: [`check`], then `results`, `law`, `shape`.

@@ -6,7 +6,7 @@ use sovitc::diagnostic::Diagnostic;
 use sovitc::source::{Sources, Span};
 use sovitc::syntax::ast::Ast;
 use sovitc::syntax::lex::{Kind, SYMBOLS, lex};
-use sovitc::syntax::{Word, parse, print};
+use sovitc::syntax::{Word, format, parse, print};
 
 const SENTENCES: u64 = 3000;
 
@@ -31,6 +31,28 @@ fn a_printed_plan_says_the_same() {
         assert!(found.is_empty(), "{}\n{text}\n{printed}", found[0].message);
         assert_eq!(without_spans(&ast), without_spans(&again), "{text}\n{printed}");
         assert_eq!(print(&again), printed);
+    }
+}
+
+/// Sentences hold comments wherever blanks may stand.
+#[test]
+fn a_formatted_plan_says_the_same() {
+    let grammar = Grammar::read();
+    let comments = |text: &str| {
+        let tokens = lex(text).into_iter().filter(|token| token.kind == Kind::Comment);
+        tokens.map(|t| text[t.start as usize..t.end as usize].trim_end().to_owned()).collect::<Vec<_>>()
+    };
+    let formatted = |text: &str| {
+        let mut sources = Sources::default();
+        let id = sources.add("plan.sov", text);
+        format(&sources, id).unwrap()
+    };
+    for seed in 0..SENTENCES {
+        let text = grammar.sentence(seed);
+        let once = formatted(&text);
+        assert_eq!(without_spans(&parsed(&text).0), without_spans(&parsed(&once).0), "{text}\n---\n{once}");
+        assert_eq!(comments(&text), comments(&once), "{text}\n---\n{once}");
+        assert_eq!(formatted(&once), once, "{text}");
     }
 }
 

@@ -8,6 +8,7 @@ mod check;
 mod cost;
 mod emit;
 mod fit;
+mod fmt;
 mod kernels;
 mod lock;
 
@@ -42,6 +43,8 @@ enum Command {
     Lock(lock::Arguments),
     /// Look for mistakes without reading data or fitting.
     Check(check::Arguments),
+    /// Write plans in the one style.
+    Fmt(fmt::Arguments),
     /// Fit a law to a table, or the laws of a plan, without a search.
     Fit(Box<fit::Arguments>),
     /// Count parameters and FLOPs of one shape.
@@ -85,6 +88,8 @@ pub mod codes {
     pub const BOUND_TWICE: Code = Code::new("S0043", "bound-twice");
     /// Examples without the model that makes compute of them.
     pub const NO_MODEL: Code = Code::new("S0044", "examples-without-model");
+    /// Standard input that cannot be read.
+    pub const UNREAD: Code = Code::new("S0046", "cannot-read-input");
     /// A model whose FLOPs nothing needs.
     pub const UNUSED_MODEL: Code = Code::new("S0045", "unused-model");
 }
@@ -96,6 +101,7 @@ pub fn run() -> ExitCode {
         Command::Build(arguments) => build::run(&arguments),
         Command::Lock(arguments) => lock::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Cost(arguments) => cost::run(&arguments),
         Command::Emit(arguments) => emit::run(&arguments),

@@ -5,6 +5,7 @@ pub mod codes;
 pub mod lex;
 
 mod expect;
+mod format;
 mod literal;
 mod parse;
 mod print;
@@ -12,6 +13,7 @@ mod slips;
 mod tokens;
 mod words;
 
+pub use format::format;
 pub use print::print;
 pub use words::Word;
 
