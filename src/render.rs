@@ -1,5 +1,11 @@
 //! A door: draws diagnostics, for people and as JSON. The only file that knows annotate-snippets.
 
+mod github;
+mod sarif;
+
+pub use github::github;
+pub use sarif::sarif;
+
 use std::fmt::Write as _;
 use std::ops::Range;
 
