@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod cost;
 mod emit;
+mod explain;
 mod fit;
 mod fmt;
 mod kernels;
@@ -43,6 +44,8 @@ enum Command {
     Lock(lock::Arguments),
     /// Look for mistakes without reading data or fitting.
     Check(check::Arguments),
+    /// Explain the code of a message, with a plan that is wrong and one that is right.
+    Explain(explain::Arguments),
     /// Write plans in the one style.
     Fmt(fmt::Arguments),
     /// Fit a law to a table, or the laws of a plan, without a search.
@@ -88,6 +91,8 @@ pub mod codes {
     pub const BOUND_TWICE: Code = Code::new("S0043", "bound-twice");
     /// Examples without the model that makes compute of them.
     pub const NO_MODEL: Code = Code::new("S0044", "examples-without-model");
+    /// A code that no page is about.
+    pub const NO_PAGE: Code = Code::new("S0047", "no-page");
     /// Standard input that cannot be read.
     pub const UNREAD: Code = Code::new("S0046", "cannot-read-input");
     /// A model whose FLOPs nothing needs.
@@ -101,6 +106,7 @@ pub fn run() -> ExitCode {
         Command::Build(arguments) => build::run(&arguments),
         Command::Lock(arguments) => lock::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Cost(arguments) => cost::run(&arguments),
@@ -172,6 +178,10 @@ fn tell(diagnostics: &[Diagnostic], sources: &Sources, format: Format, closing: 
             let mut text = render::draw(diagnostics, sources, render::Style { colour: true, width: terminal_width() });
             if any_error(diagnostics) {
                 text.extend([&counted(diagnostics), closing, "\n"]);
+                let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
+                if let Some(id) = errors.map(|found| found.code.id).find(|id| explain::has_page(id)) {
+                    text.extend(["`sovitc explain ", id, "` says more\n"]);
+                }
             }
             text
         }

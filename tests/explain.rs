@@ -1,0 +1,82 @@
+//! The pages about codes: each has its title, and its plans do what it says of them.
+#![cfg(feature = "cli")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sovitc::PlanFile;
+use sovitc::source::MemoryWorld;
+
+/// What no short plan can show: size and number.
+const WITHOUT_PLANS: [&str; 5] = ["S0113", "S0114", "S0115", "S0417", "S0418"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn page(id: &str) -> Option<String> {
+    fs::read_to_string(root().join(format!("grammar/explain/{id}.md"))).ok()
+}
+
+/// Codes that a file declares, with their names.
+fn declared(file: &str) -> Vec<(String, String)> {
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    let parts = text.split("Code::new(").skip(1).map(|part| part.split('"').collect::<Vec<_>>());
+    parts.filter(|part| part.len() > 3).map(|part| (part[1].to_owned(), part[3].to_owned())).collect()
+}
+
+/// The plan of a block such as ```` ```sov wrong ````.
+fn block<'a>(page: &'a str, kind: &str) -> Option<&'a str> {
+    page.split_once(&format!("```sov {kind}\n"))?.1.split_once("```").map(|(plan, _)| plan)
+}
+
+fn codes(plan: &str) -> Vec<&'static str> {
+    let world = MemoryWorld::default().with("plan.sov", plan);
+    let checked = sovitc::check(&world, &PlanFile::named("plan", "plan.sov"));
+    checked.diagnostics.iter().map(|found| found.code.id).collect()
+}
+
+#[test]
+fn every_mistake_of_a_plan_has_a_page_that_shows_it() {
+    let mut shown = 0;
+    for (id, name) in [declared("src/syntax/codes.rs"), declared("src/plan/codes.rs")].concat() {
+        let page = page(&id).unwrap_or_else(|| panic!("no page about {id} {name}"));
+        assert!(page.starts_with(&format!("# {id}: {name}\n\n")), "{id}");
+        let (Some(wrong), Some(right)) = (block(&page, "wrong"), block(&page, "right")) else {
+            assert!(WITHOUT_PLANS.contains(&id.as_str()), "{id} shows no plans");
+            continue;
+        };
+        assert_eq!(codes(wrong), [id.as_str()], "{id}:\n{wrong}");
+        assert_eq!(codes(right), [""; 0], "{id}:\n{right}");
+        shown += 1;
+    }
+    assert!(shown > 50, "{shown}");
+}
+
+#[test]
+fn the_command_knows_every_page() {
+    let mut pages: Vec<PathBuf> =
+        fs::read_dir(root().join("grammar/explain")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    pages.sort();
+    for path in pages {
+        let (id, text) = (path.file_stem().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap());
+        let (status, said) = explain(&id);
+        assert_eq!((status, said.as_str()), (Some(0), text.as_str()), "{}", Path::new(&path).display());
+    }
+    let (status, said) = explain("dimension-mismatch");
+    assert!(status == Some(0) && said.starts_with("# S0301: "), "{said}");
+}
+
+#[test]
+fn an_unknown_code_is_answered_by_the_nearest() {
+    let output = Command::new(env!("CARGO_BIN_EXE_sovitc")).args(["explain", "dimension-mismach"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("there is `dimension-mismatch`"), "{said}");
+}
+
+fn explain(code: &str) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_sovitc")).args(["explain", code]).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
