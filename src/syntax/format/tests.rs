@@ -175,6 +175,15 @@ fn other_ends_of_lines_and_marks_go() {
 }
 
 #[test]
+fn deep_and_long_plans_take_no_longer_than_their_length() {
+    // Were a bracket read twice for its comments, this would never end.
+    let deep = format!("budget b = {}1 // c\n{}\n", "(".repeat(100), ")".repeat(100));
+    holds(&deep).unwrap();
+    let long = "law l = sovit { width = 0.22, depth = [0.45], mlp = (0.60) }\n".repeat(5000);
+    assert_eq!(formatted(&long).unwrap(), long);
+}
+
+#[test]
 fn a_plan_with_mistakes_has_no_style() {
     assert!(formatted("model m { image 224 px }").is_err());
 }

@@ -1,8 +1,5 @@
 //! Tokens to lines within brackets, each with its comments.
 
-use std::iter::Peekable;
-use std::vec::IntoIter;
-
 use crate::syntax::lex::{Kind, Token, lex};
 
 /// What stands between two separators.
@@ -55,16 +52,42 @@ pub(super) struct Tree<'a> {
 
 pub(super) fn tree(text: &str) -> Tree<'_> {
     let tokens: Vec<Token> = lex(text).into_iter().filter(|token| token.kind != Kind::Space).collect();
-    let mut reader = Reader { text, tokens: tokens.into_iter().peekable() };
+    let mut reader = Reader { text, is_commented: commented(&tokens), tokens, at: 0 };
     let mut lines = Lines::default();
-    reader.fill(&mut lines, Kind::End);
-    lines.end_line();
+    reader.fill(&mut lines, Mode::Plan);
     Tree { below: lines.trimmed(), lines: lines.list }
 }
 
 struct Reader<'a> {
     text: &'a str,
-    tokens: Peekable<IntoIter<Token>>,
+    tokens: Vec<Token>,
+    /// Of each opening bracket whether a comment stands in it, at any depth.
+    is_commented: Vec<bool>,
+    at: usize,
+}
+
+/// For each token whether it opens a bracket that holds a comment.
+fn commented(tokens: &[Token]) -> Vec<bool> {
+    let mut is_commented = vec![false; tokens.len()];
+    let mut open: Vec<usize> = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        match token.kind {
+            Kind::OpenBrace | Kind::OpenBracket | Kind::OpenParen => open.push(index),
+            Kind::CloseBrace | Kind::CloseBracket | Kind::CloseParen => {
+                let inner = open.pop().is_some_and(|index| is_commented[index]);
+                if let Some(&outer) = open.last().filter(|_| inner) {
+                    is_commented[outer] = true;
+                }
+            }
+            Kind::Comment => {
+                if let Some(&index) = open.last() {
+                    is_commented[index] = true;
+                }
+            }
+            _ => {}
+        }
+    }
+    is_commented
 }
 
 /// Lines on their way.
@@ -126,28 +149,27 @@ impl<'a> Reader<'a> {
         self.text.get(token.start as usize..token.end as usize).unwrap_or("")
     }
 
-    /// Reads up to a closing bracket or the end. Newlines and separators end a line in braces and outside of brackets.
-    fn fill(&mut self, lines: &mut Lines<'a>, within: Kind) {
-        let is_block = matches!(within, Kind::End | Kind::OpenBrace);
-        while let Some(&token) = self.tokens.peek() {
-            match token.kind {
-                Kind::CloseBrace | Kind::CloseBracket | Kind::CloseParen => return,
-                _ => drop(self.tokens.next()),
+    /// Reads up to a closing bracket or the end.
+    fn fill(&mut self, lines: &mut Lines<'a>, mode: Mode) {
+        while let Some(&token) = self.tokens.get(self.at) {
+            if matches!(token.kind, Kind::CloseBrace | Kind::CloseBracket | Kind::CloseParen) {
+                break;
             }
+            self.at += 1;
             match token.kind {
                 Kind::Newline => {
-                    if is_block {
+                    if mode != Mode::Elements {
                         lines.end_line();
                     }
                     lines.feed();
                 }
                 Kind::Comment => {
                     // Outside of every bracket the first comment stands above what follows.
-                    let is_first = within == Kind::End && lines.list.is_empty() && lines.open.parts.is_empty();
+                    let is_first = mode == Mode::Plan && lines.list.is_empty() && lines.open.parts.is_empty();
                     lines.feeds += u32::from(is_first && lines.feeds == 0);
                     lines.comment(self.slice(token));
                 }
-                Kind::Comma | Kind::Semicolon if is_block => {
+                Kind::Comma | Kind::Semicolon if matches!(mode, Mode::Plan | Mode::Entries) => {
                     lines.end_line();
                     lines.feeds = 0;
                 }
@@ -164,27 +186,23 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+        lines.end_line();
     }
 
     fn group(&mut self, open: Token) -> Group<'a> {
+        let is_commented = self.is_commented.get(self.at - 1).copied().unwrap_or(false);
+        let mode = match open.kind {
+            Kind::OpenBrace => Mode::Entries,
+            _ if is_commented => Mode::AsWritten,
+            _ => Mode::Elements,
+        };
         let mut lines = Lines::default();
-        if open.kind == Kind::OpenBrace {
-            self.fill(&mut lines, open.kind);
-            lines.end_line();
-        } else {
-            let start = self.tokens.clone();
-            self.fill(&mut lines, open.kind);
-            if lines.has_comments {
-                // Once more, by lines.
-                self.tokens = start;
-                lines = self.by_lines();
-            } else {
-                lines.end_line();
-                lines.list = lines.list.into_iter().flat_map(elements).collect();
-                lines.open = Line::default();
-            }
+        self.fill(&mut lines, mode);
+        if mode == Mode::Elements {
+            lines.list = lines.list.into_iter().flat_map(elements).collect();
+            lines.open = Line::default();
         }
-        self.tokens.next();
+        self.at += 1;
         Group {
             open,
             behind: lines.behind,
@@ -194,36 +212,19 @@ impl<'a> Reader<'a> {
             lines: lines.list,
         }
     }
+}
 
-    /// Brackets with comments keep their lines.
-    fn by_lines(&mut self) -> Lines<'a> {
-        let mut lines = Lines::default();
-        while let Some(&token) = self.tokens.peek() {
-            if matches!(token.kind, Kind::CloseBrace | Kind::CloseBracket | Kind::CloseParen) {
-                break;
-            }
-            self.tokens.next();
-            match token.kind {
-                Kind::Newline => {
-                    lines.end_line();
-                    lines.feed();
-                }
-                Kind::Comment => lines.comment(self.slice(token)),
-                Kind::OpenBrace | Kind::OpenBracket | Kind::OpenParen => {
-                    let group = self.group(token);
-                    lines.has_comments |= group.has_comments;
-                    lines.open.parts.push(Part::Group(group));
-                    lines.feeds = 0;
-                }
-                _ => {
-                    lines.open.parts.push(Part::Token(token));
-                    lines.feeds = 0;
-                }
-            }
-        }
-        lines.end_line();
-        lines
-    }
+/// What ends a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Outside of brackets: a line's end or a separator.
+    Plan,
+    /// In braces: the same.
+    Entries,
+    /// In other brackets: nothing; commas are found afterwards.
+    Elements,
+    /// In other brackets that hold comments: a line's end.
+    AsWritten,
 }
 
 /// A line taken apart at its commas.

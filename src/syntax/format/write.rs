@@ -1,5 +1,7 @@
 //! Lines to text.
 
+use std::collections::BTreeMap;
+
 use super::WIDTH;
 use super::marks::Marks;
 use super::tree::{Above, Group, Line, Part, Tree};
@@ -66,15 +68,17 @@ impl<'a> Writer<'a> {
         let mut start = 0;
         while start < lines.len() {
             let end = (start + 1..lines.len()).find(|&index| starts_run(index)).unwrap_or(lines.len());
-            let width = |sign: &str| {
-                let aligned = (start..end).filter(|&index| indent > 0 || !plain[index].contains('\n'));
-                let aligned = aligned.filter_map(|index| keys[index].as_ref()).filter(|key| key.sign == sign);
-                aligned.map(|key| key.text.chars().count()).max()
-            };
+            let mut widths: BTreeMap<&str, usize> = BTreeMap::new();
+            let aligned = (start..end).filter(|&index| indent > 0 || !plain[index].contains('\n'));
+            for key in aligned.filter_map(|index| keys[index].as_ref()) {
+                let width = widths.entry(key.sign).or_default();
+                *width = (*width).max(key.text.chars().count());
+            }
             for index in start..end {
                 let line = match &keys[index] {
                     Some(key) if indent > 0 || !plain[index].contains('\n') => {
-                        let padding = width(key.sign).unwrap_or(0).saturating_sub(key.text.chars().count());
+                        let width = widths.get(key.sign).copied().unwrap_or(0);
+                        let padding = width.saturating_sub(key.text.chars().count());
                         self.parts(&lines[index].parts, indent, indent, Some((key.parts, padding)))
                     }
                     _ => plain[index].clone(),
