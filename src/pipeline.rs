@@ -4,6 +4,7 @@
 mod fits;
 #[cfg(feature = "fit")]
 mod table;
+mod uses;
 
 #[cfg(feature = "fit")]
 pub use fits::{Fits, fit_laws};
@@ -13,13 +14,14 @@ pub use table::{Compute, Stage, fit_table};
 use std::cell::RefCell;
 use std::io::{self, Read};
 
-use crate::diagnostic::{self, Code, Diagnostic};
+use crate::diagnostic::{self, Code, Diagnostic, Fault};
 use crate::law::NamedLaw;
 use crate::lock::{Input, Lock};
 use crate::plan::{self, Plan, StartKind};
 use crate::shape::Answer;
 use crate::source::{Pattern, ReadError, Source, SourceId, Sources, World};
 use crate::syntax;
+use uses::Gathered;
 
 mod codes {
     use super::Code;
@@ -28,7 +30,14 @@ mod codes {
     pub(super) const NOT_UTF8: Code = Code::new("S0002", "not-utf8");
     pub(super) const PLAN_TOO_LARGE: Code = Code::new("S0003", "plan-too-large");
     pub(super) const STALE_ANSWERS: Code = Code::new("S0004", "lock-does-not-answer");
+    pub(super) const USE_CYCLE: Code = Code::new("S0005", "circular-use");
+    pub(super) const OUTSIDE: Code = Code::new("S0006", "outside-the-folder");
+    pub(super) const NO_FILE: Code = Code::new("S0007", "no-file-to-use");
 }
+
+/// What keeps a file from being read at all.
+const FILE_CODES: [Code; 6] =
+    [codes::UNREADABLE_PLAN, codes::NOT_UTF8, codes::PLAN_TOO_LARGE, codes::USE_CYCLE, codes::OUTSIDE, codes::NO_FILE];
 
 /// Which plan to read.
 #[derive(Clone, Copy, Debug)]
@@ -39,12 +48,14 @@ pub struct PlanFile<'a> {
     pub file: &'a str,
     /// The path as the user wrote it, for messages.
     pub shown: &'a str,
+    /// Whether it may use files outside of its folder.
+    pub outside: bool,
 }
 
 impl<'a> PlanFile<'a> {
     /// A plan whose path is shown as it is opened.
     pub const fn named(name: &'a str, file: &'a str) -> Self {
-        Self { name, file, shown: file }
+        Self { name, file, shown: file, outside: false }
     }
 }
 
@@ -55,6 +66,8 @@ pub struct Checked {
     pub sources: Sources,
     /// The plan's own hash.
     pub hash: Input,
+    /// The files it uses, each once.
+    pub used: Vec<Input>,
     /// What is whole of the plan; to be used only if no diagnostic is an error.
     pub plan: Plan,
     /// What was found, sorted.
@@ -68,7 +81,7 @@ pub struct Compiled {
     pub sources: Sources,
     /// What was found, sorted. With an error among them there is no outcome.
     pub diagnostics: Vec<Diagnostic>,
-    /// Paths of the tables that were read, from the plan's folder.
+    /// Paths of the files that were read besides the plan, from its folder.
     pub read: Vec<String>,
     /// The laws that could be fitted, even where a later stage failed.
     pub laws: Vec<NamedLaw>,
@@ -92,27 +105,21 @@ pub struct Outcome {
 /// Reads and checks a plan: [`syntax`], then [`plan`].
 pub fn check(world: &dyn World, file: &PlanFile<'_>) -> Checked {
     let mut sources = Sources::default();
-    let (text, bytes, unreadable) = match read(world, file) {
-        Ok((text, bytes)) => (text, bytes, None),
-        Err((diagnostic, bytes)) => (String::new(), bytes, Some(diagnostic)),
-    };
-    let id = sources.add(file.shown, text);
-    let hash = Input::new(file.file, &bytes);
-    let mut diagnostics = Vec::from_iter(unreadable);
+    let Gathered { ast, hash, used, found: mut diagnostics } = uses::gather(world, file, &mut sources);
+    let hash = hash.unwrap_or_else(|| Input::new(file.file, &[]));
+    // What is missing may be what could not be read.
+    let is_whole = !diagnostics.iter().any(|found| found.fault == Fault::World || FILE_CODES.contains(&found.code));
     let mut plan = Plan::empty(file.name);
-    if diagnostics.is_empty() {
-        let (ast, syntax) = syntax::parse(&sources, id);
+    if is_whole {
         let (checked, mut semantic) = plan::check(&ast, &sources, file.name);
         plan = checked;
-        if diagnostic::any_error(&syntax) {
-            // What is missing may be what could not be read.
+        if diagnostic::any_error(&diagnostics) {
             semantic.retain(|found| found.code != plan::codes::NOTHING_ASKED);
         }
-        diagnostics.extend(syntax);
         diagnostics.extend(semantic);
     }
     diagnostic::sort(&mut diagnostics);
-    Checked { sources, hash, plan, diagnostics }
+    Checked { sources, hash, used, plan, diagnostics }
 }
 
 /// A plan in the one style.
@@ -138,7 +145,7 @@ impl Formatted {
 /// Reads a plan and writes it in the one style: [`syntax::format`].
 pub fn format(world: &dyn World, file: &PlanFile<'_>) -> Formatted {
     let mut sources = Sources::default();
-    let read = read(world, file);
+    let read = read(world, file.file, file.shown);
     let id = sources.add(file.shown, read.as_ref().map_or("", |(text, _)| text.as_str()));
     let formatted = match read {
         Ok(_) => syntax::format(&sources, id),
@@ -153,11 +160,11 @@ pub fn format(world: &dyn World, file: &PlanFile<'_>) -> Formatted {
 /// Compiles a plan: [`check`], then `results`, `law`, `shape`.
 #[cfg(feature = "fit")]
 pub fn compile(world: &dyn World, file: &PlanFile<'_>) -> Compiled {
-    let Checked { sources, hash, plan, mut diagnostics } = check(world, file);
+    let Checked { sources, hash, used, plan, mut diagnostics } = check(world, file);
     if diagnostic::any_error(&diagnostics) {
-        return Compiled::failed(sources, diagnostics);
+        return Compiled { read: paths(&used), ..Compiled::failed(sources, diagnostics) };
     }
-    let recorder = Recorder { world, inputs: RefCell::default() };
+    let recorder = Recorder { world, inputs: RefCell::new(used) };
     let (tables, found) = crate::results::read(&plan, &recorder);
     diagnostics.extend(found);
     let (laws, found) = crate::law::fit(&plan, &tables);
@@ -187,12 +194,12 @@ pub fn compile(world: &dyn World, file: &PlanFile<'_>) -> Compiled {
 /// Tables are read for their hashes only; one that is not there, as in a published crate without its data, is not held
 /// against the lock.
 pub fn locked(world: &dyn World, file: &PlanFile<'_>, lock: Result<Lock, Diagnostic>) -> Compiled {
-    let Checked { sources, hash, plan, diagnostics } = check(world, file);
-    let mut compiled = Compiled::failed(sources, diagnostics);
+    let Checked { sources, hash, used, plan, diagnostics } = check(world, file);
+    let mut compiled = Compiled { read: paths(&used), ..Compiled::failed(sources, diagnostics) };
     if diagnostic::any_error(&compiled.diagnostics) {
         return compiled;
     }
-    let recorder = Recorder { world, inputs: RefCell::default() };
+    let recorder = Recorder { world, inputs: RefCell::new(used) };
     let mut lists = Vec::new();
     for results in &plan.results {
         let files = crate::results::files(&results.path.value, world).unwrap_or_default();
@@ -249,21 +256,20 @@ impl Compiled {
     }
 }
 
-fn read(world: &dyn World, file: &PlanFile<'_>) -> Result<(String, Vec<u8>), (Diagnostic, Vec<u8>)> {
-    let bytes = world.read(file.file).map_err(|error| {
-        let message = format!("cannot read the plan `{}`: {error}", file.shown);
+/// The text and the bytes of a file; `shown` is its path in messages.
+fn read(world: &dyn World, path: &str, shown: &str) -> Result<(String, Vec<u8>), (Diagnostic, Vec<u8>)> {
+    let bytes = world.read(path).map_err(|error| {
+        let message = format!("cannot read the plan `{shown}`: {error}");
         let diagnostic = Diagnostic::error(codes::UNREADABLE_PLAN, message).from_world();
         let help = match error {
-            ReadError::Folder => {
-                Some(format!("name the plan inside it: `{}/plan.sov`", file.shown.trim_end_matches('/')))
-            }
+            ReadError::Folder => Some(format!("name the plan inside it: `{}/plan.sov`", shown.trim_end_matches('/'))),
             ReadError::NotFound => Some("check the path; plans end in `.sov`".to_owned()),
             _ => None,
         };
         (help.into_iter().fold(diagnostic, Diagnostic::help), Vec::new())
     })?;
     if bytes.len() > Source::LIMIT {
-        let message = format!("the plan `{}` has {} bytes; the limit is {}", file.shown, bytes.len(), Source::LIMIT);
+        let message = format!("the plan `{shown}` has {} bytes; the limit is {}", bytes.len(), Source::LIMIT);
         return Err((
             Diagnostic::error(codes::PLAN_TOO_LARGE, message).help("keep data in tables beside the plan"),
             bytes,
@@ -275,8 +281,8 @@ fn read(world: &dyn World, file: &PlanFile<'_>) -> Result<(String, Vec<u8>), (Di
             let at = error.utf8_error().valid_up_to();
             let bytes = error.into_bytes();
             let line = bytes[..at].split(|&b| b == b'\n').count();
-            let place = diagnostic::DataPlace { path: file.shown.to_owned(), line: Some(line as u64), column: None };
-            let message = format!("the plan `{}` is not UTF-8: byte {at} is 0x{:02x}", file.shown, bytes[at]);
+            let place = diagnostic::DataPlace { path: shown.to_owned(), line: Some(line as u64), column: None };
+            let message = format!("the plan `{shown}` is not UTF-8: byte {at} is 0x{:02x}", bytes[at]);
             Err((Diagnostic::error(codes::NOT_UTF8, message).at(place).help("save the file as UTF-8"), bytes))
         }
     }

@@ -28,11 +28,12 @@ use crate::{PlanFile, render};
 pub struct Build {
     plan: PathBuf,
     runtime: Option<String>,
+    outside: bool,
 }
 
 impl Default for Build {
     fn default() -> Self {
-        Self { plan: PathBuf::from("plan.sov"), runtime: Some("::sovit_kernels".to_owned()) }
+        Self { plan: PathBuf::from("plan.sov"), runtime: Some("::sovit_kernels".to_owned()), outside: false }
     }
 }
 
@@ -57,6 +58,12 @@ impl Build {
     /// Leaves kernels out of the module, for crates that only want constants and configs.
     pub fn without_kernels(mut self) -> Self {
         self.runtime = None;
+        self
+    }
+
+    /// Lets the plan use files outside of its folder.
+    pub fn allow_outside(mut self) -> Self {
+        self.outside = true;
         self
     }
 
@@ -143,7 +150,7 @@ impl Run {
         let world = DiskWorld::of_plan(&plan_path);
         let (name, shown_path) = (disk::plan_name(&plan_path), shown(&plan_path));
         let file = plan_path.file_name().map_or_else(String::new, |file| file.to_string_lossy().into_owned());
-        let plan_file = PlanFile { name: &name, file: &file, shown: &shown_path };
+        let plan_file = PlanFile { name: &name, file: &file, shown: &shown_path, outside: self.build.outside };
         let lock = self.lock(&plan_path);
         let compiled = crate::locked(&world, &plan_file, lock);
         self.sources = compiled.sources;

@@ -337,7 +337,7 @@ fn one_mistake_is_told_once() {
         (require("width = 512"), "=="),
         (require("width => 512"), ">="),
         (require("width =< 512"), "<="),
-        (plan().replace("8.5 ZFLOP", "8 ZFLOP to 9 ZFLOP"), ""),
+        (plan().replace("8.5 ZFLOP", "8 to 9 ZFLOP"), "8 ZFLOP"),
         (plan().replace("8.5 ZFLOP", "8.5 B FLOP"), ""),
         (plan().replace("= 8.5 ZFLOP", "= 8.5e21"), " FLOP"),
     ] {

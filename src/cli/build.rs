@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _};
 
-use super::{Common, Format, Located, Status, answer, report};
+use super::{Common, Format, Located, Status, Uses, answer, report};
 use crate::diagnostic::{Diagnostic, sort};
 use crate::emit::{self, Request};
 use crate::law::{Law, NamedLaw};
@@ -25,6 +25,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     locked: bool,
     #[command(flatten)]
+    uses: Uses,
+    #[command(flatten)]
     common: Common,
 }
 
@@ -35,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> Status {
             .exit()
     };
     let format = arguments.common.format;
-    let located = Located::new(path);
+    let located = Located::new(path).using(arguments.uses);
     let compiled = compile(&located, arguments.locked);
     let Some(outcome) = &compiled.outcome else {
         let answered = answer_laws(&compiled.laws, format);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Located, Status, answer, tell};
+use super::{Located, Status, Uses, answer, tell};
 use crate::render::{self, visible};
 
 #[derive(Debug, Args)]
@@ -16,6 +16,8 @@ pub(super) struct Arguments {
     /// The plan.
     #[arg(value_name = "PLAN.sov")]
     plan: PathBuf,
+    #[command(flatten)]
+    uses: Uses,
     /// How to write what was found.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -36,7 +38,7 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Status {
-    let located = Located::new(&arguments.plan);
+    let located = Located::new(&arguments.plan).using(arguments.uses);
     let checked = crate::check(&located.world(), &located.plan());
     let (found, sources) = (&checked.diagnostics, &checked.sources);
     let status = Status::of(found);

@@ -82,7 +82,7 @@ impl Arguments {
             return (tell(&[failed], &Sources::default(), self.common.format, ""), false);
         }
         let world = MemoryWorld::default().with("stdin", bytes);
-        let formatted = format(&world, &PlanFile { name: "stdin", file: "stdin", shown: "<stdin>" });
+        let formatted = format(&world, &PlanFile { name: "stdin", file: "stdin", shown: "<stdin>", outside: false });
         let Some(text) = self.told(&formatted) else { return (Status::of(&formatted.diagnostics), false) };
         let status = if self.check { Status::Done } else { answer(text, Format::Human) };
         (status, formatted.is_changed())

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Common, Format, Located, Status, answer, build, report};
+use super::{Common, Format, Located, Status, Uses, answer, build, report};
 use crate::diagnostic::{Diagnostic, sort};
 use crate::nvrtc::{self, Compiled, Library};
 use crate::plan::Target;
@@ -25,6 +25,8 @@ pub(super) struct Compile {
     /// The plan.
     #[arg(value_name = "PLAN.sov")]
     plan: PathBuf,
+    #[command(flatten)]
+    uses: Uses,
     /// GPU architectures; those of the plan's `emit kernels`, else sm_80 and sm_90a, where absent.
     #[arg(long, value_delimiter = ',', value_name = "ARCH")]
     arch: Vec<String>,
@@ -56,7 +58,7 @@ struct Entry {
 pub(super) fn run(command: &Command) -> Status {
     let Command::Compile(arguments) = command;
     let format = arguments.common.format;
-    let located = Located::new(&arguments.plan);
+    let located = Located::new(&arguments.plan).using(arguments.uses);
     let compiled = build::compile(&located, arguments.locked);
     let Some(outcome) = &compiled.outcome else { return report(&compiled.diagnostics, &compiled.sources, format) };
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("sovit-out").join(&located.name).join("cubins"));

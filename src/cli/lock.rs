@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Common, Format, Located, Status, answer, build, report};
+use super::{Common, Format, Located, Status, Uses, answer, build, report};
 use crate::diagnostic::sort;
 use crate::render::visible;
 
@@ -15,11 +15,13 @@ pub(super) struct Arguments {
     #[arg(value_name = "PLAN.sov")]
     plan: PathBuf,
     #[command(flatten)]
+    uses: Uses,
+    #[command(flatten)]
     common: Common,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Status {
-    let located = Located::new(&arguments.plan);
+    let located = Located::new(&arguments.plan).using(arguments.uses);
     let format = arguments.common.format;
     let mut compiled = crate::compile(&located.world(), &located.plan());
     let path = located.lock_path();

@@ -77,6 +77,14 @@ struct Common {
     format: Format,
 }
 
+/// What a plan may use.
+#[derive(Clone, Copy, Debug, Args)]
+struct Uses {
+    /// Let the plan use files outside of its folder.
+    #[arg(long)]
+    allow_outside: bool,
+}
+
 /// Codes of the command line: S004x.
 pub mod codes {
     use crate::diagnostic::Code;
@@ -141,6 +149,7 @@ struct Located {
     name: String,
     file: String,
     shown: String,
+    outside: bool,
 }
 
 impl Located {
@@ -148,7 +157,12 @@ impl Located {
         // A path such as `..` names no file; reading it says that it is a folder.
         let file = path.file_name().map_or_else(|| ".".to_owned(), |name| name.to_string_lossy().into_owned());
         let shown = path.to_string_lossy().replace('\\', "/");
-        Self { path: path.to_owned(), name: disk::plan_name(path), file, shown }
+        Self { path: path.to_owned(), name: disk::plan_name(path), file, shown, outside: false }
+    }
+
+    /// The same, with what it may use.
+    fn using(self, uses: Uses) -> Self {
+        Self { outside: uses.allow_outside, ..self }
     }
 
     fn world(&self) -> DiskWorld {
@@ -156,7 +170,7 @@ impl Located {
     }
 
     fn plan(&self) -> PlanFile<'_> {
-        PlanFile { name: &self.name, file: &self.file, shown: &self.shown }
+        PlanFile { name: &self.name, file: &self.file, shown: &self.shown, outside: self.outside }
     }
 
     /// The lock beside the plan.

@@ -1,5 +1,6 @@
 //! Tree to plan: the order of the checks, and what they share.
 
+use super::bindings::Bindings;
 use super::names::Names;
 use super::{Plan, codes};
 use crate::diagnostic::{Diagnostic, sort};
@@ -10,7 +11,7 @@ use crate::syntax::ast::{Ast, Item, ItemKind, Name};
 ///
 /// The plan holds every definition that is whole, and its indices are always valid; it says all that was written only
 /// where no diagnostic is an error. Holes that the parser left are silent. `name` becomes [`Plan::name`].
-pub fn check(ast: &Ast, sources: &Sources, name: &str) -> (Plan, Vec<Diagnostic>) {
+pub fn check<'a>(ast: &'a Ast, sources: &'a Sources, name: &str) -> (Plan, Vec<Diagnostic>) {
     let mut checker = Checker::new(sources);
     let plan = match ast.items.get(LARGEST) {
         None => checker.plan(ast, name),
@@ -39,6 +40,7 @@ pub(super) fn too_large(what: &str, kind: &str, first_beyond: Span) -> Diagnosti
 /// What every check needs: the text, and somewhere to put what is wrong.
 pub(super) struct Checker<'a> {
     pub(super) sources: &'a Sources,
+    pub(super) bindings: Bindings<'a>,
     sink: Vec<Diagnostic>,
 }
 
@@ -63,8 +65,8 @@ pub(super) struct Scope {
 
 impl<'a> Checker<'a> {
     /// Nothing was checked so far.
-    pub(super) const fn new(sources: &'a Sources) -> Self {
-        Self { sources, sink: Vec::new() }
+    pub(super) fn new(sources: &'a Sources) -> Self {
+        Self { sources, bindings: Bindings::default(), sink: Vec::new() }
     }
 
     /// What is wrong, by place; of very much, the beginning.
@@ -99,31 +101,38 @@ impl<'a> Checker<'a> {
         result
     }
 
-    fn plan(&mut self, ast: &Ast, name: &str) -> Plan {
+    fn plan(&mut self, ast: &'a Ast, name: &str) -> Plan {
         let mut scope = self.scope(ast);
+        self.bind(ast);
         let mut plan = Plan::empty(name);
         // Each kind of definition refers only to kinds before it.
         for_each(ast, "model", |(number, item)| {
+            self.stand_in(item);
             let whole = self.model(item);
             keep(&mut scope.models, number, &mut plan.models, whole);
         });
         for_each(ast, "results", |(number, item)| {
+            self.stand_in(item);
             let whole = self.results(item, &scope);
             keep(&mut scope.results, number, &mut plan.results, whole);
         });
         for_each(ast, "law", |(number, item)| {
+            self.stand_in(item);
             let whole = self.law(item, &scope, &plan);
             keep(&mut scope.laws, number, &mut plan.laws, whole);
         });
         for_each(ast, "start", |(number, item)| {
+            self.stand_in(item);
             let whole = self.start(item, &scope, &plan);
             keep(&mut scope.starts, number, &mut plan.starts, whole);
         });
         for_each(ast, "budget", |(number, item)| {
+            self.stand_in(item);
             let whole = self.budget(item);
             keep(&mut scope.budgets, number, &mut plan.budgets, whole);
         });
         for_each(ast, "search", |(number, item)| {
+            self.stand_in(item);
             let whole = self.search(item, &scope, &plan);
             keep(&mut scope.searches, number, &mut plan.searches, whole);
         });
@@ -175,8 +184,10 @@ fn keep<T>(names: &mut Names, number: usize, list: &mut Vec<T>, whole: Option<T>
 }
 
 /// The keyword and the name of a definition.
-fn header(kind: &ItemKind) -> (&'static str, Option<&Name>) {
+pub(super) fn header(kind: &ItemKind) -> (&'static str, Option<&Name>) {
     match kind {
+        ItemKind::Use { .. } => ("use", None),
+        ItemKind::Let { name, .. } => ("let", name.as_ref()),
         ItemKind::Model { name, .. } => ("model", name.as_ref()),
         ItemKind::Results { name, .. } => ("results", name.as_ref()),
         ItemKind::Law { name, .. } => ("law", name.as_ref()),

@@ -32,6 +32,10 @@ pub const UNKNOWN_FUNCTION: Code = Code::new("S0213", "unknown-function");
 pub const UNKNOWN_DEVICE: Code = Code::new("S0214", "unknown-device");
 /// A name or an entry that has its meaning elsewhere.
 pub const MISPLACED: Code = Code::new("S0215", "misplaced");
+/// A name that the language has given already.
+pub const TAKEN: Code = Code::new("S0216", "taken-name");
+/// A value that is defined by itself.
+pub const CIRCLE: Code = Code::new("S0217", "circular-definition");
 
 /// A value of another dimension than its field's.
 pub const DIMENSION: Code = Code::new("S0301", "dimension-mismatch");
@@ -107,6 +111,8 @@ pub const ALL: &[Code] = &[
     UNKNOWN_FUNCTION,
     UNKNOWN_DEVICE,
     MISPLACED,
+    TAKEN,
+    CIRCLE,
     DIMENSION,
     UNLIKE,
     COMPUTE_KIND,

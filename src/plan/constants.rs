@@ -33,7 +33,7 @@ impl Variables for Constants {
     }
 
     fn unknown(&self, path: &Path) -> Diagnostic {
-        meaningless(path).help("a constant is made of numbers with units, `forward(MODEL)`, `training(MODEL)` and rates such as `h200.bf16`")
+        meaningless(path).help("a constant is made of numbers with units, names that `let` gives, `forward(MODEL)`, `training(MODEL)` and rates such as `h200.bf16`")
     }
 }
 
@@ -89,8 +89,8 @@ impl Checker<'_> {
             product = product.and_then(|product| {
                 let next = match power(found.dimension) {
                     Some(power) if !power.value.is_finite() => Err(QuantityError::NotFinite),
-                    Some(power) if *exponent < 0 => product.divide(power),
-                    Some(power) => product.multiply(power),
+                    Some(power) if *exponent < 0 => product.divide(&power),
+                    Some(power) => product.multiply(&power),
                     None => Err(QuantityError::Exponent),
                 };
                 next.map_err(|why| self.no_value(expr.span, expr.span, why)).ok()
@@ -185,6 +185,7 @@ impl Checker<'_> {
         if let ExprKind::Path(path) = &argument.kind
             && let [name] = path.names.as_slice()
             && scope.variable(name).is_none()
+            && !self.is_bound(name)
         {
             let flops = self.published(name)?;
             let factor = if kind == ComputeKind::Training { Counting::TRAINING_FACTOR } else { 1.0 };
@@ -224,9 +225,7 @@ impl Checker<'_> {
         };
         let measure = Measure { kind: Some(kind), ..measure };
         Some(match term {
-            Term::Constant { quantity: Quantity { value, sd, .. }, loose } => {
-                Term::Constant { quantity: Quantity { value: value * factor, sd: sd * factor, measure }, loose }
-            }
+            Term::Constant { quantity, loose } => Term::Constant { quantity: quantity.scaled(factor, measure), loose },
             term => {
                 let (factor, value) = (Box::new(Expression::Number(factor)), Box::new(term.expression()));
                 let expression = Expression::Arithmetic(Operator::Multiply, factor, value);

@@ -19,6 +19,7 @@ impl Checker<'_> {
         let error = Diagnostic::error(codes::DIMENSION, message)
             .label(expr.span, this_is(found))
             .label(owner.span, expects(expected));
+        let error = self.origin(error, expr);
         let error = self.repair(error, expr, found, expected);
         self.report(error);
         false
@@ -67,6 +68,10 @@ impl Checker<'_> {
         let error = match why {
             QuantityError::DivisionByZero => {
                 Diagnostic::error(codes::NO_VALUE, "division by zero").label(right, "this is 0")
+            }
+            QuantityError::MayBeZero => {
+                Diagnostic::error(codes::NO_VALUE, "division by an uncertain value that may be 0")
+                    .label(right, "may be 0")
             }
             QuantityError::Exponent => {
                 Diagnostic::error(codes::EXPONENT, "a dimension has an exponent beyond 127").label(whole, "of this")

@@ -1,5 +1,6 @@
 //! Tree to plan: names resolved, schemas closed, dimensions checked, ranges known.
 
+mod bindings;
 mod check;
 pub mod codes;
 mod constants;

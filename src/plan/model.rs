@@ -314,8 +314,10 @@ pub struct Budget {
     pub name: Spanned<String>,
     /// Where the amount was written.
     pub span: Span,
-    /// The amount in forward FLOPs.
+    /// The amount in forward FLOPs; the median of an uncertain one.
     pub forward_flops: f64,
+    /// The interval that holds an uncertain amount with 90 %, in forward FLOPs.
+    pub interval: Option<[f64; 2]>,
     /// The amount as counted in the plan.
     pub stated: f64,
     /// How the plan counts it.
@@ -356,21 +358,62 @@ pub struct Search {
     pub requires: Vec<Requirement>,
 }
 
-/// `low..high step step`, both ends included where the step reaches them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// `low..high step STEP` or `low..high by FACTOR`, both ends included where the spacing reaches them.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
     /// The lowest value; at least 1.
     pub low: u64,
     /// The highest value; at least `low`.
     pub high: u64,
-    /// The distance of neighbours; at least 1.
-    pub step: u64,
+    /// How neighbours follow each other.
+    pub spacing: Spacing,
+}
+
+/// How the values of a range follow each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Spacing {
+    /// By this difference, at least 1.
+    Step(u64),
+    /// By this quotient, rounded to whole numbers; so large that no two values are the same: `low (factor - 1) >= 1`.
+    Factor(f64),
 }
 
 impl Range {
+    /// Every `step`th number from `low` to `high`.
+    pub const fn stepped(low: u64, high: u64, step: u64) -> Self {
+        Self { low, high, spacing: Spacing::Step(step) }
+    }
+
     /// How many values it has.
-    pub const fn len(&self) -> u64 {
-        (self.high - self.low) / self.step + 1
+    pub fn len(&self) -> u64 {
+        match self.spacing {
+            Spacing::Step(step) => (self.high - self.low) / step + 1,
+            Spacing::Factor(factor) => {
+                // The logarithm may be off by a rounding error.
+                let about = ((self.high as f64 + 0.5) / self.low as f64).ln() / factor.ln();
+                let last = about as u64 + 1;
+                let beyond = (last.saturating_sub(2)..=last).find(|&i| self.at(i) > self.high);
+                beyond.unwrap_or(last + 1)
+            }
+        }
+    }
+
+    /// The value of index `i`, from 0 up.
+    pub fn at(&self, i: u64) -> u64 {
+        match self.spacing {
+            Spacing::Step(step) => self.low + i * step,
+            Spacing::Factor(factor) => (self.low as f64 * factor.powf(i as f64)).round() as u64,
+        }
+    }
+
+    /// The index of the largest value that is at most `value`; 0 where there is none.
+    pub fn position(&self, value: u64) -> u64 {
+        let (mut low, mut high) = (0, self.len());
+        while high - low > 1 {
+            let middle = u64::midpoint(low, high);
+            if self.at(middle) <= value { low = middle } else { high = middle }
+        }
+        low
     }
 
     /// Never: a range has its lowest value.
@@ -380,8 +423,8 @@ impl Range {
 
     /// The values, ascending.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = u64> + Clone + use<> {
-        let Self { low, step, .. } = *self;
-        (0..self.len()).map(move |i| low + i * step)
+        let range = *self;
+        (0..range.len()).map(move |i| range.at(i))
     }
 }
 

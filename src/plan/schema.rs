@@ -5,7 +5,7 @@ use super::codes;
 use super::names::list_of;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
-use crate::syntax::ast::{Block, EntryKind, Expr, Name};
+use crate::syntax::ast::{Block, EntryKind, Expr, Name, Spacing};
 
 /// What a kind of block may hold.
 #[derive(Clone, Copy, Debug)]
@@ -41,14 +41,14 @@ pub(super) struct Field<'a> {
     pub(super) value: &'a Expr,
 }
 
-/// `name in low..high step step`
+/// `name in low..high step step` or `... by factor`
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RangeEntry<'a> {
     pub(super) name: &'a Name,
     pub(super) span: Span,
     pub(super) low: &'a Expr,
     pub(super) high: &'a Expr,
-    pub(super) step: Option<&'a Expr>,
+    pub(super) spacing: Option<&'a Spacing>,
 }
 
 impl Schema {
@@ -120,12 +120,12 @@ impl Checker<'_> {
                         None => read.list.push(Field { name, value }),
                     }
                 }
-                EntryKind::Range { name, low, high, step } if schema.ranges.contains(&name.value.as_str()) => {
+                EntryKind::Range { name, low, high, spacing } if schema.ranges.contains(&name.value.as_str()) => {
                     if let Some(first) = read.range(&name.value) {
                         self.twice(name, first.name);
                     } else {
-                        let (span, step) = (low.span.to(high.span), step.as_ref());
-                        read.ranges.push(RangeEntry { name, span, low, high, step });
+                        let (span, spacing) = (low.span.to(high.span), spacing.as_ref());
+                        read.ranges.push(RangeEntry { name, span, low, high, spacing });
                     }
                 }
                 EntryKind::Require { predicate } if schema.requires => read.requires.push(predicate),

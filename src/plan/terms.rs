@@ -1,11 +1,12 @@
 //! Expressions: one walk that types every operator, over constants, columns and the numbers of a shape alike.
 
 use super::check::{Checker, Owner};
+use super::constants::{Constants, meaningless};
 use super::{Comparison, Expression, Operator, codes};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Spanned;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, Name, Path, UnaryOp};
-use crate::units::{ComputeKind, Dimension, Measure, Quantity, QuantityError, human};
+use crate::units::{ComputeKind, Dimension, Measure, Quantile, Quantity, QuantityError, Spread, human};
 
 /// What an expression may speak of besides constants.
 pub(super) trait Variables {
@@ -14,7 +15,7 @@ pub(super) trait Variables {
 
     /// Whether numbers without unit count whatever is needed, as the cells of a table do.
     const LOOSE: bool;
-    /// Whether `a +- b` may be written.
+    /// Whether a value may be uncertain.
     const UNCERTAIN: bool;
 
     /// The variable called `name`, if there is one.
@@ -91,7 +92,7 @@ impl Checker<'_> {
             ExprKind::Error => None,
             ExprKind::Number { value, unit } => {
                 let quantity = self.literal(expr, *value, unit.as_ref(), hint)?;
-                Some(Term::Constant { quantity, loose: S::LOOSE && quantity.measure == Measure::NONE })
+                Some(Term::Constant { loose: S::LOOSE && quantity.measure == Measure::NONE, quantity })
             }
             ExprKind::Text(text) => Some(Term::Text(text.clone())),
             ExprKind::Bool(value) => Some(Term::Truth(Expression::Bool(*value))),
@@ -116,10 +117,19 @@ impl Checker<'_> {
                 self.report(error);
                 None
             }
+            ExprKind::At { value, quantile } => {
+                let term = self.numeric(value, hint, &mut Constants);
+                let (Term::Constant { quantity, .. }, quantile) = (term?, self.quantile(quantile)?) else {
+                    return None;
+                };
+                let quantity = Quantity::exact(quantity.at(quantile), quantity.measure);
+                Some(Term::Constant { loose: S::LOOSE && quantity.measure == Measure::NONE, quantity })
+            }
             ExprKind::Unary { operator, operand } => self.unary(*operator, operand, hint, scope),
             ExprKind::Binary { operator, left, right } => match operator.value {
                 BinaryOp::And | BinaryOp::Or => self.logic(operator.value, left, right, scope),
-                BinaryOp::PlusMinus => self.uncertain(expr, left, right, hint, scope),
+                BinaryOp::PlusMinus => self.uncertain::<S>(expr, left, right, hint),
+                BinaryOp::To => self.interval::<S>(expr, left, right, hint),
                 _ => match (arithmetic(operator.value), comparison(operator.value)) {
                     (Some(op), _) => self.arithmetic(expr, op, left, right, hint, scope),
                     (_, Some(op)) => self.comparison(expr, op, left, right, scope),
@@ -173,10 +183,30 @@ impl Checker<'_> {
         {
             return Some(term);
         }
+        if let [name] = path.names.as_slice()
+            && let Some(bound) = self.bound(name)
+        {
+            let quantity = bound?;
+            if !S::UNCERTAIN && !quantity.is_exact() {
+                let message = format!("`{}` is uncertain, and an exact value is needed here", name.value);
+                let error = Diagnostic::error(codes::NOT_EXACT, message).label(path.span, "uncertain");
+                let fixed = format!("({} at median)", name.value);
+                self.report(error.fix("take its median, or another quantile", path.span, fixed));
+                return None;
+            }
+            return Some(Term::Constant { loose: S::LOOSE && quantity.measure == Measure::NONE, quantity });
+        }
         if let Some(rate) = self.device_rate(path)? {
             return Some(Term::Constant { quantity: rate, loose: false });
         }
-        self.report(scope.unknown(path));
+        let error = match path.names.as_slice() {
+            [name] => match self.nearest_bound(name) {
+                Some(near) => meaningless(path).fix(format!("there is `{near}`"), path.span, near),
+                None => scope.unknown(path),
+            },
+            _ => scope.unknown(path),
+        };
+        self.report(error);
         None
     }
 
@@ -218,30 +248,8 @@ impl Checker<'_> {
         left: &Expr,
         right: &Expr,
         hint: Option<Dimension>,
-        scope: &mut S,
     ) -> Option<Term<S::Variable>> {
-        let (value, sd) = (self.numeric(left, hint, scope), self.numeric(right, hint, scope));
-        let (value, sd) = (value?, sd?);
-        let (Term::Constant { quantity: value, .. }, Term::Constant { quantity: sd, .. }, true) =
-            (&value, &sd, S::UNCERTAIN)
-        else {
-            let error = Diagnostic::error(codes::NOT_EXACT, "an uncertain value stands where an exact one is needed")
-                .label(whole.span, "has a standard deviation")
-                .fix("leave the standard deviation out", whole.span, self.sources.slice(left.span));
-            self.report(error);
-            return None;
-        };
-        let (value, sd) = (*value, *sd);
-        if let Err(why) = value.measure.same(sd.measure) {
-            match why {
-                QuantityError::Dimensions(expected, found) => {
-                    let owner = Owner { name: self.sources.slice(left.span), span: left.span };
-                    self.fits(right, found, expected, owner);
-                }
-                _ => self.unlike(whole, Operator::Add, left, right, why),
-            }
-            return None;
-        }
+        let (value, sd) = self.two_numbers::<S>(whole, left, right, hint)?;
         if is_percent(right) && !is_percent(left) {
             let text = format!(
                 "{} +- {}",
@@ -254,14 +262,109 @@ impl Checker<'_> {
             self.report(error);
             return None;
         }
-        if sd.value < 0.0 || value.sd != 0.0 || sd.sd != 0.0 {
+        if sd.value < 0.0 || !value.is_exact() || !sd.is_exact() {
             let error = Diagnostic::error(codes::OUT_OF_RANGE, "a standard deviation must be one number from 0 up")
                 .label(right.span, "the standard deviation")
                 .help("write `VALUE +- SD` with two exact numbers");
             self.report(error);
             return None;
         }
-        Some(Term::Constant { quantity: Quantity { sd: sd.value, ..value }, loose: false })
+        let seed = self.next_seed();
+        let spread = (sd.value > 0.0).then(|| Spread::normal(value.value, sd.value, seed));
+        Some(Term::Constant { quantity: Quantity { spread, ..value }, loose: false })
+    }
+
+    /// `low to high`
+    fn interval<S: Variables>(
+        &mut self,
+        whole: &Expr,
+        left: &Expr,
+        right: &Expr,
+        hint: Option<Dimension>,
+    ) -> Option<Term<S::Variable>> {
+        let (low, high) = self.two_numbers::<S>(whole, left, right, hint)?;
+        if !low.is_exact() || !high.is_exact() {
+            let error = Diagnostic::error(codes::OUT_OF_RANGE, "the ends of an interval must be exact")
+                .label(whole.span, "an end of it is uncertain")
+                .help("write `LOW to HIGH` with two exact numbers");
+            self.report(error);
+            return None;
+        }
+        if low.value >= high.value {
+            let (from, to) = (self.sources.slice(left.span), self.sources.slice(right.span));
+            let error = Diagnostic::error(codes::EMPTY_RANGE, "an interval must rise")
+                .label(whole.span, "from 5 % to 95 % of what is likely");
+            self.report(if low.value > high.value {
+                error.fix("swap the ends", whole.span, format!("{to} to {from}"))
+            } else {
+                error.fix("write an exact value", whole.span, from)
+            });
+            return None;
+        }
+        let seed = self.next_seed();
+        let (value, spread) = Spread::interval(low.value, high.value, seed);
+        Some(Term::Constant { quantity: Quantity { value, spread: Some(spread), measure: low.measure }, loose: false })
+    }
+
+    /// The two sides of `+-` or `to`: constants that count the same.
+    fn two_numbers<S: Variables>(
+        &mut self,
+        whole: &Expr,
+        left: &Expr,
+        right: &Expr,
+        hint: Option<Dimension>,
+    ) -> Option<(Quantity, Quantity)> {
+        if !S::UNCERTAIN {
+            let is_constant = self.quietly(|checker| checker.constant(whole, hint)).is_some();
+            let message = "an uncertain value stands where an exact one is needed";
+            let error = Diagnostic::error(codes::NOT_EXACT, message).label(whole.span, "uncertain");
+            self.not_exact(error, whole, is_constant);
+            return None;
+        }
+        let (a, b) = self.both(left, right, hint, true, &mut Constants);
+        let (a, b) = (self.a_number(left, a?), self.a_number(right, b?));
+        let (Term::Constant { quantity: a, .. }, Term::Constant { quantity: b, .. }) = (a?, b?) else { return None };
+        if let Err(why) = a.measure.same(b.measure) {
+            match why {
+                QuantityError::Dimensions(first, second) => {
+                    // A unit that is written once is meant for both, unless what is needed has none.
+                    let is_bare = |expr: &Expr| matches!(expr.kind, ExprKind::Number { unit: None, .. });
+                    let (at, found, expected, by) = if is_bare(left) && hint != Some(first) {
+                        (left, first, second, right)
+                    } else {
+                        (right, second, first, left)
+                    };
+                    if let (true, ExprKind::Number { unit: Some(unit), .. }) = (is_bare(at), &by.kind) {
+                        let text = format!("{} {}", self.number_text(at), self.sources.slice(unit.span));
+                        let error =
+                            Diagnostic::error(codes::DIMENSION, "both numbers of an uncertain value have a unit")
+                                .label(at.span, "has none")
+                                .label(unit.span, "the unit of this one");
+                        self.report(error.fix("write it at both", at.span, text));
+                        return None;
+                    }
+                    let owner = Owner { name: self.sources.slice(by.span), span: by.span };
+                    self.fits(at, found, expected, owner);
+                }
+                _ => self.unlike(whole, Operator::Add, left, right, why),
+            }
+            return None;
+        }
+        Some((a, b))
+    }
+
+    /// The quantile that `at` names.
+    fn quantile(&mut self, name: &Name) -> Option<Quantile> {
+        let found = Quantile::named(&name.value);
+        if found.is_none() {
+            let message = format!("there is no quantile `{}`", name.value);
+            let error = Diagnostic::error(codes::UNKNOWN_WORD, message).label(name.span, "a quantile belongs here");
+            self.report(match nearest(&name.value, ["median", "mean"]) {
+                Some(near) => error.fix(format!("there is `{near}`"), name.span, near),
+                None => error.help("write `at median`, `at mean`, or `at p1` to `at p99`"),
+            });
+        }
+        found
     }
 
     fn arithmetic<S: Variables>(
@@ -284,8 +387,8 @@ impl Checker<'_> {
         };
         let loose = a.measure().is_none() && b.measure().is_none();
         let result = if let (Term::Constant { quantity: x, .. }, Term::Constant { quantity: y, .. }) = (&a, &b) {
-            let (x, y) = (Quantity { measure: mine, ..*x }, Quantity { measure: theirs, ..*y });
-            compute(operator, x, y).map(|quantity| Term::Constant { quantity, loose })
+            let (x, y) = (Quantity { measure: mine, ..x.clone() }, Quantity { measure: theirs, ..y.clone() });
+            compute(operator, &x, &y).map(|quantity| Term::Constant { quantity, loose })
         } else {
             let measure = match operator {
                 Operator::Add | Operator::Subtract => mine.same(theirs),
@@ -419,7 +522,7 @@ impl Checker<'_> {
     }
 }
 
-fn compute(operator: Operator, x: Quantity, y: Quantity) -> Result<Quantity, QuantityError> {
+fn compute(operator: Operator, x: &Quantity, y: &Quantity) -> Result<Quantity, QuantityError> {
     match operator {
         Operator::Add => x.plus(y),
         Operator::Subtract => x.minus(y),

@@ -12,32 +12,37 @@ use crate::vit::{Axis, PerAxis};
 impl Checker<'_> {
     /// A constant of a dimension; for compute of whatever kind.
     pub(super) fn quantity(&mut self, expr: &Expr, dimension: Dimension, owner: Owner<'_>) -> Option<Quantity> {
-        if matches!(expr.kind, ExprKind::Record(_) | ExprKind::List(_) | ExprKind::Text(_) | ExprKind::Bool(_)) {
-            self.of_type(expr, "a number", owner);
-            return None;
-        }
-        let quantity = self.constant(expr, Some(dimension))?;
+        let quantity = self.a_value(expr, Some(dimension), owner)?;
         self.fits(expr, quantity.measure.dimension, dimension, owner).then_some(quantity)
     }
 
     /// A constant without a standard deviation.
     pub(super) fn exact(&mut self, expr: &Expr, dimension: Dimension, owner: Owner<'_>) -> Option<Quantity> {
         let quantity = self.quantity(expr, dimension, owner)?;
-        if quantity.sd != 0.0 {
-            let mut error = Diagnostic::error(codes::NOT_EXACT, format!("`{}` must be exact", owner.name))
-                .label(expr.span, "has a standard deviation")
+        if !quantity.is_exact() {
+            let error = Diagnostic::error(codes::NOT_EXACT, format!("`{}` must be exact", owner.name))
+                .label(expr.span, "uncertain")
                 .label(owner.span, "needs one exact value");
-            error = match &counted(expr).kind {
-                ExprKind::Binary { operator, left, .. } if operator.value == BinaryOp::PlusMinus => {
-                    let text = self.sources.slice(left.span);
-                    error.fix("leave the standard deviation out", counted(expr).span, text)
-                }
-                _ => error.help("leave the standard deviation out"),
-            };
-            self.report(error);
+            self.not_exact(error, expr, true);
             return None;
         }
         Some(quantity)
+    }
+
+    /// Reports an uncertain value, and how it becomes an exact one; only a constant has quantiles.
+    pub(super) fn not_exact(&mut self, error: Diagnostic, expr: &Expr, is_constant: bool) {
+        let error = match &counted(expr).kind {
+            ExprKind::Binary { operator, left, .. } if operator.value == BinaryOp::PlusMinus => {
+                let text = self.sources.slice(left.span);
+                error.fix("leave the standard deviation out", counted(expr).span, text)
+            }
+            _ => error,
+        };
+        self.report(if is_constant {
+            error.fix("take its median, or another quantile", expr.span.after(), " at median")
+        } else {
+            error
+        });
     }
 
     /// A whole number from `low` to `high`.

@@ -6,8 +6,8 @@ use super::search::{Box3, Found, best, legal};
 use super::{Alternative, Answer, Loss, Plateau, Spending, codes};
 use crate::diagnostic::Diagnostic;
 use crate::law::{Estimate, Law, NamedLaw, NamedStart, SovitLaw};
-use crate::plan::{LawKind, Plan, Range, Requirement, Search, SmallOptimum, Start};
-use crate::units::fixed;
+use crate::plan::{Budget, LawKind, Plan, Range, Requirement, Search, SmallOptimum, Start};
+use crate::units::{Dimension, fixed, human};
 use crate::vit::{Axis, PerAxis, Shape};
 
 /// Shapes within this fraction of the predicted loss are practically as good.
@@ -189,7 +189,7 @@ impl<'a> Question<'a> {
             .into_iter()
             .filter(|&axis| {
                 let (range, size, frontier) = (self.space.ranges.get(axis), shape.get(axis), *self.frontier.get(axis));
-                let last = range.low + (range.len() - 1) * range.step;
+                let last = range.at(range.len() - 1);
                 (size == range.low && frontier < range.low as f64) || (size == last && frontier > range.high as f64)
             })
             .collect()
@@ -230,8 +230,8 @@ impl<'a> Question<'a> {
         let mut list = Vec::new();
         for axis in Axis::ALL {
             let range = self.space.ranges.get(axis);
-            let index = (shape.get(axis) - range.low) / range.step;
-            let size_at = |i: u64| range.low + i * range.step;
+            let index = range.position(shape.get(axis));
+            let size_at = |i: u64| range.at(i);
             let is_legal = |size: &u64| legal(&self.space, all, shape.with(axis, *size));
             let below = (index.saturating_sub(NEIGHBOURS)..index).rev().map(size_at).find(is_legal);
             let above = (index + 1..(index + 1 + NEIGHBOURS).min(range.len())).map(size_at).find(is_legal);
@@ -295,6 +295,7 @@ impl<'a> Question<'a> {
             }
         }
         let budget = self.plan.budgets.get(self.search.budget);
+        diagnostics.extend(budget.and_then(|budget| self.uncertain(budget)));
         if let Some(budget) = budget.filter(|budget| budget.forward_flops < self.start.forward_flops) {
             let message =
                 format!("budget `{}` is below the compute of start `{}`", budget.name.value, self.origin.name.value);
@@ -321,6 +322,23 @@ impl<'a> Question<'a> {
                 );
             }
         }
+    }
+
+    /// What an uncertain budget leaves open: the search takes its median.
+    fn uncertain(&self, budget: &Budget) -> Option<Diagnostic> {
+        let [low, high] = budget.interval?;
+        let amount = |flops| human(flops, Dimension::FLOP);
+        let name = &budget.name.value;
+        let message =
+            format!("budget `{name}` is uncertain: the search takes its median, {}", amount(budget.forward_flops));
+        let frontier = Frontier::new(self.start, frontier::exponents(self.law)?);
+        let (least, most) = (frontier.at(low), frontier.at(high));
+        Some(
+            Diagnostic::warning(codes::UNCERTAIN_BUDGET, message)
+                .label(budget.span, format!("90 % lie between {} and {} forward", amount(low), amount(high)))
+                .note(format!("the frontier goes from {} to {} over that interval", sizes(least), sizes(most)))
+                .help(format!("say which value is meant: `{name} at median`, or a careful `at p10`")),
+        )
     }
 
     /// Names an irreducible set of conflicting requirements: without any one of them there is a shape.
@@ -388,10 +406,10 @@ const NEIGHBOURS: u64 = 1024;
 
 /// The part of a range around `chosen` whose cost is at most `limit`; the cost is convex.
 fn inside(range: &Range, cost: &AxisCost, limit: f64, chosen: u64) -> Range {
-    let good = |i: u64| cost.loss((range.low + i * range.step) as f64) <= limit;
-    let here = (chosen - range.low) / range.step;
-    let [low, high] = [0, range.len() - 1].map(|end| range.low + furthest(here, end, good) * range.step);
-    Range { low, high, step: range.step }
+    let good = |i: u64| cost.loss(range.at(i) as f64) <= limit;
+    let here = range.position(chosen);
+    let [low, high] = [0, range.len() - 1].map(|end| range.at(furthest(here, end, good)));
+    Range { low, high, spacing: range.spacing }
 }
 
 /// The furthest index from `here` towards `end` that is good; on the way goodness ends once.

@@ -26,3 +26,5 @@ pub const BELOW_START: Code = Code::new("S0610", "below-start");
 pub const NO_FRONTIER: Code = Code::new("S0611", "no-frontier");
 /// The budget pays for less than one example.
 pub const NO_EXAMPLES: Code = Code::new("S0612", "budget-too-small");
+/// The budget is uncertain; the search takes its median.
+pub const UNCERTAIN_BUDGET: Code = Code::new("S0613", "uncertain-budget");

@@ -273,7 +273,7 @@ mod tests {
             params in 1e4..2e6f64, examples in 1.0..1e4f64, divisor in 1u32..6,
         ) {
             let architecture = Architecture { heads: 4, image: 28, ..Architecture::default() };
-            let range = |low: u64, len: u64, step| Range { low, high: low + len * step, step };
+            let range = |low: u64, len: u64, step| Range::stepped(low, low + len * step, step);
             let space = Box3 {
                 architecture: &architecture,
                 ranges: PerAxis { width: range(w, 12, step), depth: range(d, 8, 1), mlp: range(m, 12, step) },
@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn a_box_of_a_million_million_shapes_is_fine() {
         let architecture = Architecture { heads: 1, ..Architecture::default() };
-        let range = Range { low: 1, high: 10_000, step: 1 };
+        let range = Range::stepped(1, 10_000, 1);
         let space = Box3 {
             architecture: &architecture,
             ranges: PerAxis { width: range, depth: range, mlp: range },

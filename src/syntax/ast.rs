@@ -26,6 +26,18 @@ pub struct Item {
 /// The definitions there are. `None` is a hole.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ItemKind {
+    /// `use "FILE"`
+    Use {
+        /// The file's path, from the folder of the file that says so.
+        path: Option<Spanned<String>>,
+    },
+    /// `let NAME = EXPR`
+    Let {
+        /// Its name.
+        name: Option<Name>,
+        /// What it stands for.
+        value: Expr,
+    },
     /// `model NAME { ... }`
     Model {
         /// Its name.
@@ -115,7 +127,7 @@ pub enum EntryKind {
         /// Its value.
         value: Expr,
     },
-    /// `NAME in LOW..HIGH` with an optional `step EXPR`.
+    /// `NAME in LOW..HIGH` with an optional `step EXPR` or `by EXPR`.
     Range {
         /// The variable.
         name: Name,
@@ -123,14 +135,32 @@ pub enum EntryKind {
         low: Expr,
         /// The highest value, included.
         high: Expr,
-        /// The distance of neighbours; 1 where absent.
-        step: Option<Expr>,
+        /// How neighbours follow each other; by steps of 1 where absent.
+        spacing: Option<Spacing>,
     },
     /// `require EXPR`
     Require {
         /// The predicate.
         predicate: Expr,
     },
+}
+
+/// How the values of a range follow each other.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Spacing {
+    /// `step EXPR`: the difference of neighbours.
+    Step(Expr),
+    /// `by EXPR`: the quotient of neighbours.
+    By(Expr),
+}
+
+impl Spacing {
+    /// The difference or the quotient.
+    pub const fn value(&self) -> &Expr {
+        match self {
+            Self::Step(value) | Self::By(value) => value,
+        }
+    }
 }
 
 /// A dotted name such as `star.error`.
@@ -214,6 +244,13 @@ pub enum ExprKind {
         /// The kind of compute, such as `forward`.
         kind: Name,
     },
+    /// `EXPR at QUANTILE`.
+    At {
+        /// The uncertain value.
+        value: Box<Expr>,
+        /// Which of its values, such as `median` or `p90`.
+        quantile: Name,
+    },
 }
 
 /// A unit as written: `TFLOP/s/gpu`, `s^2`, `%`. Compound units hold no white space.
@@ -239,6 +276,8 @@ pub enum UnaryOp {
 pub enum BinaryOp {
     /// `a +- b`: value and standard deviation.
     PlusMinus,
+    /// `a to b`: the interval that holds the value with 90 %.
+    To,
     /// `*`
     Multiply,
     /// `/`
@@ -268,12 +307,13 @@ pub enum BinaryOp {
 }
 
 impl BinaryOp {
-    /// How tightly it binds; higher is tighter. `as` stands at 5, between sums and comparisons.
+    /// How tightly it binds; higher is tighter. `as` and `at` stand at 5, between intervals and comparisons.
     pub const fn precedence(self) -> u8 {
         match self {
-            Self::PlusMinus => 8,
-            Self::Multiply | Self::Divide => 7,
-            Self::Add | Self::Subtract => 6,
+            Self::PlusMinus => 9,
+            Self::Multiply | Self::Divide => 8,
+            Self::Add | Self::Subtract => 7,
+            Self::To => 6,
             Self::Equal
             | Self::NotEqual
             | Self::Less
@@ -291,6 +331,7 @@ impl BinaryOp {
     pub const fn symbol(self) -> &'static str {
         match self {
             Self::PlusMinus => "+-",
+            Self::To => "to",
             Self::Multiply => "*",
             Self::Divide => "/",
             Self::Add => "+",

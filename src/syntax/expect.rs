@@ -75,6 +75,7 @@ pub(super) enum Want {
     TablePath,
     FilePath,
     ComputeKind,
+    Quantile,
     Column,
     Exponent,
     EndOfLine,
@@ -83,7 +84,7 @@ pub(super) enum Want {
 }
 
 impl Want {
-    const ALL: [(Self, &'static str); 27] = [
+    const ALL: [(Self, &'static str); 28] = [
         (Self::Definition, "a definition"),
         (Self::Name, "a name"),
         (Self::Target, "a target such as `timm`"),
@@ -106,6 +107,7 @@ impl Want {
         (Self::TablePath, "a table's metric such as `star.error`"),
         (Self::FilePath, "a path in quotes"),
         (Self::ComputeKind, "a kind of compute such as `forward`"),
+        (Self::Quantile, "a quantile such as `median` or `p90`"),
         (Self::Column, "a column's name"),
         (Self::Exponent, "a whole exponent up to 127"),
         (Self::EndOfLine, "the end of the line"),
@@ -174,7 +176,6 @@ impl Expected {
             (_, Some(word)) if word.is_reserved() && self.wants == Want::Value.bit() && input.noun() == EXPRESSION => {
                 diagnostic.fix("put a column of that name in backquotes", input.span(token), format!("`{word}`"))
             }
-            (_, Some(Word::To)) => diagnostic.help("write an uncertain value as `2.5 +- 0.3`"),
             (_, Some(Word::Not)) => diagnostic.help("put `not` and its operand in parentheses"),
             (Kind::Caret, _) => diagnostic.help("multiply a value by itself; `^` belongs to units only, as in `s^2`"),
             (Kind::Colon, _) => diagnostic.help("write `=` between a name and its value"),

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::ast::{Ast, BinaryOp, Block, Entry, EntryKind, Expr, ExprKind, ItemKind, Name, Path, UnaryOp, Unit};
+use super::ast::{
+    Ast, BinaryOp, Block, Entry, EntryKind, Expr, ExprKind, ItemKind, Name, Path, Spacing, UnaryOp, Unit,
+};
 use crate::source::Spanned;
 
 /// The text of a tree; reading it gives the same tree but for places. Holes are left out.
@@ -25,6 +27,8 @@ struct Printer {
 impl Printer {
     fn item(&mut self, kind: &ItemKind) {
         match kind {
+            ItemKind::Use { path } => self.text("use ").quoted(path.as_ref()),
+            ItemKind::Let { name, value } => self.head("let", name.as_ref()).text(" = ").expression(value, 0),
             ItemKind::Model { name, body } => self.head("model", name.as_ref()).body(body.as_ref()),
             ItemKind::Start { name, best_of, body } => {
                 self.head("start", name.as_ref());
@@ -103,10 +107,11 @@ impl Printer {
     fn entry(&mut self, kind: &EntryKind) -> &mut Self {
         match kind {
             EntryKind::Field { name, value } => self.text(&name.value).text(" = ").expression(value, 0),
-            EntryKind::Range { name, low, high, step } => {
+            EntryKind::Range { name, low, high, spacing } => {
                 self.text(&name.value).text(" in ").expression(low, 0).text("..").expression(high, 0);
-                if let Some(step) = step {
-                    self.text(" step ").expression(step, 0);
+                if let Some(spacing) = spacing {
+                    let word = if matches!(spacing, Spacing::Step(_)) { " step " } else { " by " };
+                    self.text(word).expression(spacing.value(), 0);
                 }
                 self
             }
@@ -148,11 +153,13 @@ impl Printer {
             }
             ExprKind::Binary { operator, left, right } => {
                 let level = operator.value.precedence();
-                let is_single = level == BinaryOp::Equal.precedence() || level == BinaryOp::PlusMinus.precedence();
+                let singles = [BinaryOp::Equal, BinaryOp::PlusMinus, BinaryOp::To].map(BinaryOp::precedence);
+                let is_single = singles.contains(&level);
                 self.expression(left, level + u8::from(is_single)).text(" ").text(operator.value.symbol()).text(" ");
                 self.expression(right, level + 1)
             }
             ExprKind::As { value, kind } => self.expression(value, AS).text(" as ").text(&kind.value),
+            ExprKind::At { value, quantile } => self.expression(value, AS).text(" at ").text(&quantile.value),
         }
     }
 
@@ -192,7 +199,7 @@ impl Printer {
 
 /// The level of `not`.
 const NOT: u8 = 3;
-/// The level of `as`.
+/// The level of `as` and `at`.
 const AS: u8 = 5;
 /// The level of a sign.
 const NEGATE: u8 = BinaryOp::Multiply.precedence();
@@ -202,7 +209,7 @@ fn precedence(kind: &ExprKind) -> u8 {
         ExprKind::Binary { operator, .. } => operator.value.precedence(),
         ExprKind::Unary { operator, .. } if operator.value == UnaryOp::Not => NOT,
         ExprKind::Unary { .. } => NEGATE,
-        ExprKind::As { .. } => AS,
+        ExprKind::As { .. } | ExprKind::At { .. } => AS,
         _ => u8::MAX,
     }
 }

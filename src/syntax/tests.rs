@@ -39,6 +39,7 @@ fn shape(expression: &Expr) -> String {
             format!("({} {} {})", operator.value.symbol(), shape(left), shape(right))
         }
         ExprKind::As { value, kind } => format!("(as {} {})", shape(value), kind.value),
+        ExprKind::At { value, quantile } => format!("(at {} {})", shape(value), quantile.value),
     }
 }
 
@@ -128,8 +129,14 @@ fn entries_are_told_apart_by_one_word() {
         .iter()
         .map(|entry| match &entry.kind {
             EntryKind::Field { name, value } => format!("{} = {}", name.value, shape(value)),
-            EntryKind::Range { name, low, high, step } => {
-                format!("{} {} {} {:?}", name.value, shape(low), shape(high), step.as_ref().map(shape))
+            EntryKind::Range { name, low, high, spacing } => {
+                format!(
+                    "{} {} {} {:?}",
+                    name.value,
+                    shape(low),
+                    shape(high),
+                    spacing.as_ref().map(|spacing| shape(spacing.value()))
+                )
             }
             EntryKind::Require { predicate } => format!("require {}", shape(predicate)),
         })

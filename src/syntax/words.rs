@@ -6,6 +6,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each is the word it names")]
 pub enum Word {
+    Use,
+    Let,
     Model,
     Results,
     Law,
@@ -20,12 +22,14 @@ pub enum Word {
     Require,
     In,
     Step,
+    By,
     To,
     And,
     Or,
     Not,
     Divides,
     As,
+    At,
     Column,
     True,
     False,
@@ -33,11 +37,22 @@ pub enum Word {
 
 impl Word {
     /// The words that begin a definition.
-    pub const DEFINITIONS: [Self; 7] =
-        [Self::Model, Self::Results, Self::Law, Self::Start, Self::Budget, Self::Search, Self::Emit];
+    pub const DEFINITIONS: [Self; 9] = [
+        Self::Use,
+        Self::Let,
+        Self::Model,
+        Self::Results,
+        Self::Law,
+        Self::Start,
+        Self::Budget,
+        Self::Search,
+        Self::Emit,
+    ];
 
     /// Every word.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 27] = [
+        Self::Use,
+        Self::Let,
         Self::Model,
         Self::Results,
         Self::Law,
@@ -52,12 +67,14 @@ impl Word {
         Self::Require,
         Self::In,
         Self::Step,
+        Self::By,
         Self::To,
         Self::And,
         Self::Or,
         Self::Not,
         Self::Divides,
         Self::As,
+        Self::At,
         Self::Column,
         Self::True,
         Self::False,
@@ -66,6 +83,8 @@ impl Word {
     /// The word written so.
     pub fn from_text(text: &str) -> Option<Self> {
         Some(match text {
+            "use" => Self::Use,
+            "let" => Self::Let,
             "model" => Self::Model,
             "results" => Self::Results,
             "law" => Self::Law,
@@ -80,12 +99,14 @@ impl Word {
             "require" => Self::Require,
             "in" => Self::In,
             "step" => Self::Step,
+            "by" => Self::By,
             "to" => Self::To,
             "and" => Self::And,
             "or" => Self::Or,
             "not" => Self::Not,
             "divides" => Self::Divides,
             "as" => Self::As,
+            "at" => Self::At,
             "column" => Self::Column,
             "true" => Self::True,
             "false" => Self::False,
@@ -96,6 +117,8 @@ impl Word {
     /// As written.
     pub const fn text(self) -> &'static str {
         match self {
+            Self::Use => "use",
+            Self::Let => "let",
             Self::Model => "model",
             Self::Results => "results",
             Self::Law => "law",
@@ -110,12 +133,14 @@ impl Word {
             Self::Require => "require",
             Self::In => "in",
             Self::Step => "step",
+            Self::By => "by",
             Self::To => "to",
             Self::And => "and",
             Self::Or => "or",
             Self::Not => "not",
             Self::Divides => "divides",
             Self::As => "as",
+            Self::At => "at",
             Self::Column => "column",
             Self::True => "true",
             Self::False => "false",
@@ -133,12 +158,14 @@ impl Word {
             self,
             Self::In
                 | Self::Step
+                | Self::By
                 | Self::To
                 | Self::And
                 | Self::Or
                 | Self::Not
                 | Self::Divides
                 | Self::As
+                | Self::At
                 | Self::Column
                 | Self::True
                 | Self::False

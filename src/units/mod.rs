@@ -5,9 +5,11 @@
 mod dimension;
 mod format;
 mod quantity;
+mod spread;
 mod table;
 
 pub use dimension::{Base, Dimension};
 pub use format::{describe, exact, fixed, human};
 pub use quantity::{ComputeKind, Measure, Quantity, QuantityError};
+pub use spread::{Quantile, Spread};
 pub use table::{Resolved, UnknownUnit, prefix_factor, resolve};

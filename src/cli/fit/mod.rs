@@ -13,7 +13,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, ValueEnum};
 
 use super::cost::Pool;
-use super::{Located, Status, answer, tell};
+use super::{Located, Status, Uses, answer, tell};
 use crate::diagnostic::{Diagnostic, any_error, sort};
 use crate::disk::DiskWorld;
 use crate::law::{FORMS, FitOptions, GroupFit, Objective, RANKED_FROM, Summary};
@@ -34,6 +34,8 @@ cannot be fitted says why among its findings. Nothing is written but the answer.
 Example: sovitc fit benchmark.vision.csv --law m4 --bind x='`Seen Examples`' --bind y=Loss \\
     --group-by Domain,Task,Model --hold-out 'Training == 0' --format json")]
 pub(super) struct Arguments {
+    #[command(flatten)]
+    uses: Uses,
     /// A table of results, or a plan, which names its tables and laws itself.
     #[arg(value_name = "TABLE|PLAN.sov")]
     input: Option<PathBuf>,
@@ -190,7 +192,7 @@ impl Arguments {
             let message = format!("`{name}` is for tables: a plan names its columns and objectives itself");
             misused(ErrorKind::ArgumentConflict, &message)
         }
-        let located = Located::new(path);
+        let located = Located::new(path).using(self.uses);
         let mut progress = Progress::new();
         let show = &mut |share| progress.show(Stage::Fitting, share);
         let fits = crate::fit_laws(&located.world(), &located.plan(), self.law.as_deref(), show);

@@ -247,7 +247,7 @@ impl Checker<'_> {
             self.out_of_range(message, field.value, quantity.value, Dimension::NONE, field.owner());
             return None;
         }
-        Some(Uncertain { value: quantity.value, sd: quantity.sd })
+        Some(Uncertain { value: quantity.value, sd: quantity.sd() })
     }
 
     /// Shares of log compute: a list in the order width, depth, mlp, or a record.

@@ -5,10 +5,10 @@ use crate::plan::check::{Checker, Owner, Scope};
 use crate::plan::names::Names;
 use crate::plan::schema::{Fields, RangeEntry, Schema};
 use crate::plan::values::whole;
-use crate::plan::{LawKind, Model, Plan, Range, Search, codes};
+use crate::plan::{LawKind, Model, Plan, Range, Search, Spacing, codes};
 use crate::source::Spanned;
-use crate::syntax::ast::{Item, ItemKind};
-use crate::units::Dimension;
+use crate::syntax::ast::{self, Expr, Item, ItemKind};
+use crate::units::{Dimension, exact};
 use crate::vit::{Architecture, PerAxis};
 
 const SCHEMA: Schema =
@@ -90,9 +90,14 @@ impl Checker<'_> {
         let limits = (1, Architecture::LIMIT);
         let low = self.count(entry.low, Dimension::NONE, limits, owner);
         let high = self.count(entry.high, Dimension::NONE, limits, owner);
-        let step_owner = Owner { name: "step", ..owner };
-        let step = entry.step.map_or(Some(1), |step| self.count(step, Dimension::NONE, limits, step_owner));
-        let (low, high, step) = (low?, high?, step?);
+        let spacing = match entry.spacing {
+            None => Some(Spacing::Step(1)),
+            Some(ast::Spacing::Step(step)) => {
+                self.count(step, Dimension::NONE, limits, Owner { name: "step", ..owner }).map(Spacing::Step)
+            }
+            Some(ast::Spacing::By(factor)) => self.factor(factor, low, Owner { name: "by", ..owner }),
+        };
+        let (low, high, spacing) = (low?, high?, spacing?);
         if low > high {
             let name = owner.name;
             let error = Diagnostic::error(
@@ -105,19 +110,50 @@ impl Checker<'_> {
             self.report(error);
             return None;
         }
-        Some(Spanned::new(Range { low, high, step }, entry.span))
+        Some(Spanned::new(Range { low, high, spacing }, entry.span))
+    }
+
+    /// The quotient of neighbours: above 1, and so large that the first two differ.
+    fn factor(&mut self, expr: &Expr, low: Option<u64>, owner: Owner<'_>) -> Option<Spacing> {
+        let factor = self.exact(expr, Dimension::NONE, owner)?.value;
+        let limit = Architecture::LIMIT as f64;
+        if !(factor > 1.0 && factor <= limit) {
+            let message = format!("`by` takes a factor above 1 and up to {limit}");
+            self.out_of_range(message, expr, factor, Dimension::NONE, owner);
+            return None;
+        }
+        let low = low? as f64;
+        if low * (factor - 1.0) < 1.0 {
+            let message = format!("from {low}, a factor of {} leads to no new whole number", exact(factor));
+            let error = Diagnostic::error(codes::OUT_OF_RANGE, message)
+                .label(expr.span, "too close to 1")
+                .label(owner.span, "takes whole numbers")
+                .fix("double it each time", expr.span, "2")
+                .help("or count in steps: `step 1`");
+            self.report(error);
+            return None;
+        }
+        Some(Spacing::Factor(factor))
     }
 
     fn heads_divide_a_width(&mut self, width: Spanned<Range>, entry: Option<RangeEntry<'_>>, model: &Model) {
         let heads = model.architecture.heads;
-        let Range { low, high, step } = width.value;
-        if first_multiple(width.value, heads).is_some() {
+        let Range { low, high, spacing } = width.value;
+        let has_legal = match spacing {
+            Spacing::Step(step) => first_multiple((low, high, step), heads).is_some(),
+            Spacing::Factor(_) => width.value.iter().any(|value| value.is_multiple_of(heads)),
+        };
+        if has_legal {
             return;
         }
         let below = (low / heads * heads).max(heads);
         let above = (low.div_ceil(heads) * heads).max(heads);
-        let step = if step == 1 { String::new() } else { format!(" step {step}") };
-        let message = format!("no width in {low}..{high}{step} is divisible by the {heads} heads");
+        let spacing = match spacing {
+            Spacing::Step(1) => String::new(),
+            Spacing::Step(step) => format!(" step {step}"),
+            Spacing::Factor(factor) => format!(" by {}", exact(factor)),
+        };
+        let message = format!("no width in {low}..{high}{spacing} is divisible by the {heads} heads");
         let error = Diagnostic::error(codes::HEADS, message)
             .label(width.span, "no legal width")
             .label(model.heads_span, format!("`{}` has {heads} heads", model.name.value));
@@ -132,9 +168,8 @@ impl Checker<'_> {
     }
 }
 
-/// The first value of a range that is a multiple of `of`, found by solving `low + i step = 0 (mod of)`.
-fn first_multiple(range: Range, of: u64) -> Option<u64> {
-    let Range { low, high, step } = range;
+/// The first number from `low` to `high` in steps that is a multiple of `of`, by solving `low + i step = 0 (mod of)`.
+fn first_multiple((low, high, step): (u64, u64, u64), of: u64) -> Option<u64> {
     let shared = gcd(step, of);
     let missing = (of - low % of) % of;
     if !missing.is_multiple_of(shared) {
@@ -172,15 +207,30 @@ mod tests {
     proptest! {
         #[test]
         fn multiples_are_found_without_scanning(low in 1u64..300, more in 0u64..300, step in 1u64..40, of in 1u64..40) {
-            let range = Range { low, high: low + more, step };
-            prop_assert_eq!(first_multiple(range, of), range.iter().find(|value| value % of == 0));
+            let range = Range::stepped(low, low + more, step);
+            let first = first_multiple((low, low + more, step), of);
+            prop_assert_eq!(first, range.iter().find(|value| value % of == 0));
+        }
+
+        #[test]
+        fn values_of_a_range_rise_and_are_found(low in 1u64..300, more in 0u64..30_000, factor in 1.01..4.0f64) {
+            let factor = factor.max(1.0 + 1.0 / low as f64);
+            for spacing in [Spacing::Factor(factor), Spacing::Step(factor as u64)] {
+                let range = Range { low, high: low + more, spacing };
+                let values: Vec<u64> = range.iter().collect();
+                prop_assert!(values[0] == low && values.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", values);
+                prop_assert!(values.iter().all(|value| *value <= range.high) && range.at(range.len()) > range.high);
+                for (i, &value) in values.iter().enumerate() {
+                    prop_assert_eq!(range.position(value), i as u64);
+                }
+            }
         }
     }
 
     #[test]
     fn the_largest_ranges_are_quick() {
         let limit = Architecture::LIMIT;
-        assert_eq!(first_multiple(Range { low: 1, high: limit, step: 2 }, limit), None);
-        assert_eq!(first_multiple(Range { low: 1, high: limit, step: 1 }, limit), Some(limit));
+        assert_eq!(first_multiple((1, limit, 2), limit), None);
+        assert_eq!(first_multiple((1, limit, 1), limit), Some(limit));
     }
 }

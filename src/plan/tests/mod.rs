@@ -11,6 +11,7 @@ mod definitions;
 mod dimensions;
 mod names;
 mod rows;
+mod values;
 mod whole;
 
 /// Checks a plan whose mistakes are marked in comments under them:

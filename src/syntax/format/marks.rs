@@ -28,7 +28,8 @@ impl Marks {
                 | ItemKind::Start { body, .. }
                 | ItemKind::Search { body, .. }
                 | ItemKind::Emit { body, .. } => body.iter().for_each(|body| marks.block(body)),
-                ItemKind::Budget { value, .. } => marks.expression(value),
+                ItemKind::Let { value, .. } | ItemKind::Budget { value, .. } => marks.expression(value),
+                ItemKind::Use { .. } => {}
             }
         }
         marks.units.sort_by_key(|unit| unit.start);
@@ -45,11 +46,11 @@ impl Marks {
         for entry in &block.entries {
             match &entry.kind {
                 EntryKind::Field { value, .. } => self.expression(value),
-                EntryKind::Range { low, high, step, .. } => {
+                EntryKind::Range { low, high, spacing, .. } => {
                     self.expression(low);
                     self.expression(high);
-                    if let Some(step) = step {
-                        self.expression(step);
+                    if let Some(spacing) = spacing {
+                        self.expression(spacing.value());
                     }
                 }
                 EntryKind::Require { predicate } => self.expression(predicate),
@@ -88,7 +89,7 @@ impl Marks {
                 self.expression(left);
                 self.expression(right);
             }
-            ExprKind::As { value, .. } => self.expression(value),
+            ExprKind::As { value, .. } | ExprKind::At { value, .. } => self.expression(value),
         }
     }
 }

@@ -7,8 +7,8 @@ use super::recover::{enter, leave, skip_entry};
 use super::{Tall, Value};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::{Span, Spanned};
-use crate::syntax::ast::{Block, Entry, EntryKind, ExprKind, Name};
-use crate::syntax::expect::{Expected, Parsed, Want, expect, token, word};
+use crate::syntax::ast::{Block, Entry, EntryKind, Expr, ExprKind, Name, Spacing};
+use crate::syntax::expect::{Expected, Parsed, Want, expect, token};
 use crate::syntax::lex::Kind;
 use crate::syntax::tokens::Tokens;
 use crate::syntax::words::Word;
@@ -96,7 +96,10 @@ fn fill<'a>(mut input: Tokens<'a>, entries: &mut Entries) -> Tokens<'a> {
 fn spoil(entry: &mut Entry) {
     let last = match &mut entry.kind {
         EntryKind::Field { value, .. } => value,
-        EntryKind::Range { high, step, .. } => step.as_mut().unwrap_or(high),
+        EntryKind::Range { high, spacing, .. } => match spacing {
+            Some(Spacing::Step(value) | Spacing::By(value)) => value,
+            None => high,
+        },
         EntryKind::Require { predicate } => predicate,
     };
     last.kind = ExprKind::Error;
@@ -164,14 +167,18 @@ fn range<'a>(input: Tokens<'a>, entries: &mut Entries) -> Tokens<'a> {
 fn range_from<'a>(input: Tokens<'a>, rest: Tokens<'a>, low: Value, entries: &mut Entries) -> Tokens<'a> {
     let (rest, dots) = expect(token(Kind::DotDot, Want::DotDot)).parse(rest).unwrap_or((rest, None));
     let (rest, high) = if dots.is_some() { value(rest) } else { (rest, hole(rest)) };
-    let (rest, step) = match word(Word::Step, Want::Separator).parse(rest) {
-        Ok((after, _)) => {
-            let (rest, step) = value(after);
-            (rest, Some(step))
-        }
-        Err(_) => (rest, None),
+    let make: Option<fn(Expr) -> Spacing> = match rest.word(rest.raw(0)) {
+        Some(Word::Step) => Some(Spacing::Step),
+        Some(Word::By) => Some(Spacing::By),
+        _ => None,
     };
-    entries.push_range(rest.since(input), field_name(input), low, high, step);
+    let Some(make) = make else {
+        entries.push_range(rest.since(input), field_name(input), [low, high], None, 0);
+        return rest;
+    };
+    let (rest, spacing) = value(rest.take_from(1));
+    let (height, spacing) = (spacing.height, make(*spacing.tree));
+    entries.push_range(rest.since(input), field_name(input), [low, high], Some(spacing), height);
     rest
 }
 
@@ -209,10 +216,11 @@ impl Entries {
         self.tree.push(Entry { span, kind });
     }
 
-    fn push_range(&mut self, span: Span, name: Name, low: Value, high: Value, step: Option<Value>) {
-        let height = step.as_ref().map_or(0, |step| step.height).max(low.height).max(high.height);
-        let (low, high, step) = (*low.tree, *high.tree, step.map(|step| *step.tree));
-        self.push(span, height, EntryKind::Range { name, low, high, step });
+    fn push_range(&mut self, span: Span, name: Name, ends: [Value; 2], spacing: Option<Spacing>, height: u16) {
+        let [low, high] = ends;
+        let height = height.max(low.height).max(high.height);
+        let (low, high) = (*low.tree, *high.tree);
+        self.push(span, height, EntryKind::Range { name, low, high, spacing });
     }
 }
 

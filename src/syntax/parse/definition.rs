@@ -9,7 +9,7 @@ use super::operand::{path, quoted};
 use super::{Tall, any_name, name};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::syntax::ast::{BestOf, Block, Item, ItemKind, Name};
+use crate::syntax::ast::{BestOf, Block, Expr, Item, ItemKind, Name};
 use crate::syntax::codes;
 use crate::syntax::expect::{Expected, Parsed, Want, expect, word};
 use crate::syntax::lex::Kind;
@@ -36,9 +36,11 @@ pub(super) fn definition(input: Tokens<'_>) -> Parsed<'_, Item> {
 /// The rest of the definition that `keyword` begins.
 pub(super) fn after_keyword<'a>(input: Tokens<'a>, rest: Tokens<'a>, word: Word, keyword: Span) -> (Tokens<'a>, Item) {
     let (rest, kind) = match word {
+        Word::Use => use_file(rest),
+        Word::Let => named_value(rest, |name, value| ItemKind::Let { name, value }),
         Word::Results => results(rest),
         Word::Law => law(rest),
-        Word::Budget => budget(rest),
+        Word::Budget => named_value(rest, |name, value| ItemKind::Budget { name, value }),
         Word::Emit => emit(rest),
         Word::Start => start(rest),
         Word::Search => named_block(rest, |name, body| ItemKind::Search { name, body }),
@@ -109,11 +111,16 @@ fn start(input: Tokens<'_>) -> Read<'_, ItemKind> {
     (rest, ItemKind::Start { name, best_of: Some(BestOf { span, data }), body })
 }
 
-fn budget(input: Tokens<'_>) -> Read<'_, ItemKind> {
+fn use_file(input: Tokens<'_>) -> Read<'_, ItemKind> {
+    let (rest, path) = must(quoted(Want::FilePath), input);
+    (rest, ItemKind::Use { path })
+}
+
+fn named_value(input: Tokens<'_>, make: fn(Option<Name>, Expr) -> ItemKind) -> Read<'_, ItemKind> {
     let (rest, name) = must(name(Want::Name), input);
     let rest = equals(rest);
     let (rest, value) = value(rest);
-    (rest, ItemKind::Budget { name, value: *value.tree })
+    (rest, make(name, *value.tree))
 }
 
 fn emit(input: Tokens<'_>) -> Read<'_, ItemKind> {

@@ -6,7 +6,7 @@ use nom::Input;
 
 use super::operand::operand;
 use super::recover::too_deep;
-use super::{Value, name};
+use super::{Tall, Value, name};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{BinaryOp, ExprKind, UnaryOp};
@@ -27,7 +27,7 @@ pub(super) fn value(input: Tokens<'_>) -> (Tokens<'_>, Value) {
         }
         let (after, operand) = operand(rest).unwrap_or_else(|_| missing(rest));
         climb.operands.push(operand);
-        rest = climb.kinds(after);
+        rest = climb.suffixes(after);
         let Some((after, operator)) = infix(rest) else { break };
         climb.make_room(rest, operator);
         climb.operators.push(operator);
@@ -97,12 +97,12 @@ impl Operator {
     }
 
     fn is_single(self) -> bool {
-        let levels = [BinaryOp::Equal.precedence(), BinaryOp::PlusMinus.precedence()];
+        let levels = [BinaryOp::Equal, BinaryOp::PlusMinus, BinaryOp::To].map(BinaryOp::precedence);
         matches!(self.form, Form::Infix(_)) && levels.contains(&self.precedence())
     }
 }
 
-/// Between sums and comparisons.
+/// Between intervals and comparisons.
 const AS_PRECEDENCE: u8 = 5;
 
 fn infix(input: Tokens<'_>) -> Option<(Tokens<'_>, Operator)> {
@@ -119,6 +119,7 @@ fn infix(input: Tokens<'_>) -> Option<(Tokens<'_>, Operator)> {
         (Kind::LessEqual, _) => BinaryOp::LessEqual,
         (Kind::Greater, _) => BinaryOp::Greater,
         (Kind::GreaterEqual, _) => BinaryOp::GreaterEqual,
+        (_, Some(Word::To)) => BinaryOp::To,
         (_, Some(Word::Divides)) => BinaryOp::Divides,
         (_, Some(Word::And)) => BinaryOp::And,
         (_, Some(Word::Or)) => BinaryOp::Or,
@@ -149,22 +150,28 @@ impl Climb {
         is_loose.then_some((rest, operator))
     }
 
-    /// `as KIND`, as often as it stands here.
-    fn kinds<'a>(&mut self, mut input: Tokens<'a>) -> Tokens<'a> {
+    /// `as KIND` and `at QUANTILE`, as often as they stand here.
+    fn suffixes<'a>(&mut self, mut input: Tokens<'a>) -> Tokens<'a> {
         loop {
             let (rest, token) = input.next();
-            if input.word(token) != Some(Word::As) {
-                return input;
-            }
+            let want = match input.word(token) {
+                Some(Word::As) => Want::ComputeKind,
+                Some(Word::At) => Want::Quantile,
+                _ => return input,
+            };
             self.reduce(input, AS_PRECEDENCE);
-            let Ok((after, kind)) = name(Want::ComputeKind)(rest) else {
-                Expected::at(rest, Want::ComputeKind).report(rest);
+            let Ok((after, name)) = name(want)(rest) else {
+                Expected::at(rest, want).report(rest);
                 input = rest;
                 continue;
             };
-            let value = self.operand(input);
-            let span = value.tree.span.to(kind.span);
-            self.push(input, span, value.height + 1, ExprKind::As { value: value.tree, kind });
+            let Tall { tree: value, height } = self.operand(input);
+            let span = value.span.to(name.span);
+            let kind = match want {
+                Want::Quantile => ExprKind::At { value, quantile: name },
+                _ => ExprKind::As { value, kind: name },
+            };
+            self.push(input, span, height + 1, kind);
             input = after;
         }
     }
@@ -190,8 +197,9 @@ impl Climb {
         input.report(input.at(), || {
             let diagnostic =
                 Diagnostic::error(codes::CHAINED_OPERATOR, format!("`{symbol}` cannot follow another comparison"));
-            if operator.form == Form::Infix(BinaryOp::PlusMinus) {
-                return Diagnostic::error(codes::CHAINED_OPERATOR, "a value has one `+-`")
+            if let Form::Infix(form @ (BinaryOp::PlusMinus | BinaryOp::To)) = operator.form {
+                let message = format!("a value has one `{}`", form.symbol());
+                return Diagnostic::error(codes::CHAINED_OPERATOR, message)
                     .label(operator.span, "second")
                     .label(before.span, "first");
             }

@@ -50,7 +50,8 @@ pub(super) fn plan(mut input: Tokens<'_>) -> Ast {
             rest
         } else {
             // The value was cut short; what it says so far is nobody's mistake.
-            if let Some(Item { kind: ItemKind::Budget { value, .. }, .. }) = ast.items.last_mut()
+            if let Some(Item { kind: ItemKind::Budget { value, .. } | ItemKind::Let { value, .. }, .. }) =
+                ast.items.last_mut()
                 && !lost
             {
                 value.kind = ExprKind::Error;

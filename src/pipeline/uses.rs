@@ -1,0 +1,194 @@
+//! A plan and the files it uses, as one tree.
+
+use super::{PlanFile, codes, read};
+use crate::diagnostic::Diagnostic;
+use crate::lock::Input;
+use crate::source::{Source, SourceId, Sources, Span, Spanned, World};
+use crate::syntax;
+use crate::syntax::ast::{Ast, Item, ItemKind};
+
+/// Most files that may use one another in a row.
+const DEEPEST: usize = 128;
+
+/// What was read of a plan and of the files it uses.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// The definitions of all files; each file's stand where it was first used.
+    pub(super) ast: Ast,
+    /// The plan's own hash.
+    pub(super) hash: Option<Input>,
+    /// The files it uses, each once.
+    pub(super) used: Vec<Input>,
+    /// What is wrong with files and syntax.
+    pub(super) found: Vec<Diagnostic>,
+}
+
+/// Reads a plan and every file it uses, however indirectly.
+pub(super) fn gather(world: &dyn World, file: &PlanFile<'_>, sources: &mut Sources) -> Gathered {
+    let folder = file.shown.rfind('/').map_or("", |at| &file.shown[..=at]);
+    let mut gatherer = Gatherer { world, file, folder, sources, open: Vec::new(), done: Vec::new(), bytes: 0 };
+    let mut gathered = Gathered::default();
+    gatherer.file(file.file, file.shown, None, &mut gathered);
+    gathered
+}
+
+struct Gatherer<'a> {
+    world: &'a dyn World,
+    file: &'a PlanFile<'a>,
+    /// The plan's folder as shown, with its `/`.
+    folder: &'a str,
+    sources: &'a mut Sources,
+    /// Files that are being read, each used by the one before it, with the place where it is used.
+    open: Vec<(String, Option<Span>)>,
+    done: Vec<String>,
+    bytes: usize,
+}
+
+impl Gatherer<'_> {
+    /// Reads one file into the tree; `user` is the path that asks for it.
+    fn file(&mut self, path: &str, shown: &str, user: Option<&Spanned<String>>, gathered: &mut Gathered) {
+        let place = user.map(|user| user.span);
+        let (text, bytes) = match read(self.world, path, shown) {
+            Ok((text, bytes)) => (text, bytes),
+            Err((mut unreadable, bytes)) => {
+                if let Some(span) = place {
+                    unreadable.message = unreadable.message.replace("the plan `", "the used file `");
+                    unreadable.help.clear();
+                    unreadable = unreadable
+                        .label(span, "used here")
+                        .help("check the path: it begins at the folder of the file that says so");
+                }
+                gathered.found.push(unreadable);
+                if user.is_none() {
+                    self.sources.add(shown, "");
+                    gathered.hash = Some(Input::new(path, &bytes));
+                }
+                return;
+            }
+        };
+        let input = Input::new(path, &bytes);
+        match user {
+            None => gathered.hash = Some(input),
+            Some(_) => gathered.used.push(input),
+        }
+        self.bytes += bytes.len();
+        if self.bytes > Source::LIMIT {
+            let message = format!("the plan and the files it uses have more than {} bytes", Source::LIMIT);
+            let error = Diagnostic::error(codes::PLAN_TOO_LARGE, message);
+            let error = place.into_iter().fold(error, |error, span| error.label(span, "the file that is too much"));
+            gathered.found.push(error.help("keep data in tables beside the plan"));
+            return;
+        }
+        let id = self.sources.add(shown, text);
+        let (ast, found) = syntax::parse(self.sources, id);
+        gathered.found.extend(found);
+        self.open.push((path.to_owned(), place));
+        for item in ast.items {
+            self.item(path, id, item, gathered);
+        }
+        self.open.pop();
+        self.done.push(path.to_owned());
+    }
+
+    fn item(&mut self, path: &str, id: SourceId, mut item: Item, gathered: &mut Gathered) {
+        match &mut item.kind {
+            ItemKind::Use { path: Some(used) } => {
+                let found = self.used(path, used, gathered);
+                gathered.found.extend(found);
+                return;
+            }
+            ItemKind::Use { path: None } => return,
+            // Tables stand where the file that reads them says.
+            ItemKind::Results { path: Some(table), .. } if id != SourceId(0) && !is_absolute(&table.value) => {
+                if let Some(joined) = join(path, &table.value) {
+                    table.value = joined;
+                }
+            }
+            _ => {}
+        }
+        gathered.ast.items.push(item);
+    }
+
+    /// Reads a file that another one uses, unless it was read; says why it cannot be.
+    fn used(&mut self, by: &str, used: &Spanned<String>, gathered: &mut Gathered) -> Option<Diagnostic> {
+        let outside = |message: String| {
+            Diagnostic::error(codes::OUTSIDE, message)
+                .label(used.span, "not below the plan's folder")
+                .help("keep the file beside the plan or in a folder below it")
+                .help("or allow it with `--allow-outside`")
+        };
+        let text = &used.value;
+        if text.is_empty() || text.contains(['\0', '\\']) || text.ends_with('/') {
+            let error = Diagnostic::error(codes::NO_FILE, format!("`{text}` names no file to use"));
+            return Some(
+                error.label(used.span, "no file").help("write its path, with `/`, such as `\"shared/encoder.sov\"`"),
+            );
+        }
+        if is_absolute(text) && !self.file.outside {
+            return Some(outside(format!("`{text}` is an absolute path, which another machine does not have")));
+        }
+        let joined = if is_absolute(text) { Some(text.clone()) } else { join(by, text) };
+        let Some(path) = joined.filter(|path| self.file.outside || !path.starts_with("../")) else {
+            return Some(outside(format!("`{text}` lies outside of the plan's folder")));
+        };
+        if let Some(first) = self.open.iter().position(|(open, _)| *open == path) {
+            let message = format!("`{path}` uses itself");
+            let error =
+                Diagnostic::error(codes::USE_CYCLE, message).label(used.span, "used here, while it is being read");
+            let round = self.open.iter().skip(first + 1).filter_map(|(path, place)| Some((path, (*place)?)));
+            let error = round.fold(error, |error, (path, place)| error.label(place, format!("uses `{path}`")));
+            return Some(error.help("move what both need into a third file"));
+        }
+        if self.done.contains(&path) {
+            return None;
+        }
+        if self.open.len() >= DEEPEST {
+            let message = format!("more than {DEEPEST} files use one another in a row");
+            return Some(
+                Diagnostic::error(codes::USE_CYCLE, message).label(used.span, "one too many").help("use fewer files"),
+            );
+        }
+        let shown = if is_absolute(&path) { path.clone() } else { format!("{}{path}", self.folder) };
+        self.file(&path, &shown, Some(used), gathered);
+        None
+    }
+}
+
+fn is_absolute(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    path.starts_with('/') || bytes.first().is_some_and(u8::is_ascii_alphabetic) && bytes.get(1) == Some(&b':')
+}
+
+/// The path that a file at `by` means by `path`, without `.` and inner `..`; what leads out of the root begins with `..`.
+fn join(by: &str, path: &str) -> Option<String> {
+    let folder = by.rfind('/').map_or("", |at| &by[..at]);
+    let root = if by.starts_with('/') { "/" } else { "" };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let ends = if path.ends_with('/') { "/" } else { "" };
+    (!parts.is_empty()).then(|| format!("{root}{}{ends}", parts.join("/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_begin_at_the_folder_of_the_file() {
+        let check = |by: &str, path: &str, joined: &str| assert_eq!(join(by, path).as_deref(), Some(joined));
+        check("plan.sov", "a.sov", "a.sov");
+        check("shared/a.sov", "b.sov", "shared/b.sov");
+        check("shared/a.sov", "./x/../../b.sov", "b.sov");
+        check("shared/a.sov", "../../b.sov", "../b.sov");
+        check("../a.sov", "../b.sov", "../../b.sov");
+        check("/abs/a.sov", "b.sov", "/abs/b.sov");
+        check("shared/a.sov", "runs/", "shared/runs/");
+        assert_eq!(join("a.sov", "."), None);
+    }
+}
