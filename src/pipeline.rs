@@ -2,6 +2,7 @@
 
 #[cfg(feature = "fit")]
 mod fits;
+mod query;
 #[cfg(feature = "fit")]
 mod table;
 mod uses;
@@ -10,6 +11,8 @@ mod uses;
 pub use fits::{Fits, fit_laws};
 #[cfg(feature = "fit")]
 pub use table::{Compute, Stage, fit_table};
+
+pub use query::{BothKinds, Queried, Question, Reply, Run, query};
 
 use std::cell::RefCell;
 use std::io::{self, Read};

@@ -12,6 +12,7 @@ mod fit;
 mod fmt;
 mod kernels;
 mod lock;
+mod query;
 
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ enum Command {
     Check(check::Arguments),
     /// Explain the code of a message, with a plan that is wrong and one that is right.
     Explain(explain::Arguments),
+    /// Tell what a value of a plan is, and what it takes on a device.
+    Query(query::Arguments),
     /// Write plans in the one style.
     Fmt(fmt::Arguments),
     /// Fit a law to a table, or the laws of a plan, without a search.
@@ -115,6 +118,7 @@ pub fn run() -> ExitCode {
         Command::Lock(arguments) => lock::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Query(arguments) => query::run(&arguments),
         Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Cost(arguments) => cost::run(&arguments),

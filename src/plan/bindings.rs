@@ -6,8 +6,8 @@ use super::check::{Checker, Owner};
 use super::codes;
 use crate::diagnostic::{Diagnostic, list_of, nearest};
 use crate::hardware::device;
-use crate::plan::ShapeVariable;
-use crate::syntax::ast::{Ast, Expr, ExprKind, Item, ItemKind, Name};
+use crate::plan::{NamedValue, ShapeVariable};
+use crate::syntax::ast::{Ast, Expr, ExprKind, Item, ItemKind, Name, Path};
 use crate::units::{Dimension, Quantity};
 use crate::vit;
 
@@ -130,11 +130,53 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// The value that a path names: `NAME`, in questions also `let.NAME` and `budget.NAME`; `Some(None)` where it names
+    /// something else.
+    #[expect(clippy::type_complexity, reason = "a mistake, or another path, or a name with its value or its mistake")]
+    #[expect(clippy::option_option, reason = "as it says")]
+    pub(super) fn bound_path<'p>(&mut self, path: &'p Path) -> Option<Option<(&'p Name, Option<Quantity>)>> {
+        let name = match path.names.as_slice() {
+            [name] => name,
+            [keyword, name] if self.is_asked && ["let", "budget"].contains(&keyword.value.as_str()) => {
+                if self.bindings.get(&name.value).is_none_or(|binding| binding.keyword != keyword.value) {
+                    self.unknown_value(&keyword.value, name, path);
+                    return None;
+                }
+                name
+            }
+            _ => return Some(None),
+        };
+        Some(self.bound(name).map(|bound| (name, bound)))
+    }
+
+    fn unknown_value(&mut self, keyword: &str, name: &Name, path: &Path) {
+        let noun = if keyword == "let" { "value" } else { keyword };
+        let known = self.named_values();
+        let known = || known.iter().filter(|found| found.keyword == keyword).map(|found| found.name.value.as_str());
+        let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("the plan has no {noun} `{}`", name.value))
+            .label(path.span, format!("no {noun} of this name"));
+        let error = match nearest(&name.value, known()) {
+            Some(near) => error.fix(format!("there is `{near}`"), name.span, near),
+            None => error.help(format!("the plan has {}", list_of(known()))),
+        };
+        self.report(error);
+    }
+
     /// The value that a definition of this name gives it; `None` where another definition has the name, or none.
     #[expect(clippy::option_option, reason = "not its name, or a mistake, or a value")]
     pub(super) fn bound_here(&mut self, name: &Name) -> Option<Option<Quantity>> {
         self.bindings.get(&name.value).filter(|binding| binding.name.span == name.span)?;
         self.bound(name)
+    }
+
+    /// Every value with a name, in the order of the plan.
+    pub(super) fn named_values(&self) -> Vec<NamedValue<'a>> {
+        self.bindings.list.iter().map(Binding::named).collect()
+    }
+
+    /// The value of that name.
+    pub(super) fn named_value(&self, name: &Name) -> Option<NamedValue<'a>> {
+        self.bindings.get(&name.value).map(Binding::named)
     }
 
     /// The name of a value that is nearest to a wrong one.
@@ -211,6 +253,12 @@ impl<'a> Checker<'a> {
         let origin = &mut self.bindings.origin;
         origin.count += 1;
         origin.definition.wrapping_add(origin.count)
+    }
+}
+
+impl<'a> Binding<'a> {
+    const fn named(&self) -> NamedValue<'a> {
+        NamedValue { keyword: self.keyword, name: self.name, span: self.value.span }
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) fn too_large(what: &str, kind: &str, first_beyond: Span) -> Diagnosti
 pub(super) struct Checker<'a> {
     pub(super) sources: &'a Sources,
     pub(super) bindings: Bindings<'a>,
+    /// Whether a question is checked, where values go by `let.NAME` and `budget.NAME` too.
+    pub(super) is_asked: bool,
     sink: Vec<Diagnostic>,
 }
 
@@ -66,7 +68,7 @@ pub(super) struct Scope {
 impl<'a> Checker<'a> {
     /// Nothing was checked so far.
     pub(super) fn new(sources: &'a Sources) -> Self {
-        Self { sources, bindings: Bindings::default(), sink: Vec::new() }
+        Self { sources, bindings: Bindings::default(), is_asked: false, sink: Vec::new() }
     }
 
     /// What is wrong, by place; of very much, the beginning.
@@ -91,6 +93,12 @@ impl<'a> Checker<'a> {
     /// Whether so much is wrong that looking further is of no use.
     pub(super) fn has_enough(&self) -> bool {
         self.sink.len() >= 10 * SHOWN
+    }
+
+    /// From here on questions about the plan are checked: what was reported is forgotten.
+    pub(super) fn begin_questions(&mut self) {
+        self.sink.clear();
+        self.is_asked = true;
     }
 
     /// Tries something and forgets what it reports.

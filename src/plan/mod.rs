@@ -1,5 +1,6 @@
 //! Tree to plan: names resolved, schemas closed, dimensions checked, ranges known.
 
+mod asked;
 mod bindings;
 mod check;
 pub mod codes;
@@ -19,6 +20,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use asked::{NamedValue, Values};
 pub use check::check;
 pub use expression::{Comparison, Expression, Operator, Value, Wrong};
 pub use forms::{FORMS, Input, KnownForm};

@@ -183,9 +183,7 @@ impl Checker<'_> {
         {
             return Some(term);
         }
-        if let [name] = path.names.as_slice()
-            && let Some(bound) = self.bound(name)
-        {
+        if let Some((name, bound)) = self.bound_path(path)? {
             let quantity = bound?;
             if !S::UNCERTAIN && !quantity.is_exact() {
                 let message = format!("`{}` is uncertain, and an exact value is needed here", name.value);

@@ -88,6 +88,22 @@ impl Dimension {
         dimension
     };
 
+    /// Time of devices: as many for as long.
+    pub const DEVICE_TIME: Self = {
+        let mut dimension = Self::of(Base::Second);
+        dimension.exponents[Base::Gpu as usize] = 1;
+        dimension
+    };
+    /// Money for the time of a device.
+    pub const DEVICE_PRICE: Self = {
+        let mut dimension = Self::of(Base::Dollar);
+        dimension.exponents[Base::Second as usize] = -1;
+        dimension.exponents[Base::Gpu as usize] = -1;
+        dimension
+    };
+    /// Money.
+    pub const MONEY: Self = Self::of(Base::Dollar);
+
     /// A base dimension to the first power.
     pub const fn of(base: Base) -> Self {
         let mut dimension = Self::NONE;

@@ -11,6 +11,11 @@ pub fn human(value: f64, dimension: Dimension) -> String {
     if dimension.is_none() || !value.is_finite() {
         return if dimension.is_none() { number(value) } else { format!("{value} {dimension}") };
     }
+    if let Some(&(_, unit, factor)) = IN_HOURS.iter().find(|(known, ..)| *known == dimension) {
+        let amount = value / factor;
+        let amount = if rounded(amount).abs() >= 1e4 { engineering(amount) } else { number(amount) };
+        return format!("{amount} {unit}");
+    }
     let Some((unit, rest)) = choose(value, dimension) else { return format!("{} {dimension}", number(value)) };
     let amount = value / unit.factor;
     match unit.print {
@@ -20,6 +25,19 @@ pub fn human(value: f64, dimension: Dimension) -> String {
         }
         Some(Print::Exponent) if amount.abs() >= 1e4 => format!("{} {}{rest}", engineering(amount), unit.name),
         _ => format!("{} {}{rest}", number(amount), unit.name),
+    }
+}
+
+/// Products with time that people count in hours: the unit, and base units in one of it.
+const IN_HOURS: [(Dimension, &str, f64); 2] =
+    [(Dimension::DEVICE_TIME, "gpu*h", 3600.0), (Dimension::DEVICE_PRICE, "$/gpu/h", 1.0 / 3600.0)];
+
+/// An uncertain value with its 90 % interval as a person would write it: `8.49 ZFLOP (8 ZFLOP to 9 ZFLOP)`.
+pub fn human_interval(value: f64, interval: Option<[f64; 2]>, dimension: Dimension) -> String {
+    let middle = human(value, dimension);
+    match interval {
+        Some([low, high]) => format!("{middle} ({} to {})", human(low, dimension), human(high, dimension)),
+        None => middle,
     }
 }
 
@@ -146,6 +164,8 @@ mod tests {
         check(0.0123, Dimension::of(Base::Second), "12.3 ms");
         check(3e-12, Dimension::of(Base::Second), "0.003 ns");
         check(1234.5, Dimension::of(Base::Dollar), "1230 $");
+        check(61.6e6 * 3600.0, Dimension::DEVICE_TIME, "61.6e6 gpu*h");
+        check(2.5 / 3600.0, Dimension::DEVICE_PRICE, "2.5 $/gpu/h");
         check(0.0, Dimension::FLOP, "0 FLOP");
         check(-8.54e21, Dimension::FLOP, "-8.54 ZFLOP");
         check(0.22, Dimension::NONE, "0.22");

@@ -9,7 +9,7 @@ mod spread;
 mod table;
 
 pub use dimension::{Base, Dimension};
-pub use format::{describe, exact, fixed, human};
+pub use format::{describe, exact, fixed, human, human_interval};
 pub use quantity::{ComputeKind, Measure, Quantity, QuantityError};
 pub use spread::{Quantile, Spread};
 pub use table::{Resolved, UnknownUnit, prefix_factor, resolve};

@@ -9,6 +9,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("S0005", include_str!("../../../grammar/explain/S0005.md")),
     ("S0006", include_str!("../../../grammar/explain/S0006.md")),
     ("S0007", include_str!("../../../grammar/explain/S0007.md")),
+    ("S0008", include_str!("../../../grammar/explain/S0008.md")),
+    ("S0009", include_str!("../../../grammar/explain/S0009.md")),
     ("S0010", include_str!("../../../grammar/explain/S0010.md")),
     ("S0011", include_str!("../../../grammar/explain/S0011.md")),
     ("S0012", include_str!("../../../grammar/explain/S0012.md")),

@@ -1,0 +1,249 @@
+//! Questions about a plan: what a value is, and what it takes on a device.
+
+use super::{PlanFile, uses};
+use crate::diagnostic::{self, Code, Diagnostic, list_of, nearest};
+use crate::hardware::{self, DEVICES};
+use crate::plan::{Counting, Values, codes as plan_codes};
+use crate::source::{SourceId, Sources, Span, World};
+use crate::syntax;
+use crate::syntax::ast::{Expr, ExprKind};
+use crate::units::{ComputeKind, Dimension, Measure, Quantity, QuantityError};
+
+const NO_COMPUTE: Code = Code::new("S0008", "no-compute-to-run");
+const PRICES: Code = Code::new("S0009", "several-prices");
+
+/// What is asked of a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// An expression among the plan's values, such as `budget.flagship`.
+    pub text: &'a str,
+    /// A device that runs the compute, such as `h200`.
+    pub device: Option<&'a str>,
+    /// The number format whose peak counts, such as `bf16`.
+    pub number_format: &'a str,
+    /// The share of the peak that training makes use of: an expression such as `0.42 +- 0.02`.
+    pub mfu: Option<&'a str>,
+    /// The price of a device's time, an expression; where absent, what the plan's only price says.
+    pub price: Option<&'a str>,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Queried {
+    /// Every text that was opened.
+    pub sources: Sources,
+    /// What was found, sorted. With an error among them there is no reply.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The reply.
+    pub reply: Option<Reply>,
+}
+
+/// A value, and what it means.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The definition that was asked for: `let` or `budget`, its name, and where its value is written.
+    pub origin: Option<(&'static str, String, Span)>,
+    /// The value.
+    pub value: Quantity,
+    /// Compute in both ways of counting, where the value is compute of a kind that says so.
+    pub compute: Option<BothKinds>,
+    /// What it takes on a device, where one was named.
+    pub run: Option<Run>,
+}
+
+/// One amount of compute.
+#[derive(Clone, Debug)]
+pub struct BothKinds {
+    /// In forward FLOPs.
+    pub forward: Quantity,
+    /// In training FLOPs.
+    pub training: Quantity,
+}
+
+/// Training on a device.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The device.
+    pub device: &'static str,
+    /// Its peak in FLOP/s.
+    pub peak: f64,
+    /// The share of it that is made use of.
+    pub mfu: Quantity,
+    /// Time of one device, in gpu s.
+    pub time: Quantity,
+    /// What an hour costs, and who says so: a name of the plan, or nobody where the question did.
+    pub price: Option<(Option<String>, Quantity)>,
+    /// What all of it costs, in dollars.
+    pub cost: Option<Quantity>,
+}
+
+/// Answers a question about a plan, without reading its tables.
+pub fn query(world: &dyn World, file: &PlanFile<'_>, question: &Question<'_>) -> Queried {
+    let mut sources = Sources::default();
+    let gathered = uses::gather(world, file, &mut sources);
+    let mut diagnostics = gathered.found;
+    if diagnostic::any_error(&diagnostics) {
+        diagnostic::sort(&mut diagnostics);
+        return Queried { sources, diagnostics, reply: None };
+    }
+    let mut read = |name: &str, text: &str| {
+        let id = sources.add(name, text);
+        let (expression, found) = syntax::parse_expression(&sources, id);
+        diagnostics.extend(found);
+        (id, expression)
+    };
+    let asked = Asked {
+        value: read("QUERY", question.text).1,
+        device: question.device.map(|name| (name, read("--on", name).0)),
+        format: (question.number_format, read("--number-format", question.number_format).0),
+        mfu: question.mfu.map(|text| read("--mfu", text).1),
+        price: question.price.map(|text| read("--price", text).1),
+    };
+    let mut values = Values::new(&gathered.ast, &sources);
+    let mut found = Vec::new();
+    let reply = if diagnostics.is_empty() { asked.reply(&mut values, &mut found) } else { None };
+    found.extend(values.finish());
+    diagnostics.extend(found);
+    diagnostic::sort(&mut diagnostics);
+    let reply = reply.filter(|_| !diagnostic::any_error(&diagnostics));
+    Queried { sources, diagnostics, reply }
+}
+
+/// A question as trees.
+struct Asked<'a> {
+    value: Expr,
+    device: Option<(&'a str, SourceId)>,
+    format: (&'a str, SourceId),
+    mfu: Option<Expr>,
+    price: Option<Expr>,
+}
+
+impl Asked<'_> {
+    fn reply(&self, values: &mut Values<'_>, found: &mut Vec<Diagnostic>) -> Option<Reply> {
+        let origin = values.named(&self.value).map(|named| (named.keyword, named.name.value.clone(), named.span));
+        let value = values.value(&self.value)?;
+        let compute = both_kinds(&value);
+        let run = match self.device {
+            None => None,
+            Some((name, id)) => {
+                let (device, peak) = self.peak(name, id, found)?;
+                let mfu = match &self.mfu {
+                    Some(mfu) => values.value_in(mfu, Dimension::NONE, "--mfu")?,
+                    None => Quantity::number(1.0),
+                };
+                if let Some(mfu_expr) = self.mfu.as_ref().filter(|_| mfu.value <= 0.0 || mfu.value > 1.0) {
+                    let error = Diagnostic::error(plan_codes::OUT_OF_RANGE, "`--mfu` is a share above 0 and up to 1")
+                        .label(mfu_expr.span, "out of range");
+                    found.push(error.help("write it as `0.42` or as `42 %`"));
+                    return None;
+                }
+                let Some(compute) = &compute else {
+                    let error = Diagnostic::error(NO_COMPUTE, "only forward or training compute runs on a device")
+                        .label(self.value.span, format!("this is in `{}`", value.measure));
+                    found.push(error.help("ask for a budget, or say `... as training`"));
+                    return None;
+                };
+                let run = self.run(values, (device, peak), mfu, &compute.training, found)?;
+                Some(run.map_err(|why| found.push(too_large(self.value.span, why))).ok()?)
+            }
+        };
+        Some(Reply { origin, value, compute, run })
+    }
+
+    fn peak(&self, name: &str, id: SourceId, found: &mut Vec<Diagnostic>) -> Option<(&'static str, f64)> {
+        let unknown = |message: String, id: SourceId, wrong: &str, known: Vec<&str>| {
+            let place = Span::new(id, 0, wrong.len() as u32);
+            let error = Diagnostic::error(plan_codes::UNKNOWN_DEVICE, message).label(place, "not known");
+            match nearest(wrong, known.iter().copied()) {
+                Some(near) => error.fix(format!("there is `{near}`"), place, near),
+                None => error.help(format!("known are {}", list_of(known))),
+            }
+        };
+        let Some(device) = hardware::device(name) else {
+            let known = DEVICES.iter().map(|device| device.name).collect();
+            found.push(unknown(format!("there is no device `{name}`"), id, name, known));
+            return None;
+        };
+        let (format, id) = self.format;
+        let Some(peak) = device.rate(format) else {
+            let known = device.rates.iter().map(|&(rate, _)| rate).collect();
+            found.push(unknown(format!("`{name}` has no rate `{format}`"), id, format, known));
+            return None;
+        };
+        Some((device.name, peak))
+    }
+
+    #[expect(clippy::type_complexity, reason = "a mistake, or no value, or a run")]
+    fn run(
+        &self,
+        values: &mut Values<'_>,
+        (device, peak): (&'static str, f64),
+        mfu: Quantity,
+        training: &Quantity,
+        found: &mut Vec<Diagnostic>,
+    ) -> Option<Result<Run, QuantityError>> {
+        let price = self.price(values, found)?;
+        let run = || {
+            // What the device executes, by the share of its peak that training makes use of.
+            let rate = Quantity::exact(peak, Measure::of_kind(Dimension::DEVICE_RATE, ComputeKind::Training));
+            let time = training.divide(&rate.multiply(&mfu)?)?;
+            let cost = price.as_ref().map(|(_, price)| time.multiply(price)).transpose()?;
+            Ok(Run { device, peak, mfu: mfu.clone(), time, price: price.clone(), cost })
+        };
+        Some(run())
+    }
+
+    #[expect(clippy::option_option, reason = "a mistake, or no price, or a price")]
+    fn price(
+        &self,
+        values: &mut Values<'_>,
+        found: &mut Vec<Diagnostic>,
+    ) -> Option<Option<(Option<String>, Quantity)>> {
+        if let Some(expr) = &self.price {
+            let name = match &expr.kind {
+                ExprKind::Path(path) => path.names.last().map(|name| name.value.clone()),
+                _ => None,
+            };
+            return Some(Some((name, values.value_in(expr, Dimension::DEVICE_PRICE, "--price")?)));
+        }
+        let mut prices = values.of_dimension(Dimension::DEVICE_PRICE);
+        match prices.len() {
+            0 => Some(None),
+            1 => Some(prices.pop().map(|(named, price)| (Some(named.name.value.clone()), price))),
+            _ => {
+                let error = Diagnostic::error(PRICES, "the plan has several prices of a device's time");
+                let error = prices.iter().fold(error, |error, (named, _)| error.label(named.name.span, "a price"));
+                let first = prices.first().map_or("NAME", |(named, _)| named.name.value.as_str());
+                found.push(error.help(format!("say which one: `--price {first}`")));
+                None
+            }
+        }
+    }
+}
+
+fn both_kinds(value: &Quantity) -> Option<BothKinds> {
+    if value.measure.dimension != Dimension::FLOP {
+        return None;
+    }
+    let of = |kind| Measure::of_kind(Dimension::FLOP, kind);
+    let (forward, training) = (of(ComputeKind::Forward), of(ComputeKind::Training));
+    match value.measure.kind? {
+        ComputeKind::Forward => {
+            Some(BothKinds { forward: value.clone(), training: value.scaled(Counting::TRAINING_FACTOR, training) })
+        }
+        ComputeKind::Training => {
+            Some(BothKinds { forward: value.scaled(1.0 / Counting::TRAINING_FACTOR, forward), training: value.clone() })
+        }
+        ComputeKind::Executed => None,
+    }
+}
+
+fn too_large(place: Span, why: QuantityError) -> Diagnostic {
+    let message = match why {
+        QuantityError::MayBeZero | QuantityError::DivisionByZero => "the share of the peak may be 0",
+        _ => "the result is too large for a number",
+    };
+    Diagnostic::error(plan_codes::NO_VALUE, message)
+        .label(place, "asked here")
+        .help("check the numbers and their units")
+}
