@@ -92,15 +92,12 @@ fn human(reply: &Reply, asked: &str, number_format: &str, sources: &Sources) -> 
     let mut row = |label: &str, value: String| {
         let _ = writeln!(text, "  {label:<12} {value}");
     };
-    match &reply.compute {
-        Some(compute) => {
-            row("forward", shown(&compute.forward));
-            row("training", shown(&compute.training));
-        }
-        None => {
-            let kind = reply.value.measure.kind.map_or(String::new(), |kind| format!(" {}", kind.name()));
-            row("value", shown(&reply.value) + &kind);
-        }
+    if let Some(compute) = &reply.compute {
+        row("forward", shown(&compute.forward));
+        row("training", shown(&compute.training));
+    } else {
+        let kind = reply.value.measure.kind.map_or(String::new(), |kind| format!(" {}", kind.name()));
+        row("value", shown(&reply.value) + &kind);
     }
     if let Some(run) = &reply.run {
         let peak = crate::units::human(run.peak, Dimension::DEVICE_RATE);

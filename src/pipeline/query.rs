@@ -143,7 +143,7 @@ impl Asked<'_> {
                     found.push(error.help("ask for a budget, or say `... as training`"));
                     return None;
                 };
-                let run = self.run(values, (device, peak), mfu, &compute.training, found)?;
+                let run = self.run(values, (device, peak), &mfu, &compute.training, found)?;
                 Some(run.map_err(|why| found.push(too_large(self.value.span, why))).ok()?)
             }
         };
@@ -173,12 +173,11 @@ impl Asked<'_> {
         Some((device.name, peak))
     }
 
-    #[expect(clippy::type_complexity, reason = "a mistake, or no value, or a run")]
     fn run(
         &self,
         values: &mut Values<'_>,
         (device, peak): (&'static str, f64),
-        mfu: Quantity,
+        mfu: &Quantity,
         training: &Quantity,
         found: &mut Vec<Diagnostic>,
     ) -> Option<Result<Run, QuantityError>> {
@@ -186,7 +185,7 @@ impl Asked<'_> {
         let run = || {
             // What the device executes, by the share of its peak that training makes use of.
             let rate = Quantity::exact(peak, Measure::of_kind(Dimension::DEVICE_RATE, ComputeKind::Training));
-            let time = training.divide(&rate.multiply(&mfu)?)?;
+            let time = training.divide(&rate.multiply(mfu)?)?;
             let cost = price.as_ref().map(|(_, price)| time.multiply(price)).transpose()?;
             Ok(Run { device, peak, mfu: mfu.clone(), time, price: price.clone(), cost })
         };

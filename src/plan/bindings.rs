@@ -132,7 +132,6 @@ impl<'a> Checker<'a> {
 
     /// The value that a path names: `NAME`, in questions also `let.NAME` and `budget.NAME`; `Some(None)` where it names
     /// something else.
-    #[expect(clippy::type_complexity, reason = "a mistake, or another path, or a name with its value or its mistake")]
     #[expect(clippy::option_option, reason = "as it says")]
     pub(super) fn bound_path<'p>(&mut self, path: &'p Path) -> Option<Option<(&'p Name, Option<Quantity>)>> {
         let name = match path.names.as_slice() {
