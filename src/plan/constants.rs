@@ -13,7 +13,7 @@ use crate::syntax::ast::{Expr, ExprKind, Name, Path, Unit};
 use crate::units::{
     Base, ComputeKind, Dimension, Measure, Quantity, QuantityError, UnknownUnit, describe, prefix_factor, resolve,
 };
-use crate::vit::{CATALOGUE, named};
+use crate::vit::{CATALOGUE, Named, named};
 
 /// An expression may hold constants only.
 #[derive(Debug)]
@@ -187,7 +187,7 @@ impl Checker<'_> {
             && scope.variable(name).is_none()
             && !self.is_bound(name)
         {
-            let flops = self.published(name)?;
+            let flops = self.published_model(name)?.vit().cost().forward_flops_per_example as f64;
             let factor = if kind == ComputeKind::Training { Counting::TRAINING_FACTOR } else { 1.0 };
             let measure = Measure::of_kind(Dimension::FLOP_PER_EXAMPLE, kind);
             return Some(Term::Constant { quantity: Quantity::exact(factor * flops, measure), loose: false });
@@ -196,10 +196,11 @@ impl Checker<'_> {
         self.converted(argument, term, kind)
     }
 
-    /// Forward FLOPs of one example of a published model.
-    fn published(&mut self, name: &Name) -> Option<f64> {
-        if let Some(model) = named(&name.value) {
-            return Some(model.vit().cost().forward_flops_per_example as f64);
+    /// The published model of that name.
+    pub(super) fn published_model(&mut self, name: &Name) -> Option<&'static Named> {
+        let found = named(&name.value);
+        if found.is_some() {
+            return found;
         }
         let known = || CATALOGUE.iter().map(|model| model.name);
         let error = Diagnostic::error(codes::UNKNOWN_MODEL, format!("there is no published model `{}`", name.value))

@@ -1,8 +1,11 @@
 //! What numbers and strings mean.
 
+use std::borrow::Cow;
+
 /// The value of a number as the lexer cut it; infinite where it is too large.
 pub(super) fn number(text: &str) -> f64 {
-    text.replace('_', "").parse().unwrap_or(f64::INFINITY)
+    let plain = if text.contains('_') { Cow::Owned(text.replace('_', "")) } else { Cow::Borrowed(text) };
+    plain.parse().unwrap_or(f64::INFINITY)
 }
 
 /// The text of a string as the lexer cut it, and the escapes in it that there are not, as byte ranges.

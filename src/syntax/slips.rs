@@ -27,6 +27,8 @@ pub(super) fn slips(source: SourceId, text: &str, tokens: &[Token]) -> Vec<Diagn
             Kind::Text => string(span, piece, &mut found),
             Kind::Name => found.extend(name(span, piece)),
             Kind::Number => found.extend(number(span, piece)),
+            // Only letters beyond ASCII look like others.
+            _ if piece.is_ascii() => {}
             kind => found.extend(lookalike(span, piece, kind)),
         }
     }

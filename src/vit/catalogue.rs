@@ -1,6 +1,6 @@
-//! Published shapes by name, as MAP-pooled encoders without classifier at 224 px.
+//! Published shapes by name, as encoders without classifier at 224 px: MAP-pooled, but for those with a class token.
 
-use super::{Architecture, Shape, Vit};
+use super::{Architecture, Pooling, Shape, Vit};
 
 /// A published shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,17 +13,28 @@ pub struct Named {
     pub heads: u64,
     /// Side of a patch, in pixels.
     pub patch: u64,
+    /// How its tokens become one vector; by the class token where it has one.
+    pub pooling: Pooling,
     /// Where the shape was published.
     pub source: &'static str,
 }
 
 const fn entry(name: &'static str, [width, depth, mlp_dim, heads, patch]: [u64; 5], source: &'static str) -> Named {
-    Named { name, shape: Shape { width, depth, mlp_dim }, heads, patch, source }
+    Named { name, shape: Shape { width, depth, mlp_dim }, heads, patch, pooling: Pooling::Map, source }
+}
+
+const fn with_class_token(name: &'static str, sizes: [u64; 5], source: &'static str) -> Named {
+    Named { pooling: Pooling::Class, ..entry(name, sizes, source) }
 }
 
 const VIT: &str = "Dosovitskiy et al., arXiv 2010.11929; Touvron et al., arXiv 2012.12877";
 const SCALING: &str = "Zhai et al., arXiv 2106.04560";
 const SOVIT: &str = "Alabdulmohsin et al., arXiv 2305.13035";
+const PALI: &str = "Chen et al., arXiv 2209.06794";
+const VIT_22B: &str =
+    "Dehghani et al., arXiv 2302.05442; its blocks are parallel, which leaves matrix products as they are";
+const SIGLIP: &str = "Zhai et al., arXiv 2303.15343; Tschannen et al., arXiv 2502.14786";
+const DINO: &str = "Oquab et al., arXiv 2304.07193";
 
 /// Every shape a plan may name.
 pub const CATALOGUE: &[Named] = &[
@@ -38,8 +49,17 @@ pub const CATALOGUE: &[Named] = &[
     entry("vit_h14", [1280, 32, 5120, 16, 14], VIT),
     entry("vit_g14", [1408, 40, 6144, 16, 14], SCALING),
     entry("vit_gigantic14", [1664, 48, 8192, 16, 14], SCALING),
+    entry("vit_e14", [1792, 56, 15360, 16, 14], PALI),
+    entry("vit_22b14", [6144, 48, 24576, 48, 14], VIT_22B),
     entry("sovit_150m14", [880, 18, 2320, 16, 14], SOVIT),
     entry("sovit_400m14", [1152, 27, 4304, 16, 14], SOVIT),
+    entry("siglip_b16", [768, 12, 3072, 12, 16], SIGLIP),
+    entry("siglip_l16", [1024, 24, 4096, 16, 16], SIGLIP),
+    entry("siglip_so400m14", [1152, 27, 4304, 16, 14], SIGLIP),
+    entry("siglip2_g16", [1536, 40, 6144, 16, 16], SIGLIP),
+    with_class_token("dinov2_s14", [384, 12, 1536, 6, 14], DINO),
+    with_class_token("dinov2_b14", [768, 12, 3072, 12, 14], DINO),
+    with_class_token("dinov2_l14", [1024, 24, 4096, 16, 14], DINO),
 ];
 
 /// The published shape of that name.
@@ -50,7 +70,13 @@ pub fn named(name: &str) -> Option<&'static Named> {
 impl Named {
     /// The whole model; every entry is buildable, which a test holds.
     pub fn vit(&self) -> Vit {
-        let architecture = Architecture { heads: self.heads, patch: self.patch, ..Architecture::default() };
+        let architecture = Architecture {
+            heads: self.heads,
+            patch: self.patch,
+            pooling: self.pooling,
+            class_token: self.pooling == Pooling::Class,
+            ..Architecture::default()
+        };
         Vit { architecture, shape: self.shape }
     }
 }

@@ -6,7 +6,7 @@ use crate::plan::schema::{Field, Schema};
 use crate::plan::values::optional;
 use crate::plan::{Plan, SmallOptimum, Start, StartKind, codes};
 use crate::source::Span;
-use crate::syntax::ast::{BestOf, Block, Item, ItemKind};
+use crate::syntax::ast::{BestOf, Block, ExprKind, Item, ItemKind};
 use crate::units::Dimension;
 use crate::vit::{Architecture, Shape};
 
@@ -60,8 +60,13 @@ impl Checker<'_> {
         Some(StartKind::BestOf { data, compute })
     }
 
-    /// `{ width = ..., depth = ..., mlp = ... }` of whole numbers.
+    /// `{ width = ..., depth = ..., mlp = ... }` of whole numbers, or the name of a published model.
     pub(in crate::plan) fn shape(&mut self, field: Field<'_>, example: [&str; 3]) -> Option<Shape> {
+        if let ExprKind::Path(path) = &field.value.kind
+            && let [name] = path.names.as_slice()
+        {
+            return Some(self.published_model(name)?.shape);
+        }
         let shape = self.axes(field, example, |checker, field| {
             checker.count(field.value, Dimension::NONE, (1, Architecture::LIMIT), field.owner())
         })?;

@@ -26,6 +26,10 @@ pub(super) fn value(input: Tokens<'_>) -> (Tokens<'_>, Value) {
             rest = after;
         }
         let (after, operand) = operand(rest).unwrap_or_else(|_| missing(rest));
+        // Most values are one operand.
+        if climb.operators.is_empty() && climb.operands.is_empty() && !goes_on(after) {
+            return (after, operand);
+        }
         climb.operands.push(operand);
         rest = climb.suffixes(after);
         let Some((after, operator)) = infix(rest) else { break };
@@ -104,6 +108,15 @@ impl Operator {
 
 /// Between intervals and comparisons.
 const AS_PRECEDENCE: u8 = 5;
+
+/// Whether an operator of any kind follows an operand.
+fn goes_on(input: Tokens<'_>) -> bool {
+    let token = input.first();
+    !matches!(
+        token.kind,
+        Kind::Newline | Kind::Comma | Kind::Semicolon | Kind::CloseBrace | Kind::CloseParen | Kind::CloseBracket
+    )
+}
 
 fn infix(input: Tokens<'_>) -> Option<(Tokens<'_>, Operator)> {
     let (rest, token) = input.next();
