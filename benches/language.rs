@@ -43,7 +43,7 @@ fn plan() -> String {
 fn nickel() -> String {
     let mut text = String::from("{\n");
     for i in 0..500 {
-        let _ = write!(text, "  d{i} : {{ width : Number, depth : Number, ratio : Number, name : String }} = {{\n");
+        let _ = writeln!(text, "  d{i} : {{ width : Number, depth : Number, ratio : Number, name : String }} = {{");
         let _ = writeln!(text, "    width = {i},\n    depth = 27,\n    ratio = {i} / 27,\n    name = \"d{i}\",\n  }},");
     }
     text + "}\n"
@@ -75,7 +75,7 @@ fn main() {
         note(&mut times, "sovitc check, whole process", || run(Command::new(sovitc).arg("check").arg(&path)));
         if has_nickel {
             note(&mut times, "nickel typecheck, whole process", || {
-                run(Command::new("nickel").arg("typecheck").arg(&peer))
+                run(Command::new("nickel").arg("typecheck").arg(&peer));
             });
         }
         if round % 4 == 0 {

@@ -76,6 +76,28 @@ fn an_unknown_code_is_answered_by_the_nearest() {
     assert!(said.contains("there is `dimension-mismatch`"), "{said}");
 }
 
+/// Every link of the chain, from the text of the plan to the shape.
+#[test]
+fn a_shape_is_explained_from_the_plan_on() {
+    let plan = root().join("examples/star/plan.sov");
+    let output = Command::new(env!("CARGO_BIN_EXE_sovitc"))
+        .args(["explain", plan.to_str().unwrap(), "shape", "--format", "json"])
+        .output()
+        .unwrap();
+    let reply: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let steps = reply["searches"][0].as_array().unwrap();
+    let names: Vec<_> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
+    assert_eq!(names, ["search", "budget", "law", "start", "frontier", "shape", "cost"]);
+    let lines = |i: usize| steps[i]["lines"].to_string();
+    assert!(
+        lines(1).contains("flagship = 8 ZFLOP as forward") && steps[1]["place"].as_str().unwrap().ends_with(":26:19")
+    );
+    assert!(lines(4).contains("= 1061.1, 95 % within") && lines(5).contains("1061.1 -> 1024"), "{reply:#}");
+    assert!(lines(5).contains("without `8 divides head_dim` another shape would be best"));
+    let wrong = Command::new(env!("CARGO_BIN_EXE_sovitc")).arg("explain").arg(&plan).arg("encodr").output().unwrap();
+    assert!(wrong.status.code() == Some(1) && String::from_utf8_lossy(&wrong.stderr).contains("there is `encoder`"));
+}
+
 fn explain(code: &str) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_sovitc")).args(["explain", code]).output().unwrap();
     (output.status.code(), String::from_utf8(output.stdout).unwrap())

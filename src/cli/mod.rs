@@ -10,6 +10,7 @@ mod emit;
 mod explain;
 mod fit;
 mod fmt;
+mod init;
 mod kernels;
 mod lock;
 mod query;
@@ -43,9 +44,11 @@ enum Command {
     Build(build::Arguments),
     /// Fit and search, and write the lock only.
     Lock(lock::Arguments),
+    /// Write a first plan, with comments.
+    Init(init::Arguments),
     /// Look for mistakes without reading data or fitting.
     Check(check::Arguments),
-    /// Explain the code of a message, with a plan that is wrong and one that is right.
+    /// Explain the code of a message, or how a plan's shape came about.
     Explain(explain::Arguments),
     /// Tell what a value of a plan is, and what it takes on a device.
     Query(query::Arguments),
@@ -104,6 +107,10 @@ pub mod codes {
     pub const NO_MODEL: Code = Code::new("S0044", "examples-without-model");
     /// A code that no page is about.
     pub const NO_PAGE: Code = Code::new("S0047", "no-page");
+    /// A file that stands where a new one would be written.
+    pub const EXISTS: Code = Code::new("S0048", "file-exists");
+    /// A search that the plan does not have.
+    pub const NO_SEARCH: Code = Code::new("S0049", "no-such-search");
     /// Standard input that cannot be read.
     pub const UNREAD: Code = Code::new("S0046", "cannot-read-input");
     /// A model whose FLOPs nothing needs.
@@ -116,6 +123,7 @@ pub fn run() -> ExitCode {
     let status = match cli.command.unwrap_or(Command::Build(cli.build)) {
         Command::Build(arguments) => build::run(&arguments),
         Command::Lock(arguments) => lock::run(&arguments),
+        Command::Init(arguments) => init::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),

@@ -36,8 +36,14 @@ macro_rules! templates {
 const KERNELS: &[(&str, &str)] = &[("layernorm_residual", include_str!("../../kernels/layernorm_residual.cu.j2"))];
 const PRIMITIVES: &str = include_str!("../../kernels/prims.cuh");
 
-const TEMPLATES: &[(&str, &str)] =
-    templates!["transformers.json.j2", "timm.json.j2", "big_vision.py.j2", "plan.rs.j2", "terminal.txt.j2"];
+const TEMPLATES: &[(&str, &str)] = templates![
+    "transformers.json.j2",
+    "timm.json.j2",
+    "big_vision.py.j2",
+    "plan.rs.j2",
+    "terminal.txt.j2",
+    "starter.sov.j2"
+];
 
 /// A bound on the work of one rendering; the largest template needs about a hundredth.
 const FUEL: u64 = 1_000_000;

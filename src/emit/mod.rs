@@ -7,12 +7,14 @@ mod kernels;
 pub(crate) mod path;
 mod ratio;
 mod rust;
+mod starter;
 mod summary;
 pub mod targets;
 mod terminal;
 
 pub use kernels::kernel_source;
 pub use rust::{RustModule, rust_module};
+pub use starter::{Starter, StarterTable, StarterTarget, starter};
 pub use terminal::{laws_report, report};
 
 use std::collections::BTreeSet;

@@ -36,6 +36,7 @@ impl Checker<'_> {
                 let text = self.sources.slice(left.span);
                 error.fix("leave the standard deviation out", counted(expr).span, text)
             }
+            _ if !is_constant => error.help("write one exact value"),
             _ => error,
         };
         self.report(if is_constant {

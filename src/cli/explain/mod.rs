@@ -1,26 +1,44 @@
-//! `sovitc explain CODE`
+//! `sovitc explain CODE` and `sovitc explain PLAN.sov [SEARCH]`
 
+mod chain;
 mod pages;
+
+use std::path::Path;
 
 use clap::Args;
 
-use super::{Common, Format, Status, answer, codes, tell};
+use super::{Common, Format, Status, Uses, answer, codes, tell};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::{Sources, Span};
 use pages::PAGES;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: sovitc explain S0301")]
+#[command(after_help = "\
+A plan is explained from what it says to the shape that is chosen: budget, law, start, frontier, rounding, cost.
+
+Examples: sovitc explain S0301
+          sovitc explain examples/so400m/plan.sov so400m")]
 pub(super) struct Arguments {
-    /// The code of a message, such as `S0301`, or the word beside it in JSON, such as `dimension-mismatch`.
-    #[arg(value_name = "CODE")]
+    /// The code of a message, such as `S0301`, or the word beside it in JSON, such as `dimension-mismatch`; or a plan.
+    #[arg(value_name = "CODE|PLAN.sov")]
     code: String,
+    /// Of a plan, the search whose shape is explained; all of them where absent.
+    #[arg(value_name = "SEARCH")]
+    search: Option<String>,
+    #[command(flatten)]
+    uses: Uses,
     #[command(flatten)]
     common: Common,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Status {
     let (wanted, format) = (arguments.code.trim(), arguments.common.format);
+    let is_plan = Path::new(wanted).extension().is_some_and(|extension| extension == "sov");
+    if is_plan || arguments.search.is_some() {
+        // `shape` is what every search asks for.
+        let search = arguments.search.as_deref().filter(|search| *search != "shape");
+        return chain::run(Path::new(&arguments.code), search, arguments.uses, format);
+    }
     let found = PAGES.iter().find(|(id, page)| id.eq_ignore_ascii_case(wanted) || name(page) == wanted);
     if let Some((id, page)) = found {
         let text = match format {

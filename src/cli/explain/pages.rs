@@ -28,6 +28,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("S0045", include_str!("../../../grammar/explain/S0045.md")),
     ("S0046", include_str!("../../../grammar/explain/S0046.md")),
     ("S0047", include_str!("../../../grammar/explain/S0047.md")),
+    ("S0048", include_str!("../../../grammar/explain/S0048.md")),
+    ("S0049", include_str!("../../../grammar/explain/S0049.md")),
     ("S0101", include_str!("../../../grammar/explain/S0101.md")),
     ("S0102", include_str!("../../../grammar/explain/S0102.md")),
     ("S0103", include_str!("../../../grammar/explain/S0103.md")),
