@@ -40,6 +40,7 @@
 //! | [`lock`] | laws and answers | what a build pins |
 //! | [`emit`] | all of it | [`emit::Artefact`]: paths and texts |
 //!
+//! `check` reads a plan with the files it uses and stops after [`plan`]; `query` evaluates an expression among its values.
 //! `compile` goes all the way; `fit_laws` and `fit_table` stop after [`law`]: they need no search, the latter no plan.
 //!
 //! Any room may stand on the ground: [`source`], [`diagnostic`], [`units`], [`vit`], [`hardware`].

@@ -44,6 +44,33 @@ fn codes(summary: &Value) -> Vec<&str> {
 }
 
 #[test]
+fn cluster_takes_a_careful_budget_and_pins_what_it_uses() {
+    let (out, summary) = build("cluster");
+    let budget = &summary["searches"][0]["budget"];
+    let median = 64.0 * 21.0 * 86400.0 * 989.4e12 * 0.42 / 3.0;
+    let careful = budget["forward_flops"].as_f64().unwrap() / median;
+    // The lowest tenth of a normal share of 0.42 +- 0.03.
+    assert!((careful - (0.42 - 1.2816 * 0.03) / 0.42).abs() < 1e-3, "{careful}");
+    assert!(!codes(&summary).contains(&"uncertain-budget"));
+    assert!(out.path().join("encoder/timm/config.json").exists());
+
+    let folder = tempfile::tempdir().unwrap();
+    support::copy(&root().join("examples/cluster"), folder.path());
+    let locked = || {
+        let plan = folder.path().join("plan.sov");
+        let out = folder.path().join("out");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sovitc"));
+        command.arg(plan).arg("--locked").arg("--out").arg(out).output().unwrap()
+    };
+    assert!(locked().status.success());
+    let used = folder.path().join("encoder.sov");
+    fs::write(&used, fs::read_to_string(&used).unwrap() + "// changed\n").unwrap();
+    let stale = locked();
+    let said = String::from_utf8_lossy(&stale.stderr).into_owned();
+    assert!(stale.status.code() == Some(1) && said.contains("`encoder.sov` has changed"), "{said}");
+}
+
+#[test]
 fn so400m_lands_on_the_published_shapes() {
     let (out, summary) = build("so400m");
     assert_eq!(summary["plan"], "so400m");
