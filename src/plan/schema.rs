@@ -124,7 +124,7 @@ impl Checker<'_> {
                     if let Some(first) = read.range(&name.value) {
                         self.twice(name, first.name);
                     } else {
-                        let (span, spacing) = (low.span.to(high.span), spacing.as_ref());
+                        let (span, spacing) = (low.span.to(high.span), spacing.as_deref());
                         read.ranges.push(RangeEntry { name, span, low, high, spacing });
                     }
                 }

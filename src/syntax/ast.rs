@@ -117,7 +117,7 @@ pub struct Entry {
     pub kind: EntryKind,
 }
 
-/// The lines a block may hold.
+/// The lines a block may hold; those that are rare take little room.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EntryKind {
     /// `NAME = EXPR`
@@ -132,11 +132,11 @@ pub enum EntryKind {
         /// The variable.
         name: Name,
         /// The lowest value, included.
-        low: Expr,
+        low: Box<Expr>,
         /// The highest value, included.
-        high: Expr,
+        high: Box<Expr>,
         /// How neighbours follow each other; by steps of 1 where absent.
-        spacing: Option<Spacing>,
+        spacing: Option<Box<Spacing>>,
     },
     /// `require EXPR`
     Require {

@@ -110,7 +110,7 @@ impl Printer {
             EntryKind::Range { name, low, high, spacing } => {
                 self.text(&name.value).text(" in ").expression(low, 0).text("..").expression(high, 0);
                 if let Some(spacing) = spacing {
-                    let word = if matches!(spacing, Spacing::Step(_)) { " step " } else { " by " };
+                    let word = if matches!(**spacing, Spacing::Step(_)) { " step " } else { " by " };
                     self.text(word).expression(spacing.value(), 0);
                 }
                 self

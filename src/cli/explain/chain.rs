@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use crate::cli::{Format, Located, Status, Uses, answer, build, codes, report, tell};
+use crate::cli::{Format, Located, Status, Uses, answer, build, codes, tell};
 use crate::diagnostic::{Diagnostic, list_of, nearest};
 use crate::law::Law;
 use crate::plan::{LawKind, Range, Search, Spacing, StartKind};
@@ -19,7 +19,7 @@ pub(super) fn run(path: &Path, search: Option<&str>, uses: Uses, format: Format)
     let located = Located::new(path).using(uses);
     let mut compiled = build::compile(&located, false);
     let Some(outcome) = compiled.outcome.take() else {
-        return report(&compiled.diagnostics, &compiled.sources, format);
+        return tell(&compiled.diagnostics, &compiled.sources, format, "");
     };
     let Compiled { mut sources, .. } = compiled;
     let chosen: Vec<usize> = match search {

@@ -97,7 +97,9 @@ fn spoil(entry: &mut Entry) {
     let last = match &mut entry.kind {
         EntryKind::Field { value, .. } => value,
         EntryKind::Range { high, spacing, .. } => match spacing {
-            Some(Spacing::Step(value) | Spacing::By(value)) => value,
+            Some(spacing) => match &mut **spacing {
+                Spacing::Step(value) | Spacing::By(value) => value,
+            },
             None => high,
         },
         EntryKind::Require { predicate } => predicate,
@@ -177,7 +179,7 @@ fn range_from<'a>(input: Tokens<'a>, rest: Tokens<'a>, low: Value, entries: &mut
         return rest;
     };
     let (rest, spacing) = value(rest.take_from(1));
-    let (height, spacing) = (spacing.height, make(*spacing.tree));
+    let (height, spacing) = (spacing.height, Box::new(make(*spacing.tree)));
     entries.push_range(rest.since(input), field_name(input), [low, high], Some(spacing), height);
     rest
 }
@@ -216,10 +218,10 @@ impl Entries {
         self.tree.push(Entry { span, kind });
     }
 
-    fn push_range(&mut self, span: Span, name: Name, ends: [Value; 2], spacing: Option<Spacing>, height: u16) {
+    fn push_range(&mut self, span: Span, name: Name, ends: [Value; 2], spacing: Option<Box<Spacing>>, height: u16) {
         let [low, high] = ends;
         let height = height.max(low.height).max(high.height);
-        let (low, high) = (*low.tree, *high.tree);
+        let (low, high) = (low.tree, high.tree);
         self.push(span, height, EntryKind::Range { name, low, high, spacing });
     }
 }
