@@ -54,6 +54,25 @@ fn every_mistake_of_a_plan_has_a_page_that_shows_it() {
     assert!(shown > 50, "{shown}");
 }
 
+/// What a search has to say needs no table: these pages are compiled to their end.
+#[test]
+fn findings_of_a_search_have_pages_that_show_them() {
+    let found = |plan: &str| {
+        let world = MemoryWorld::default().with("plan.sov", plan);
+        let compiled = sovitc::compile(&world, &PlanFile::named("plan", "plan.sov"));
+        compiled.diagnostics.iter().map(|found| found.code.id).collect::<Vec<_>>()
+    };
+    let mut shown = 0;
+    for (id, name) in declared("src/shape/codes.rs") {
+        let page = page(&id).unwrap_or_else(|| panic!("no page about {id} {name}"));
+        let (Some(wrong), Some(right)) = (block(&page, "wrong"), block(&page, "right")) else { continue };
+        assert!(found(wrong).contains(&id.as_str()), "{id}: {:?}", found(wrong));
+        assert!(!found(right).contains(&id.as_str()), "{id}: {:?}", found(right));
+        shown += 1;
+    }
+    assert!(shown >= 9, "{shown}");
+}
+
 #[test]
 fn the_command_knows_every_page() {
     let mut pages: Vec<PathBuf> =
