@@ -21,7 +21,7 @@ pub struct Question<'a> {
     pub device: Option<&'a str>,
     /// The number format whose peak counts, such as `bf16`.
     pub number_format: &'a str,
-    /// The share of the peak that training makes use of: an expression such as `0.42 +- 0.02`.
+    /// The share of the peak that training makes use of: an expression such as `0.42 +- 0.02`; 1 where absent.
     pub mfu: Option<&'a str>,
     /// The price of a device's time, an expression; where absent, what the plan's only price says.
     pub price: Option<&'a str>,

@@ -156,8 +156,8 @@ const fn mix(mut bits: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
-/// The quantile of the standard normal distribution: the rational approximation of Acklam, refined by one step of
-/// Halley's method on the complementary error function's continued fraction and series.
+/// The quantile of the standard normal distribution, for `p` above 0 and below 1: the rational approximation of Acklam,
+/// refined by one step of Halley's method with [`normal_below`].
 fn normal_quantile(p: f64) -> f64 {
     const A: [f64; 6] = [
         -3.969_683_028_665_376e1,
