@@ -5,7 +5,7 @@
 //! 1. An access moves as many bf16 as the rows' alignment allows: 8 (16 bytes) where 8 divides the width, else 4, 2, 1.
 //! 2. A thread holds at most 16 elements; twice and four times as many where the row would need more warps than a block
 //!    has. Few elements a thread make many warps, which hide the latency of one image's rows: measured in
-//!    `benches/results/gpu-h200.md`.
+//!    `benches/results/gpu.md`.
 //! 3. Of the warps per row that allow this, up to twice the fewest, those with the fewest idle lanes; the fewest of them.
 //! 4. A row of one warp shares its block with three others and needs no shared memory; a wider row has its block alone.
 
