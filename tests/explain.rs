@@ -54,23 +54,44 @@ fn every_mistake_of_a_plan_has_a_page_that_shows_it() {
     assert!(shown > 50, "{shown}");
 }
 
-/// What a search has to say needs no table: these pages are compiled to their end.
+/// The tables of a page that stand below its plan of `kind`, or below the wrong one where the right one has none.
+fn tables<'a>(page: &'a str, kind: &str) -> Vec<(&'a str, &'a str)> {
+    let below = page.split_once(&format!("```sov {kind}\n")).map_or("", |(_, below)| below);
+    let own = below.split("```sov").next().unwrap_or_default();
+    let blocks = own.split("\n```").filter_map(|block| {
+        let (head, text) = block.split_once('\n')?;
+        let name = head.strip_prefix("csv ").or_else(|| head.strip_prefix("json "))?;
+        Some((name, text))
+    });
+    blocks.collect()
+}
+
+/// Codes that compiling a page's plan finds, with its tables beside it.
+fn found(plan: &str, files: &[(&str, &str)]) -> Vec<&'static str> {
+    let mut world = MemoryWorld::default().with("plan.sov", plan);
+    for (name, text) in files {
+        world = world.with(*name, format!("{text}\n"));
+    }
+    let compiled = sovitc::compile(&world, &PlanFile::named("plan", "plan.sov"));
+    compiled.diagnostics.iter().map(|found| found.code.id).collect()
+}
+
+/// Findings about tables, fits and searches: these pages are compiled to their end.
 #[test]
-fn findings_of_a_search_have_pages_that_show_them() {
-    let found = |plan: &str| {
-        let world = MemoryWorld::default().with("plan.sov", plan);
-        let compiled = sovitc::compile(&world, &PlanFile::named("plan", "plan.sov"));
-        compiled.diagnostics.iter().map(|found| found.code.id).collect::<Vec<_>>()
-    };
+fn findings_of_tables_fits_and_searches_have_pages_that_show_them() {
     let mut shown = 0;
-    for (id, name) in declared("src/shape/codes.rs") {
+    for (id, name) in ["src/results/codes.rs", "src/law/codes.rs", "src/shape/codes.rs"].map(declared).concat() {
         let page = page(&id).unwrap_or_else(|| panic!("no page about {id} {name}"));
         let (Some(wrong), Some(right)) = (block(&page, "wrong"), block(&page, "right")) else { continue };
-        assert!(found(wrong).contains(&id.as_str()), "{id}: {:?}", found(wrong));
-        assert!(!found(right).contains(&id.as_str()), "{id}: {:?}", found(right));
+        let files = tables(&page, "wrong");
+        let of_wrong = found(wrong, &files);
+        assert!(of_wrong.contains(&id.as_str()), "{id}: {of_wrong:?}");
+        let own = tables(&page, "right");
+        let of_right = found(right, if own.is_empty() { &files } else { &own });
+        assert!(!of_right.contains(&id.as_str()), "{id}: {of_right:?}");
         shown += 1;
     }
-    assert!(shown >= 9, "{shown}");
+    assert!(shown >= 30, "{shown}");
 }
 
 #[test]
