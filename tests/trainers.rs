@@ -16,7 +16,7 @@ use so400m::{Case, case};
 use sovitc::disk::write_all;
 use sovitc::emit::render;
 use sovitc::plan::Target;
-use sovitc::vit::{Activation, Architecture, Pooling, Shape};
+use sovitc::vit::{Activation, Architecture, Pooling, PositionRows, QkNorm, QkvBias, Shape, Variant};
 
 /// Runs one of the check scripts; its standard output, or why it failed.
 fn run(script: &str, folders: &[String], input: &str) -> Result<String, String> {
@@ -147,6 +147,22 @@ fn timm_builds_what_was_priced() {
             folders.push(emitted(case, Target::Timm, &out.path().join(format!("{i}-{j}"))));
         }
     }
+    let plain = Variant::default();
+    let variants = [
+        Variant { registers: 4, position_rows: PositionRows::Patches, layer_scale: Some(1e-5), ..plain },
+        Variant { registers: 4, position_rows: PositionRows::All, qk_norm: QkNorm::Layer, ..plain },
+        Variant { pre_norm: true, patch_bias: false, qkv_bias: QkvBias::None, ..plain },
+    ];
+    for (i, variant) in variants.into_iter().enumerate() {
+        for (j, pooling) in [Pooling::Map, Pooling::Average, Pooling::Class].into_iter().enumerate() {
+            let class_token = pooling == Pooling::Class;
+            let mut case = case();
+            case.answers[0].vit.shape = Shape { width: 96, depth: 2, mlp_dim: 392 };
+            let case = case.with(Architecture { heads: 4, pooling, class_token, variant, ..base });
+            vits.push(case.answers[0].vit);
+            folders.push(emitted(case, Target::Timm, &out.path().join(format!("variant-{i}-{j}"))));
+        }
+    }
     let said = run("check_timm.py", &folders, "").unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(said.lines().count(), vits.len());
     for (line, vit) in said.lines().zip(&vits) {
@@ -160,7 +176,7 @@ fn timm_builds_what_was_priced() {
             "mlp_dim": vit.shape.mlp_dim,
             "pool_mlp_dim": map.then_some(vit.shape.mlp_dim),
             "heads": vit.architecture.heads,
-            "position_rows": vit.architecture.tokens(),
+            "position_rows": vit.cost().params_by_component.position_embedding / vit.shape.width,
             "activation": if vit.architecture.activation == Activation::Gelu { "GELU" } else { "GELUTanh" },
             "norm_epsilon": 1e-6,
             "classes": vit.architecture.classes,
@@ -170,7 +186,9 @@ fn timm_builds_what_was_priced() {
                 _ => "token",
             },
             // The MAP probe attends to every token, as in the FLOPs; a mean is over the patches.
-            "pools_class_token": map && vit.architecture.class_token,
+            "pools_class_token": map && vit.architecture.prefix() > 0,
+            "registers": vit.architecture.variant.registers,
+            "query_norm": if vit.architecture.variant.qk_norm == QkNorm::Layer { "LayerNorm" } else { "Identity" },
         });
         assert_eq!(built, expected);
     }

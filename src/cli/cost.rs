@@ -187,6 +187,11 @@ fn refusal(problem: Problem, architecture: &Architecture, shape: Shape) -> Diagn
                 format!("use `--width {near}` or `--width {}`", near + heads),
             )
         }
+        Problem::NothingVisible => ("no patch is left to see".to_owned(), "mask less".to_owned()),
+        Problem::PositionNeedsFours => (
+            format!("width {} and {} heads leave no multiple of 4 to the positions", shape.width, architecture.heads),
+            "sines and cosines of two axes need a width, or with RoPE a head size, of a multiple of 4".to_owned(),
+        ),
         Problem::NoClassToken => ("class pooling needs a class token".to_owned(), "add `--class-token`".to_owned()),
     };
     Diagnostic::error(UNBUILDABLE, message).help(help)

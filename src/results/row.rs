@@ -299,7 +299,14 @@ impl<'a> Reader<'a> {
             Problem::TooLarge(axis) => {
                 (format!("{axis} is beyond any model in line {line} of `{path}`"), String::new())
             }
-            Problem::Zero(_) | Problem::PatchDoesNotDivideImage | Problem::NoClassToken => {
+            Problem::PositionNeedsFours => (
+                format!(
+                    "the width {} in line {line} of `{path}` leaves `{name}` no sines and cosines of two axes: it or its head size is no multiple of 4",
+                    shape.width
+                ),
+                format!("{heads} heads"),
+            ),
+            Problem::Zero(_) | Problem::PatchDoesNotDivideImage | Problem::NoClassToken | Problem::NothingVisible => {
                 (format!("the model `{name}` cannot be built at {shape}, line {line} of `{path}`"), String::new())
             }
         };

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Shape;
+use super::{Shape, Variant};
 
 /// How the tokens become one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -42,22 +42,38 @@ pub enum Activation {
     /// GELU by its tanh approximation, as JAX's and SigLIP's default.
     #[default]
     GeluTanh,
+    /// `x sigmoid(1.702 x)`, as OpenAI's CLIP.
+    QuickGelu,
+    /// `silu(gate) * up`: a third matrix, the gate's, beside the two of the MLP (Shazeer, arXiv 2002.05202).
+    SwiGlu,
 }
 
 impl Activation {
     /// All of them with their names in plans.
-    pub const ALL: [(&'static str, Self); 2] = [("gelu", Self::Gelu), ("gelu_tanh", Self::GeluTanh)];
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("gelu", Self::Gelu),
+        ("gelu_tanh", Self::GeluTanh),
+        ("quick_gelu", Self::QuickGelu),
+        ("swiglu", Self::SwiGlu),
+    ];
 
     /// The name in plans.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Gelu => "gelu",
             Self::GeluTanh => "gelu_tanh",
+            Self::QuickGelu => "quick_gelu",
+            Self::SwiGlu => "swiglu",
         }
+    }
+
+    /// Matrices of `width x mlp` in one MLP: 3 with a gate.
+    pub const fn matrices(self) -> u64 {
+        if matches!(self, Self::SwiGlu) { 3 } else { 2 }
     }
 }
 
-/// Everything about a pre-LN encoder with learned position embedding but its [`Shape`].
+/// Everything about a pre-LN encoder but its [`Shape`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Architecture {
     /// Side of the square input, in pixels.
@@ -74,10 +90,13 @@ pub struct Architecture {
     pub class_token: bool,
     /// Outputs of the linear classifier; 0 for none.
     pub classes: u64,
-    /// The MLP's activation.
+    /// The activation of the blocks' MLPs; that of a MAP head is never gated.
     pub activation: Activation,
     /// Epsilon of every layer norm.
     pub norm_epsilon: f64,
+    /// What else it has beyond the plain encoder.
+    #[serde(flatten)]
+    pub variant: Variant,
 }
 
 /// An architecture and a shape: one buildable model.
@@ -102,6 +121,10 @@ pub enum Problem {
     NoClassToken,
     /// A size beyond [`Architecture::LIMIT`].
     TooLarge(&'static str),
+    /// Every patch is masked, or the masked share is none.
+    NothingVisible,
+    /// Sines and cosines of two axes need a width, or with RoPE a head size, of a multiple of 4.
+    PositionNeedsFours,
 }
 
 impl Architecture {
@@ -113,9 +136,19 @@ impl Architecture {
         (self.image / self.patch) * (self.image / self.patch)
     }
 
-    /// Tokens a block sees: patches and the class token.
-    pub const fn tokens(&self) -> u64 {
-        self.patches() + self.class_token as u64
+    /// Tokens before the patches': the class token and the registers.
+    pub const fn prefix(&self) -> u64 {
+        self.class_token as u64 + self.variant.registers
+    }
+
+    /// Patches that the blocks see in training: all of them, but for a masked autoencoder.
+    pub fn visible_patches(&self) -> u64 {
+        self.variant.visible(self.patches())
+    }
+
+    /// Tokens a block sees: visible patches, the class token and registers.
+    pub fn tokens(&self) -> u64 {
+        self.visible_patches() + self.prefix()
     }
 
     /// What is wrong with it, whatever the shape.
@@ -130,14 +163,20 @@ impl Architecture {
                 return Some(Problem::TooLarge(name));
             }
         }
-        if self.classes > Self::LIMIT {
-            return Some(Problem::TooLarge("classes"));
+        for (name, value) in [("classes", self.classes), ("registers", self.variant.registers)] {
+            if value > Self::LIMIT {
+                return Some(Problem::TooLarge(name));
+            }
         }
         if !self.image.is_multiple_of(self.patch) {
             return Some(Problem::PatchDoesNotDivideImage);
         }
         if self.pooling == Pooling::Class && !self.class_token {
             return Some(Problem::NoClassToken);
+        }
+        let masked = self.variant.masked;
+        if !(0.0..1.0).contains(&masked) || self.visible_patches() == 0 {
+            return Some(Problem::NothingVisible);
         }
         None
     }
@@ -158,6 +197,10 @@ impl Architecture {
         if !shape.width.is_multiple_of(self.heads) {
             return Err(Problem::HeadsDoNotDivideWidth);
         }
+        let pairs = self.variant.position.pairs_in(shape.width, self.heads);
+        if !pairs {
+            return Err(Problem::PositionNeedsFours);
+        }
         Ok(Vit { architecture: *self, shape })
     }
 }
@@ -175,6 +218,7 @@ impl Default for Architecture {
             classes: 0,
             activation: Activation::GeluTanh,
             norm_epsilon: 1e-6,
+            variant: Variant::default(),
         }
     }
 }

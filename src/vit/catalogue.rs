@@ -1,6 +1,6 @@
 //! Published shapes by name, as encoders without classifier at 224 px: MAP-pooled, but for those with a class token.
 
-use super::{Architecture, Pooling, Shape, Vit};
+use super::{Activation, Architecture, Pooling, Position, QkvBias, Shape, Variant, Vit};
 
 /// A published shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,16 +15,41 @@ pub struct Named {
     pub patch: u64,
     /// How its tokens become one vector; by the class token where it has one.
     pub pooling: Pooling,
+    /// What else it is made of.
+    pub family: Family,
     /// Where the shape was published.
     pub source: &'static str,
 }
 
-const fn entry(name: &'static str, [width, depth, mlp_dim, heads, patch]: [u64; 5], source: &'static str) -> Named {
-    Named { name, shape: Shape { width, depth, mlp_dim }, heads, patch, pooling: Pooling::Map, source }
+/// Encoders that are built alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// The plain encoder.
+    Plain,
+    /// OpenAI's CLIP: a norm before the first block, no bias of the patches, quick GELU; its projection is left out.
+    Clip,
+    /// DINOv2: layer scale and a mask token.
+    DinoV2,
+    /// DINOv3: 4 registers, RoPE, no key bias, layer scale and a mask token.
+    DinoV3,
+    /// DINOv3 with gated MLPs.
+    DinoV3Gated,
 }
 
-const fn with_class_token(name: &'static str, sizes: [u64; 5], source: &'static str) -> Named {
-    Named { pooling: Pooling::Class, ..entry(name, sizes, source) }
+const fn entry(name: &'static str, [width, depth, mlp_dim, heads, patch]: [u64; 5], source: &'static str) -> Named {
+    Named {
+        name,
+        shape: Shape { width, depth, mlp_dim },
+        heads,
+        patch,
+        pooling: Pooling::Map,
+        family: Family::Plain,
+        source,
+    }
+}
+
+const fn of(family: Family, name: &'static str, sizes: [u64; 5], source: &'static str) -> Named {
+    Named { pooling: Pooling::Class, family, ..entry(name, sizes, source) }
 }
 
 const VIT: &str = "Dosovitskiy et al., arXiv 2010.11929; Touvron et al., arXiv 2012.12877";
@@ -34,7 +59,9 @@ const PALI: &str = "Chen et al., arXiv 2209.06794";
 const VIT_22B: &str =
     "Dehghani et al., arXiv 2302.05442; its blocks are parallel, which leaves matrix products as they are";
 const SIGLIP: &str = "Zhai et al., arXiv 2303.15343; Tschannen et al., arXiv 2502.14786";
-const DINO: &str = "Oquab et al., arXiv 2304.07193";
+const CLIP: &str = "Radford et al., arXiv 2103.00020";
+const DINOV2: &str = "Oquab et al., arXiv 2304.07193";
+const DINOV3: &str = "Simeoni et al., arXiv 2508.10104";
 
 /// Every shape a plan may name.
 pub const CATALOGUE: &[Named] = &[
@@ -57,9 +84,17 @@ pub const CATALOGUE: &[Named] = &[
     entry("siglip_l16", [1024, 24, 4096, 16, 16], SIGLIP),
     entry("siglip_so400m14", [1152, 27, 4304, 16, 14], SIGLIP),
     entry("siglip2_g16", [1536, 40, 6144, 16, 16], SIGLIP),
-    with_class_token("dinov2_s14", [384, 12, 1536, 6, 14], DINO),
-    with_class_token("dinov2_b14", [768, 12, 3072, 12, 14], DINO),
-    with_class_token("dinov2_l14", [1024, 24, 4096, 16, 14], DINO),
+    of(Family::Clip, "clip_b16", [768, 12, 3072, 12, 16], CLIP),
+    of(Family::Clip, "clip_b32", [768, 12, 3072, 12, 32], CLIP),
+    of(Family::Clip, "clip_l14", [1024, 24, 4096, 16, 14], CLIP),
+    of(Family::DinoV2, "dinov2_s14", [384, 12, 1536, 6, 14], DINOV2),
+    of(Family::DinoV2, "dinov2_b14", [768, 12, 3072, 12, 14], DINOV2),
+    of(Family::DinoV2, "dinov2_l14", [1024, 24, 4096, 16, 14], DINOV2),
+    of(Family::DinoV3, "dinov3_s16", [384, 12, 1536, 6, 16], DINOV3),
+    of(Family::DinoV3Gated, "dinov3_s_plus16", [384, 12, 1536, 6, 16], DINOV3),
+    of(Family::DinoV3, "dinov3_b16", [768, 12, 3072, 12, 16], DINOV3),
+    of(Family::DinoV3, "dinov3_l16", [1024, 24, 4096, 16, 16], DINOV3),
+    of(Family::DinoV3Gated, "dinov3_h_plus16", [1280, 32, 5120, 20, 16], DINOV3),
 ];
 
 /// The published shape of that name.
@@ -67,14 +102,32 @@ pub fn named(name: &str) -> Option<&'static Named> {
     CATALOGUE.iter().find(|entry| entry.name == name)
 }
 
+impl Family {
+    fn parts(self) -> (Activation, Variant) {
+        let plain = Variant::default();
+        let dinov2 = Variant { layer_scale: Some(1e-5), mask_token: true, ..plain };
+        let dinov3 = Variant { registers: 4, position: Position::Rope, qkv_bias: QkvBias::NoKey, ..dinov2 };
+        match self {
+            Self::Plain => (Activation::GeluTanh, plain),
+            Self::Clip => (Activation::QuickGelu, Variant { pre_norm: true, patch_bias: false, ..plain }),
+            Self::DinoV2 => (Activation::Gelu, dinov2),
+            Self::DinoV3 => (Activation::Gelu, dinov3),
+            Self::DinoV3Gated => (Activation::SwiGlu, dinov3),
+        }
+    }
+}
+
 impl Named {
     /// The whole model; every entry is buildable, which a test holds.
     pub fn vit(&self) -> Vit {
+        let (activation, variant) = self.family.parts();
         let architecture = Architecture {
             heads: self.heads,
             patch: self.patch,
             pooling: self.pooling,
             class_token: self.pooling == Pooling::Class,
+            activation,
+            variant,
             ..Architecture::default()
         };
         Vit { architecture, shape: self.shape }

@@ -5,23 +5,39 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pooling, Vit};
+use super::{Pooling, Position, PositionRows, Vit};
 
 /// Parameters by component. The sum is the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Components {
     /// Patch convolution with bias: `C P^2 D + D`.
     pub patch_embedding: u64,
-    /// Learned position embedding: a row for each token.
+    /// Learned position embedding: a row for each position.
     pub position_embedding: u64,
     /// Class token: `D`, or none.
     pub class_token: u64,
+    /// Register tokens: `R D`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub registers: u64,
+    /// Mask token: `D`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub mask_token: u64,
+    /// The norm before the first block: `2 D`, or none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub pre_norm: u64,
     /// Two layer norms a block: `4 D L`.
     pub block_norms: u64,
     /// Query, key, value and output projections with biases: `(4 D^2 + 4 D) L`.
     pub attention: u64,
-    /// Two linear layers with biases: `(2 D M + M + D) L`.
+    /// Norms of queries and keys: 4 vectors of the head's size a block, or 2.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub qk_norm: u64,
+    /// Two linear layers with biases: `(2 D M + M + D) L`; with a gate `(3 D M + 2 M + D) L`.
     pub mlp: u64,
+    /// Scales behind attention and MLP: `2 D L`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub layer_scale: u64,
     /// The norm after the last block: `2 D`.
     pub final_norm: u64,
     /// MAP head: probe `D`, attention `4 D^2 + 4 D`, norm `2 D`, MLP `2 D M + M + D`; or none.
@@ -30,16 +46,26 @@ pub struct Components {
     pub classifier: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 impl Components {
     /// Each component with its name in `summary.json`.
-    pub const fn list(&self) -> [(&'static str, u64); 9] {
+    pub const fn list(&self) -> [(&'static str, u64); 14] {
         [
             ("patch_embedding", self.patch_embedding),
             ("position_embedding", self.position_embedding),
             ("class_token", self.class_token),
+            ("registers", self.registers),
+            ("mask_token", self.mask_token),
+            ("pre_norm", self.pre_norm),
             ("block_norms", self.block_norms),
             ("attention", self.attention),
+            ("qk_norm", self.qk_norm),
             ("mlp", self.mlp),
+            ("layer_scale", self.layer_scale),
             ("final_norm", self.final_norm),
             ("pooling", self.pooling),
             ("classifier", self.classifier),
@@ -66,7 +92,7 @@ pub struct Cost {
 impl Vit {
     /// Parameters and forward FLOPs, exact; saturating at `u64::MAX`.
     pub fn cost(&self) -> Cost {
-        let a = &self.architecture;
+        let (a, v) = (&self.architecture, &self.architecture.variant);
         let d = u128::from(self.shape.width);
         let l = u128::from(self.shape.depth);
         let m = u128::from(self.shape.mlp_dim);
@@ -76,20 +102,34 @@ impl Vit {
         let patch_inputs = u128::from(a.channels) * u128::from(a.patch) * u128::from(a.patch);
         let map = u128::from(a.pooling == Pooling::Map);
         let class = u128::from(a.class_token);
+        let registers = u128::from(v.registers);
+        let head = u128::from(self.head_dim());
+        let matrices = u128::from(a.activation.matrices());
+        let rows = match (v.position, v.position_rows) {
+            (Position::SinCos2d | Position::Rope, _) => 0,
+            (Position::Learned, PositionRows::Patches) => n,
+            (Position::Learned, PositionRows::Class) => n + class,
+            (Position::Learned, PositionRows::All) => n + class + registers,
+        };
 
         let fit = |n: u128| u64::try_from(n).unwrap_or(u64::MAX);
         let components = Components {
-            patch_embedding: fit(patch_inputs * d + d),
-            position_embedding: fit(t * d),
+            patch_embedding: fit(patch_inputs * d + u128::from(v.patch_bias) * d),
+            position_embedding: fit(rows * d),
             class_token: fit(class * d),
+            registers: fit(registers * d),
+            mask_token: fit(u128::from(v.mask_token) * d),
+            pre_norm: fit(u128::from(v.pre_norm) * 2 * d),
             block_norms: fit(4 * d * l),
-            attention: fit((4 * d * d + 4 * d) * l),
-            mlp: fit((2 * d * m + m + d) * l),
+            attention: fit((4 * d * d + (u128::from(v.qkv_bias.vectors()) + 1) * d) * l),
+            qk_norm: fit(u128::from(v.qk_norm.vectors()) * head * l),
+            mlp: fit((matrices * d * m + (matrices - 1) * m + d) * l),
+            layer_scale: fit(u128::from(v.layer_scale.is_some()) * 2 * d * l),
             final_norm: fit(2 * d),
             pooling: fit(map * (d + (4 * d * d + 4 * d) + 2 * d + (2 * d * m + m + d))),
             classifier: fit((d + 1) * k),
         };
-        let block = 8 * t * d * d + 4 * t * t * d + 4 * t * d * m;
+        let block = 8 * t * d * d + 4 * t * t * d + 2 * matrices * t * d * m;
         let head = map * (4 * d * d + 4 * t * d * d + 4 * t * d + 4 * d * m);
         let flops = 2 * n * patch_inputs * d + l * block + head + 2 * d * k;
         Cost { params: components.total(), params_by_component: components, forward_flops_per_example: fit(flops) }

@@ -5,9 +5,13 @@
 mod architecture;
 mod catalogue;
 mod cost;
+mod memory;
 mod shape;
+mod variant;
 
 pub use architecture::{Activation, Architecture, Pooling, Problem, Vit};
 pub use catalogue::{CATALOGUE, Named, named};
 pub use cost::{Components, Cost};
+pub use memory::{AttentionKind, Memory, NumberFormat, Optimizer, Step};
 pub use shape::{Axis, PerAxis, Shape};
+pub use variant::{Feature, Position, PositionRows, QkNorm, QkvBias, Variant};

@@ -32,6 +32,8 @@ def describe(folder):
         "classes": model.num_classes,
         "global_pool": model.global_pool,
         "pools_class_token": model.pool_include_prefix,
+        "registers": model.num_reg_tokens,
+        "query_norm": type(block.attn.q_norm).__name__,
     }
 
 

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::{Activation, FIXED_EPSILON, Job, Pooling};
+use super::{Activation, FIXED_EPSILON, Feature, Job, Pooling, Position, PositionRows};
 use crate::diagnostic::Diagnostic;
 use crate::emit::{Artefact, engine, whole_examples};
 use crate::shape::Spending;
@@ -21,6 +21,10 @@ pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
         cost: answer.cost,
         budget: &answer.budget,
         pool_type,
+        posemb: match answer.vit.architecture.variant.position {
+            Position::SinCos2d => "sincos2d",
+            _ => "learn",
+        },
         examples: whole_examples(&answer.budget),
     };
     job.file(engine::render("big_vision.py.j2", context)?)
@@ -34,6 +38,7 @@ struct Context<'a> {
     cost: Cost,
     budget: &'a Spending,
     pool_type: &'static str,
+    posemb: &'static str,
     examples: u64,
 }
 
@@ -45,11 +50,24 @@ fn pool_type(job: &Job<'_>, vit: &Vit) -> Result<&'static str, Diagnostic> {
             .help("use the epsilon 1e-6 in the model, or emit for transformers"));
     }
     if architecture.activation != Activation::GeluTanh {
-        return Err(job.use_timm("the activation `gelu`", "its MLPs use GELU by the tanh approximation"));
+        let (what, why) = (
+            format!("the activation `{}`", architecture.activation.name()),
+            "its MLPs use GELU by the tanh approximation",
+        );
+        return Err(if architecture.activation == Activation::SwiGlu {
+            job.inexpressible(&what, why)
+        } else {
+            job.use_timm(&what, why)
+        });
     }
+    let can = |feature| {
+        matches!(feature, Feature::Position(Position::SinCos2d) | Feature::PositionRows(PositionRows::Patches))
+    };
+    job.only(can, "its encoder is the plain one")?;
     match architecture.pooling {
         Pooling::Map if !architecture.class_token => Ok("map"),
         Pooling::Average if !architecture.class_token => Ok("gap"),
+        Pooling::Class if architecture.variant.position_rows == PositionRows::Patches => Ok("tok"),
         _ => Err(job.use_timm("this class token", "its class tokens have no row in the position embedding")),
     }
 }

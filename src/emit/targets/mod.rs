@@ -12,7 +12,7 @@ use crate::diagnostic::{Diagnostic, Edit, Help};
 use crate::kernel::KernelPlan;
 use crate::plan::{Emit, Plan, Target};
 use crate::shape::Answer;
-use crate::vit::{Activation, Pooling};
+use crate::vit::{Activation, Feature, Pooling, Position, PositionRows, QkNorm, QkvBias};
 
 /// One `emit` for one answer.
 pub(super) struct Job<'a> {
@@ -74,6 +74,20 @@ impl Job<'_> {
         let target = name(self.emit.target.value);
         Diagnostic::error(codes::INEXPRESSIBLE, format!("`{target}` cannot express {what}: {why}"))
             .label(self.emit.target.span, format!("for search `{}`", self.answer.search))
+    }
+
+    /// Refuses the first feature that the target cannot express; `why` is one clause about the target.
+    fn only(&self, can: impl Fn(Feature) -> bool, why: &str) -> Result<(), Diagnostic> {
+        let features = self.answer.vit.architecture.variant.features();
+        match features.into_iter().find(|feature| !can(*feature)) {
+            None => Ok(()),
+            Some(feature) if self.emit.target.value != Target::Timm && timm::can(feature) => {
+                Err(self.use_timm(&feature.phrase(), why))
+            }
+            Some(feature) => Err(self.inexpressible(&feature.phrase(), why).help(
+                "no target writes it yet: leave this out, and build the model from `sovitc build --format json`",
+            )),
+        }
     }
 
     /// As [`Job::inexpressible`], where timm can express it.

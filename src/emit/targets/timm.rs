@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Activation, FIXED_EPSILON, Job, Pooling};
+use super::{Activation, FIXED_EPSILON, Feature, Job, Pooling, PositionRows, QkNorm, QkvBias};
 use crate::diagnostic::Diagnostic;
 use crate::emit::{Artefact, codes, engine, ratio};
 use crate::vit::Vit;
@@ -19,6 +19,25 @@ pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
             .inexpressible("this layer norm epsilon", "its configs name a norm, whose epsilon is 1e-6")
             .help("use the epsilon 1e-6 in the model, or emit for transformers"));
     }
+    job.only(can, "its configs have no such argument")?;
+    let variant = &architecture.variant;
+    // One switch says whether the patches alone have positions, or all tokens.
+    let no_embed_class = match variant.position_rows {
+        PositionRows::All => false,
+        PositionRows::Patches => true,
+        PositionRows::Class if variant.registers == 0 => false,
+        PositionRows::Class if !architecture.class_token => true,
+        PositionRows::Class => {
+            let why = "its positions are of the patches or of every token";
+            let help = "write `position_rows = patches` or `position_rows = all` in the model";
+            return Err(job.inexpressible("positions of the class token without the registers'", why).help(help));
+        }
+    };
+    if variant.pre_norm == variant.patch_bias {
+        let why = "a norm before the first block takes the place of the patch embedding's bias";
+        let help = "write `pre_norm = true, patch_bias = false`, or neither";
+        return Err(job.inexpressible("one without the other", why).help(help));
+    }
     let context = Context {
         vit,
         architecture: match architecture.pooling {
@@ -30,11 +49,21 @@ pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
             Pooling::Average => "avg",
             Pooling::Class => "token",
         },
-        // The MAP probe attends to every token; timm would leave the class token out.
-        pool_include_prefix: architecture.class_token && architecture.pooling == Pooling::Map,
+        // The MAP probe attends to every token; timm would leave class token and registers out.
+        pool_include_prefix: architecture.prefix() > 0 && architecture.pooling == Pooling::Map,
+        no_embed_class: no_embed_class && architecture.prefix() > 0,
+        registers: variant.registers,
+        layer_scale: variant.layer_scale,
+        pre_norm: variant.pre_norm,
+        qkv_bias: variant.qkv_bias == QkvBias::All,
+        qk_norm: variant.qk_norm == QkNorm::Layer,
         act_layer: match architecture.activation {
             Activation::Gelu => "gelu",
             Activation::GeluTanh => "gelu_tanh",
+            Activation::QuickGelu => "quick_gelu",
+            Activation::SwiGlu => {
+                return Err(job.inexpressible("the activation `swiglu`", "its configs cannot name a gated MLP"));
+            }
         },
         mlp_ratio: ratio::mlp_ratio(vit.shape.width, vit.shape.mlp_dim),
     };
@@ -43,12 +72,33 @@ pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
     job.in_folder("config.json", text)
 }
 
+/// What the arguments of timm's `VisionTransformer` can say.
+pub(super) fn can(feature: Feature) -> bool {
+    matches!(
+        feature,
+        Feature::Registers
+            | Feature::PositionRows(_)
+            | Feature::QkvBias(QkvBias::None)
+            | Feature::LayerScale
+            | Feature::PreNorm
+            | Feature::NoPatchBias
+            | Feature::QkNorm(QkNorm::Layer)
+    )
+}
+
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an argument of the config")]
 struct Context {
     vit: Vit,
     architecture: &'static str,
     global_pool: &'static str,
     pool_include_prefix: bool,
+    no_embed_class: bool,
+    registers: u64,
+    layer_scale: Option<f64>,
+    pre_norm: bool,
+    qkv_bias: bool,
+    qk_norm: bool,
     act_layer: &'static str,
     mlp_ratio: f64,
 }

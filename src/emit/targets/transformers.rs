@@ -16,6 +16,8 @@ pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
     let hidden_act = match vit.architecture.activation {
         Activation::Gelu => "gelu",
         Activation::GeluTanh => "gelu_pytorch_tanh",
+        Activation::QuickGelu => "quick_gelu",
+        Activation::SwiGlu => return Err(job.inexpressible("the activation `swiglu`", "its MLPs have no gate")),
     };
     let text = engine::render("transformers.json.j2", Context { vit, hidden_act })?;
     job.in_folder("config.json", text)
@@ -30,6 +32,7 @@ struct Context {
 fn refuse(job: &Job<'_>, vit: &Vit) -> Result<(), Diagnostic> {
     let why = "a SigLIP vision model has a MAP head and neither class token nor classifier";
     let architecture = &vit.architecture;
+    job.only(|_| false, "a SigLIP vision model is the plain encoder")?;
     if architecture.class_token {
         return Err(job.use_timm("a class token", why));
     }

@@ -2,11 +2,12 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::plan::check::Checker;
-use crate::plan::schema::{Fields, Schema};
+use crate::plan::schema::{Field, Fields, Schema};
+use crate::plan::values::optional;
 use crate::plan::{Model, codes};
 use crate::syntax::ast::{Item, ItemKind};
 use crate::units::Dimension;
-use crate::vit::{Activation, Architecture, Pooling, Problem};
+use crate::vit::{Activation, Architecture, Pooling, Position, PositionRows, Problem, QkNorm, QkvBias, Variant};
 
 const SCHEMA: Schema = Schema::of(&[
     "image",
@@ -18,11 +19,21 @@ const SCHEMA: Schema = Schema::of(&[
     "classes",
     "activation",
     "norm_epsilon",
+    "registers",
+    "position",
+    "position_rows",
+    "qkv_bias",
+    "qk_norm",
+    "layer_scale",
+    "pre_norm",
+    "patch_bias",
+    "mask_token",
+    "masked",
 ]);
 
 impl Checker<'_> {
     /// Checks a model. Where absent: 3 channels, MAP pooling, a class token only with class pooling, no classifier,
-    /// tanh GELU, epsilon 1e-6.
+    /// tanh GELU, epsilon 1e-6, and nothing of [`Variant`].
     pub(in crate::plan) fn model(&mut self, item: &Item) -> Option<Model> {
         let ItemKind::Model { name, body } = &item.kind else { return None };
         let at = name.as_ref().map_or(item.keyword, |name| name.span);
@@ -44,27 +55,74 @@ impl Checker<'_> {
         };
         let activation =
             fields.get("activation").map_or(Some(default.activation), |field| self.word(field, &Activation::ALL));
-        let norm_epsilon = fields.get("norm_epsilon").map_or(Some(default.norm_epsilon), |field| {
-            let value = self.exact(field.value, Dimension::NONE, field.owner())?.value;
-            let fine = value > 0.0 && value < 1.0;
-            if !fine {
-                let message = "`norm_epsilon` must lie between 0 and 1, both excluded".into();
-                self.out_of_range(message, field.value, value, Dimension::NONE, field.owner());
-            }
-            fine.then_some(value)
-        });
+        let norm_epsilon =
+            fields.get("norm_epsilon").map_or(Some(default.norm_epsilon), |field| self.below_one(field, false));
+        let variant = self.variant(&fields);
 
         let (image, patch, heads) = (image?, patch?, heads?);
         let (channels, classes, activation, norm_epsilon) = (channels?, classes?, activation?, norm_epsilon?);
-        let (pooling, class_token) = (pooling?, class_token?);
-        let architecture =
-            Architecture { image, patch, channels, heads, pooling, class_token, classes, activation, norm_epsilon };
+        let (pooling, class_token, variant) = (pooling?, class_token?, variant?);
+        let architecture = Architecture {
+            image,
+            patch,
+            channels,
+            heads,
+            pooling,
+            class_token,
+            classes,
+            activation,
+            norm_epsilon,
+            variant,
+        };
         if let Some(problem) = architecture.problem() {
             self.unbuildable(&fields, &architecture, problem);
             return None;
         }
         let heads_span = fields.get("heads").map_or(at, |field| field.value.span);
         Some(Model { name: name.clone()?, architecture, heads_span })
+    }
+
+    /// What a model has beyond the plain encoder.
+    fn variant(&mut self, fields: &Fields<'_>) -> Option<Variant> {
+        let plain = Variant::default();
+        let registers = fields
+            .get("registers")
+            .map_or(Some(0), |field| self.count(field.value, Dimension::NONE, (0, Architecture::LIMIT), field.owner()));
+        let position = fields.get("position").map_or(Some(plain.position), |field| self.word(field, &Position::ALL));
+        let rows =
+            fields.get("position_rows").map_or(Some(plain.position_rows), |field| self.word(field, &PositionRows::ALL));
+        let qkv_bias = fields.get("qkv_bias").map_or(Some(plain.qkv_bias), |field| self.word(field, &QkvBias::ALL));
+        let qk_norm = fields.get("qk_norm").map_or(Some(plain.qk_norm), |field| self.word(field, &QkNorm::ALL));
+        let layer_scale = optional(fields.get("layer_scale").map(|field| self.below_one(field, false)));
+        let masked = fields.get("masked").map_or(Some(0.0), |field| self.below_one(field, true));
+        let mut switch = |name: &str, default: bool| fields.get(name).map_or(Some(default), |field| self.switch(field));
+        let pre_norm = switch("pre_norm", plain.pre_norm);
+        let patch_bias = switch("patch_bias", plain.patch_bias);
+        let mask_token = switch("mask_token", plain.mask_token);
+        Some(Variant {
+            registers: registers?,
+            position: position?,
+            position_rows: rows?,
+            qkv_bias: qkv_bias?,
+            layer_scale: layer_scale?,
+            pre_norm: pre_norm?,
+            patch_bias: patch_bias?,
+            qk_norm: qk_norm?,
+            mask_token: mask_token?,
+            masked: masked?,
+        })
+    }
+
+    /// A number between 0 and 1, without 1, and without 0 unless it may be.
+    fn below_one(&mut self, field: Field<'_>, with_zero: bool) -> Option<f64> {
+        let value = self.exact(field.value, Dimension::NONE, field.owner())?.value;
+        let fine = (value > 0.0 || with_zero && value == 0.0) && value < 1.0;
+        if !fine {
+            let excluded = if with_zero { "1 excluded" } else { "both excluded" };
+            let message = format!("`{}` must lie between 0 and 1, {excluded}", field.name.value);
+            self.out_of_range(message, field.value, value, Dimension::NONE, field.owner());
+        }
+        fine.then_some(value)
     }
 
     /// A size from 1 up: its default, or an example of what must be written.
@@ -112,9 +170,16 @@ impl Checker<'_> {
                 let message = format!("`{name}` must lie between 1 and {}", Architecture::LIMIT);
                 Diagnostic::error(codes::UNBUILDABLE, message).label(span(name), "out of range").help("change it")
             }
-            Problem::HeadsDoNotDivideWidth => Diagnostic::error(codes::UNBUILDABLE, "the heads must divide the width")
-                .label(span("heads"), "the heads")
-                .help("change the heads"),
+            Problem::NothingVisible => {
+                Diagnostic::error(codes::UNBUILDABLE, format!("no patch of {} is left to see", architecture.patches()))
+                    .label(span("masked"), "hides every patch")
+                    .help("mask less")
+            }
+            Problem::HeadsDoNotDivideWidth | Problem::PositionNeedsFours => {
+                Diagnostic::error(codes::UNBUILDABLE, "no width goes with these heads and positions")
+                    .label(span("heads"), "the heads")
+                    .help("change the heads")
+            }
         };
         self.report(error);
     }

@@ -58,6 +58,39 @@ fn sizes_have_ranges() {
 }
 
 #[test]
+fn parts_of_a_model_are_words_switches_and_shares() {
+    check(
+        "
+        model m {
+          image = 224 px
+          patch = 14 px
+          heads = 16
+          registers = -4
+        //            ^^ S0402 `registers` must lie between 0 and 1048576
+        //            > registers = 4
+          position = sincos
+        //           ^^^^^^ S0210 `position` has no `sincos`
+        //           > position = sincos2d
+          qkv_bias = false
+        //           ^^^^^ S0401 `qkv_bias` takes one of `all`, `no_key` and `none`, not a truth value
+          layer_scale = 1
+        //              ^ S0402 `layer_scale` must lie between 0 and 1, both excluded
+          masked = 1
+        //         ^ S0402 `masked` must lie between 0 and 1, 1 excluded
+          pre_norm = 1
+        //           ^ S0401 `pre_norm` takes `true` or `false`, not a number
+        }
+        ",
+    );
+    check(
+        "
+        model m { image = 28 px; patch = 14 px; heads = 16; masked = 0.9 }
+        //                                                           ^^^ S0404 no patch of 4 is left to see
+        ",
+    );
+}
+
+#[test]
 fn sizes_are_exact() {
     check(
         "

@@ -1,0 +1,116 @@
+//! Bytes of a training step equal what PyTorch keeps of timm's models.
+//!
+//! Skipped aloud where `$SOVIT_PYTHON` has no torch and timm; a failure where `SOVIT_REQUIRE` lists them.
+
+mod support;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use sovitc::vit::{
+    Activation, Architecture, AttentionKind, NumberFormat, Optimizer, Pooling, QkNorm, Shape, Step, Variant, Vit,
+};
+
+const WIDTH: u64 = 96;
+const MLP: u64 = 392;
+
+fn models() -> Vec<(Vit, Value)> {
+    let plain = Variant::default();
+    let base = Architecture { image: 56, heads: 4, ..Architecture::default() };
+    let average = Architecture { pooling: Pooling::Average, classes: 10, ..base };
+    let class = Architecture { pooling: Pooling::Class, class_token: true, classes: 10, ..base };
+    let registers = Variant { registers: 2, position_rows: sovitc::vit::PositionRows::All, ..plain };
+    let clip = Variant { pre_norm: true, patch_bias: false, ..registers };
+    let list = [
+        (base, json!({})),
+        (Architecture { variant: Variant { layer_scale: Some(1e-5), ..plain }, ..base }, json!({"init_values": 1e-5})),
+        (Architecture { variant: Variant { qk_norm: QkNorm::Layer, ..plain }, ..base }, json!({"qk_norm": true})),
+        (average, json!({})),
+        (Architecture { activation: Activation::Gelu, ..class }, json!({})),
+        (Architecture { classes: 0, ..class }, json!({})),
+        (Architecture { variant: clip, ..class }, json!({"reg_tokens": 2, "pre_norm": true})),
+    ];
+    let build = |(architecture, extra): (Architecture, Value)| {
+        let vit = architecture.with(Shape { width: WIDTH, depth: 2, mlp_dim: MLP }).unwrap();
+        let mut arguments = json!({
+            "img_size": 56, "patch_size": 14, "embed_dim": WIDTH, "depth": 2, "num_heads": 4,
+            "mlp_ratio": (MLP as f64 + 0.5) / WIDTH as f64, "num_classes": architecture.classes,
+            "class_token": architecture.class_token,
+            "global_pool": match architecture.pooling {
+                Pooling::Map => "map",
+                Pooling::Average => "avg",
+                _ => "token",
+            },
+        });
+        arguments.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        (vit, arguments)
+    };
+    list.into_iter().map(build).collect()
+}
+
+#[test]
+fn saved_tensors_and_states_are_counted_to_the_byte() {
+    let name = "saved_tensors_and_states_are_counted_to_the_byte";
+    let python = std::env::var("SOVIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    for module in ["torch", "timm"] {
+        let imported = Command::new(&python).args(["-c", &format!("import {module}")]).output();
+        match imported {
+            Ok(output) if output.status.success() => {}
+            _ => return support::skip(module, name, &format!("{python} has no {module}")),
+        }
+    }
+    let mut cases = Vec::new();
+    for (vit, arguments) in models() {
+        for attention in [AttentionKind::Fused, AttentionKind::Math] {
+            for checkpointed in [false, true] {
+                for format in [NumberFormat::Fp32, NumberFormat::Bf16] {
+                    let step =
+                        Step { batch: 3, compute: format, weights: format, attention, checkpointed, ..Step::DEFAULT };
+                    let case = json!({
+                        "arguments": arguments, "batch": 3, "checkpointed": checkpointed,
+                        "format": if format == NumberFormat::Fp32 { "float32" } else { "bfloat16" },
+                        "fused": attention == AttentionKind::Fused,
+                    });
+                    cases.push((vit, step, case));
+                }
+            }
+        }
+    }
+    let mut child = Command::new(&python)
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trainers/check_memory.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let sent: Vec<&Value> = cases.iter().map(|(.., case)| case).collect();
+    child.stdin.take().unwrap().write_all(serde_json::to_string(&sent).unwrap().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let lines: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), cases.len());
+    for ((vit, step, case), kept) in cases.iter().zip(&lines) {
+        let number = |name: &str| kept[name].as_u64().unwrap();
+        assert_eq!(number("tokens"), vit.architecture.tokens(), "{case}");
+        assert_eq!(number("adamw"), vit.optimizer_bytes(Optimizer::AdamW), "{case}");
+        assert_eq!(number("adafactor"), vit.optimizer_bytes(Optimizer::Adafactor), "{case}");
+        let again = if step.checkpointed {
+            vit.saved_by_blocks(&Step { checkpointed: false, ..*step }) / vit.shape.depth
+        } else {
+            0
+        };
+        // On the CPU a norm in bf16 keeps its statistics in bf16; on a GPU in fp32, as is counted.
+        let statistics = |norms: u64| if step.compute == NumberFormat::Bf16 { 2 * 2 * norms } else { 0 };
+        let rows = 3 * vit.architecture.tokens();
+        let variant = &vit.architecture.variant;
+        let heads = if variant.qk_norm == QkNorm::None { 0 } else { 2 * vit.architecture.heads };
+        let in_blocks = if step.checkpointed { 0 } else { vit.shape.depth * rows * (2 + heads) };
+        let outer = if vit.architecture.pooling == Pooling::Average { 3 } else { rows };
+        let map = if vit.architecture.pooling == Pooling::Map { 3 } else { 0 };
+        let around = outer + map + if variant.pre_norm { rows } else { 0 };
+        assert_eq!(number("blocks"), vit.saved_by_blocks(step) - statistics(in_blocks), "{case}");
+        assert_eq!(number("model"), vit.saved_bytes(step) - again - statistics(in_blocks + around), "{case}");
+    }
+}

@@ -1,0 +1,79 @@
+"""Counts what timm models keep for the backward pass, and what optimizers keep of them.
+
+    python check_memory.py < cases.json
+
+A case: {"arguments": {...} of timm's VisionTransformer, "batch": N, "format": "float32" or "bfloat16", "fused": bool,
+"checkpointed": bool}. Prints one line of JSON a case: bytes of the storages saved by the blocks and by the whole model,
+each once, parameters left out, and bytes of the states of AdamW and Adafactor after one step.
+"""
+
+import json
+import os
+import sys
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import timm
+import torch
+from timm.models.vision_transformer import VisionTransformer
+
+torch.manual_seed(1)
+
+
+def saved(model, call):
+    """Bytes of all storages that autograd keeps of `call()`, and its result."""
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    storages = {}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            # The storage is kept, so that no other takes its address.
+            storages[storage.data_ptr()] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        result = call()
+    return sum(storage.nbytes() for storage in storages.values()), result
+
+
+def states(optimizer_of, arguments):
+    model = VisionTransformer(**arguments)
+    optimizer = optimizer_of(model.parameters())
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    return sum(value.untyped_storage().nbytes() for state in optimizer.state.values() for value in state.values()
+               if torch.is_tensor(value) and value.dim() > 0)
+
+
+def describe(case):
+    arguments, format_ = case["arguments"], getattr(torch, case["format"])
+    model = VisionTransformer(**arguments).to(format_)
+    model.train()
+    for block in model.blocks:
+        block.attn.fused_attn = case["fused"]
+    if model.attn_pool is not None:
+        model.attn_pool.fused_attn = case["fused"]
+    model.set_grad_checkpointing(case["checkpointed"])
+    size = arguments["img_size"]
+    images = torch.randn(case["batch"], 3, size, size, dtype=format_)
+    tokens = model._pos_embed(model.patch_embed(images)).detach().requires_grad_()
+
+    def blocks():
+        if not case["checkpointed"]:
+            return model.blocks(tokens)
+        return timm.models._manipulate.checkpoint_seq(model.blocks, tokens)
+
+    return {
+        "version": timm.__version__,
+        "tokens": tokens.shape[1],
+        "blocks": saved(model, blocks)[0],
+        "model": saved(model, lambda: model(images))[0],
+        "adamw": states(torch.optim.AdamW, arguments),
+        "adafactor": states(torch.optim.Adafactor, arguments),
+    }
+
+
+for case in json.load(sys.stdin):
+    print(json.dumps(describe(case)))
