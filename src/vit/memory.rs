@@ -66,7 +66,7 @@ pub enum AttentionKind {
 /// How a model is trained, as far as memory goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// Images a device sees at once.
+    /// Images a device sees at once; at most [`Architecture::LIMIT`](super::Architecture::LIMIT).
     pub batch: u64,
     /// The optimizer.
     pub optimizer: Optimizer,
@@ -155,7 +155,7 @@ impl Vit {
     pub fn saved_bytes(&self, step: &Step) -> u64 {
         let blocks = u128::from(self.saved_by_blocks(step));
         let again = if step.checkpointed { self.saved_by_block(step) } else { 0 };
-        fit((blocks + again).saturating_add(self.saved_around(step)))
+        fit(blocks.saturating_add(again).saturating_add(self.saved_around(step)))
     }
 
     /// Of [`Vit::saved_bytes`], what the blocks keep between forward and backward pass.
@@ -165,9 +165,13 @@ impl Vit {
         fit(depth.saturating_mul(if step.checkpointed { input } else { self.saved_by_block(step) }))
     }
 
+    fn batch(step: &Step) -> u128 {
+        u128::from(step.batch.min(super::Architecture::LIMIT))
+    }
+
     /// Rows of every matrix product: batch x tokens.
     fn rows(&self, step: &Step) -> u128 {
-        u128::from(step.batch) * u128::from(self.architecture.tokens())
+        Self::batch(step) * u128::from(self.architecture.tokens())
     }
 
     fn saved_by_block(&self, step: &Step) -> u128 {
@@ -204,7 +208,7 @@ impl Vit {
     fn saved_around(&self, step: &Step) -> u128 {
         let architecture = &self.architecture;
         let (width, mlp) = (u128::from(self.shape.width), u128::from(self.shape.mlp_dim));
-        let (rows, batch) = (self.rows(step), u128::from(step.batch));
+        let (rows, batch) = (self.rows(step), Self::batch(step));
         let image = u128::from(architecture.image);
         let classified = architecture.classes > 0;
         let mut numbers = batch * u128::from(architecture.channels) * image * image;
