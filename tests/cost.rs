@@ -1,6 +1,10 @@
 //! Parameters and FLOPs equal what the real libraries count.
-#![cfg(feature = "fit")]
+#![cfg(feature = "cli")]
 
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
 use sovitc::vit::{Activation, Architecture, Pooling, Position, QkvBias, Shape, Variant, named};
 
 #[test]
@@ -99,4 +103,106 @@ fn masked_patches_cost_no_block() {
     let cost = architecture.with(Shape { width: 1152, depth: 27, mlp_dim: 4304 }).unwrap().cost();
     assert_eq!(architecture.tokens(), 65);
     assert!((cost.forward_flops_per_example as f64 / 1e9 - 54.312).abs() < 0.0006, "{cost:?}");
+}
+
+fn cost(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sovitc")).arg("cost").args(arguments).output().unwrap()
+}
+
+fn counted(arguments: &[&str]) -> Value {
+    let output = cost(&[arguments, &["--format", "json"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_model_is_named_or_given_by_its_sizes() {
+    let by_name = counted(&["siglip_so400m14"]);
+    assert_eq!(by_name["params"], 427_680_704_u64);
+    assert_eq!(by_name["training_flops"], 3 * 220_353_896_448_u64);
+    let sizes =
+        ["--width", "1152", "--depth", "27", "--mlp", "4304", "--heads", "16", "--patch", "14", "--image", "224"];
+    let by_sizes = counted(&sizes);
+    assert_eq!(by_name["params_by_component"], by_sizes["params_by_component"]);
+    assert!(by_sizes.get("model").is_none());
+    // 96 MiB of fp32 weights for each 25 million parameters, and so on: AdamW keeps twice the weights.
+    assert_eq!(by_name["memory"]["optimizer"], 8 * 427_680_704_u64);
+    let wide = counted(&["siglip_so400m14", "--image", "378", "--classes", "1000", "--pool", "average"]);
+    assert_eq!(wide["params"], 414_140_248_u64);
+}
+
+/// Published counts of DINOv3: 21.6, 28.7, 85.7, 303 and 841 million.
+#[test]
+fn variants_of_the_catalogue_are_whole() {
+    for (name, params) in [
+        ("dinov3_s16", 21_596_544_u64),
+        ("dinov3_s_plus16", 28_692_864),
+        ("dinov3_b16", 85_660_416),
+        ("dinov3_l16", 303_129_600),
+        ("dinov3_h_plus16", 840_592_640),
+    ] {
+        assert_eq!(counted(&[name])["params"], params, "{name}");
+    }
+}
+
+/// What the compiler emits it reads back.
+#[test]
+fn emitted_configs_are_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/so400m/plan.sov");
+    let build = Command::new(env!("CARGO_BIN_EXE_sovitc")).arg(plan).arg("--out").arg(folder.path()).output().unwrap();
+    assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+    let summary: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join("summary.json")).unwrap()).unwrap();
+    let search = &summary["searches"][0];
+    let mut read = 0;
+    for target in ["hf", "timm"] {
+        let config = folder.path().join(search["name"].as_str().unwrap()).join(target);
+        let again = counted(&[config.to_str().unwrap()]);
+        assert_eq!(again["params"], search["cost"]["params"], "{target}");
+        assert_eq!(again["params_by_component"], search["cost"]["params_by_component"], "{target}");
+        assert_eq!(again["forward_flops"], search["cost"]["forward_flops_per_example"], "{target}");
+        assert_eq!(again["shape"]["heads"], search["shape"]["heads"], "{target}");
+        read += 1;
+    }
+    assert_eq!(read, 2);
+}
+
+#[test]
+fn a_device_tells_the_time_and_whether_anybody_measured_it() {
+    let on = |device: &str| counted(&["sovit_400m14", "--batch", "64", "--on", device])["device"].clone();
+    let (h200, b200) = (on("h200"), on("b200"));
+    assert_eq!(h200["calibrated"], "benches/results/blocks-h200.csv");
+    assert_eq!(b200["calibrated"], Value::Null);
+    let seconds = |device: &Value, pass: &str| device[pass]["seconds"].as_f64().unwrap();
+    // 2156 images/s were measured, eager, for the blocks alone.
+    let measured = 64.0 / 2156.0;
+    assert!((seconds(&h200, "inference") / measured - 1.0).abs() < 0.15, "{h200}");
+    assert!(seconds(&h200, "training") > 3.0 * seconds(&h200, "inference"));
+    assert!(seconds(&b200, "inference") < seconds(&h200, "inference"));
+    assert!(h200["fits"] == true && on("tpu_v5e")["fits"] == false);
+    let shown = String::from_utf8(cost(&["sovit_400m14", "--on", "b200"]).stdout).unwrap();
+    assert!(shown.contains("uncalibrated") && shown.contains("heads of 72 are computed as 96"), "{shown}");
+}
+
+#[test]
+fn wrong_models_and_devices_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.json");
+    std::fs::write(&config, r#"{"model_type": "vit", "hidden_size": 768}"#).unwrap();
+    let config = config.to_str().unwrap();
+    for (arguments, said) in [
+        (vec!["sovit_400m"], "there is `sovit_400m14`"),
+        (vec!["vit_b16", "--on", "h20"], "there is `h200`"),
+        (vec!["vit_b16", "--on", "h200", "--attention", "math"], "S0053"),
+        (vec!["--width", "768", "--depth", "12"], "`--mlp`, `--heads`, `--patch`, `--image` are not given"),
+        (vec![config], "leaves `intermediate_size` to its library"),
+        (vec!["vit_b16", "--masked", "1"], "S0404"),
+        (vec!["vit_b16", "--heads", "7"], "7 heads do not divide the width 768"),
+    ] {
+        let output = cost(&arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(said), "{stderr}");
+    }
 }

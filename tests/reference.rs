@@ -1,7 +1,7 @@
 //! The pages about the language: their plans are what they say, and they leave no word out.
 
 use sovitc::PlanFile;
-use sovitc::hardware::DEVICES;
+use sovitc::hardware::devices;
 use sovitc::plan::{ShapeVariable, Target};
 use sovitc::source::MemoryWorld;
 use sovitc::syntax::Word;
@@ -41,7 +41,7 @@ fn the_reference_names_everything() {
     let variables = ShapeVariable::ALL.iter().map(|(name, _)| *name);
     let targets = Target::ALL.iter().map(|(name, _)| *name);
     let models = CATALOGUE.iter().map(|model| model.name);
-    let devices = DEVICES.iter().map(|device| device.name);
+    let devices = devices().iter().map(|device| device.name.as_str());
     for name in words.chain(variables).chain(targets).chain(models).chain(devices) {
         let is_word = |at: usize| {
             let outside = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() || c == '_');

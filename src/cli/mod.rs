@@ -56,8 +56,8 @@ enum Command {
     Fmt(fmt::Arguments),
     /// Fit a law to a table, or the laws of a plan, without a search.
     Fit(Box<fit::Arguments>),
-    /// Count parameters and FLOPs of one shape.
-    Cost(cost::Arguments),
+    /// Count what a model takes: parameters, FLOPs, memory, and time on a device.
+    Cost(Box<cost::Arguments>),
     /// Show what plans can emit.
     Emit(emit::Arguments),
     /// Work with the CUDA kernels of a plan.
@@ -91,7 +91,7 @@ struct Uses {
     allow_outside: bool,
 }
 
-/// Codes of the command line: S004x.
+/// Codes of the command line: S004x and S005x.
 pub mod codes {
     use crate::diagnostic::Code;
 
@@ -113,6 +113,14 @@ pub mod codes {
     pub const NO_SEARCH: Code = Code::new("S0049", "no-such-search");
     /// Standard input that cannot be read.
     pub const UNREAD: Code = Code::new("S0046", "cannot-read-input");
+    /// No encoder of that name, no file, or not all sizes of one.
+    pub const NO_ENCODER: Code = Code::new("S0050", "no-encoder");
+    /// A config that cannot be read.
+    pub const UNREADABLE_CONFIG: Code = Code::new("S0051", "unreadable-config");
+    /// A config that says no encoder.
+    pub const BAD_CONFIG: Code = Code::new("S0052", "bad-config");
+    /// A library whose speed is not known.
+    pub const NOT_TIMED: Code = Code::new("S0053", "not-timed");
     /// A model whose FLOPs nothing needs.
     pub const UNUSED_MODEL: Code = Code::new("S0045", "unused-model");
 }

@@ -2,7 +2,7 @@
 
 use super::{PlanFile, uses};
 use crate::diagnostic::{self, Code, Diagnostic, list_of, nearest};
-use crate::hardware::{self, DEVICES};
+use crate::hardware::{self, devices};
 use crate::plan::{Counting, Values, codes as plan_codes};
 use crate::source::{SourceId, Sources, Span, World};
 use crate::syntax;
@@ -160,17 +160,17 @@ impl Asked<'_> {
             }
         };
         let Some(device) = hardware::device(name) else {
-            let known = DEVICES.iter().map(|device| device.name).collect();
+            let known = devices().iter().map(|device| device.name.as_str()).collect();
             found.push(unknown(format!("there is no device `{name}`"), id, name, known));
             return None;
         };
         let (format, id) = self.format;
         let Some(peak) = device.rate(format) else {
-            let known = device.rates.iter().map(|&(rate, _)| rate).collect();
+            let known = device.rates.keys().map(String::as_str).collect();
             found.push(unknown(format!("`{name}` has no rate `{format}`"), id, format, known));
             return None;
         };
-        Some((device.name, peak))
+        Some((device.name.as_str(), peak))
     }
 
     fn run(

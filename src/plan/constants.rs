@@ -7,7 +7,7 @@ use super::names::list_of;
 use super::terms::{Term, Variables};
 use super::{Counting, Expression, Operator, codes};
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::hardware::{DEVICES, device};
+use crate::hardware::{device, devices};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Name, Path, Unit};
 use crate::units::{
@@ -292,13 +292,13 @@ impl Checker<'_> {
             _ => return Some(None),
         };
         let Some(device) = device(&first.value) else {
-            let is_rate = |name: &Name| DEVICES.iter().any(|device| device.rate(&name.value).is_some());
+            let is_rate = |name: &Name| devices().iter().any(|device| device.rate(&name.value).is_some());
             if !rate.is_some_and(is_rate) {
                 return Some(None);
             }
             let error = Diagnostic::error(codes::UNKNOWN_DEVICE, format!("there is no device `{}`", first.value))
                 .label(first.span, "not a device that is known");
-            let known = || DEVICES.iter().map(|device| device.name);
+            let known = || devices().iter().map(|device| device.name.as_str());
             self.report(match nearest(&first.value, known()) {
                 Some(near) => error.fix(format!("there is `{near}`"), first.span, near),
                 None => {
@@ -311,7 +311,7 @@ impl Checker<'_> {
             let measure = Measure::of_kind(Dimension::DEVICE_RATE, ComputeKind::Executed);
             return Some(Some(Quantity::exact(found, measure)));
         }
-        let rates = || device.rates.iter().map(|&(name, _)| format!("{}.{name}", device.name));
+        let rates = || device.rates.keys().map(|name| format!("{}.{name}", device.name));
         let error = match rate {
             Some(rate) => {
                 Diagnostic::error(codes::UNKNOWN_DEVICE, format!("`{}` has no rate `{}`", device.name, rate.value))

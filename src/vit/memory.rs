@@ -222,10 +222,9 @@ impl Vit {
         numbers += normed * width;
         statistics += 2 * normed;
         match architecture.pooling {
-            Pooling::Average => {}
             // A view of the normed tokens.
-            Pooling::Class if classified => return self.sum(step, numbers + rows * width, statistics),
-            Pooling::Class => {}
+            Pooling::Class if classified => return sum(step, numbers + rows * width, statistics),
+            Pooling::Average | Pooling::Class => {}
             Pooling::Map => {
                 // Tokens, keys and values; the query, the output, the norm's and the MLP's input; the MLP.
                 numbers += 3 * rows * width + batch * (4 * width + 2 * mlp);
@@ -240,11 +239,7 @@ impl Vit {
         if classified {
             numbers += batch * width;
         }
-        self.sum(step, numbers, statistics)
-    }
-
-    fn sum(&self, step: &Step, numbers: u128, statistics: u128) -> u128 {
-        numbers * u128::from(step.compute.bytes()) + statistics * STATISTIC
+        sum(step, numbers, statistics)
     }
 
     fn block_params(&self) -> u128 {
@@ -330,6 +325,10 @@ impl Tensor {
             _ => self.size(),
         }
     }
+}
+
+fn sum(step: &Step, numbers: u128, statistics: u128) -> u128 {
+    numbers * u128::from(step.compute.bytes()) + statistics * STATISTIC
 }
 
 fn fit(bytes: u128) -> u64 {

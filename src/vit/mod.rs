@@ -4,6 +4,7 @@
 
 mod architecture;
 mod catalogue;
+mod config;
 mod cost;
 mod memory;
 mod shape;
@@ -11,6 +12,7 @@ mod variant;
 
 pub use architecture::{Activation, Architecture, Pooling, Problem, Vit};
 pub use catalogue::{CATALOGUE, Named, named};
+pub use config::{ConfigProblem, ReadConfig, read_config};
 pub use cost::{Components, Cost};
 pub use memory::{AttentionKind, Memory, NumberFormat, Optimizer, Step};
 pub use shape::{Axis, PerAxis, Shape};

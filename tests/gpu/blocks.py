@@ -1,6 +1,6 @@
 """How long the parts of a ViT block take on one GPU: the rows against which the time model is held.
 
-    python3 tests/gpu/blocks.py OUT
+    python3 tests/gpu/blocks.py OUT [blocks|gemms|attention|elements ...]
 
 Writes `OUT/blocks.csv`, one row a measurement, and prints how many. Each operation is timed alone and the whole block
 with them, forward (`infer`) and forward with backward (`train`), by PyTorch in bf16. A figure is the median of five
@@ -190,7 +190,8 @@ def elements():
                     record(part, "infer", "torch", call, width * count * 1000, **size)
 
 
-for part in (blocks, gemms, attention, elements):
+parts = {"elements": elements, "blocks": blocks, "gemms": gemms, "attention": attention}
+for part in [parts[name] for name in sys.argv[2:]] or parts.values():
     try:
         part()
     except Exception as error:

@@ -213,7 +213,7 @@ fn devices() {
         "
         budget a = h300.bf16 * 1 s * 1 gpu as forward
         //         ^^^^ S0214 there is no device `h300`
-        //         > budget a = h100.bf16 * 1 s * 1 gpu as forward
+        //         > budget a = h200.bf16 * 1 s * 1 gpu as forward
         budget b = h200.bf61 * 1 s * 1 gpu as forward
         //         ^^^^^^^^^ S0214 `h200` has no rate `bf61`
         //         > budget b = h200.bf16 * 1 s * 1 gpu as forward

@@ -1,0 +1,114 @@
+//! Why a model cannot be counted, and what to give instead.
+
+use std::path::Path;
+
+use crate::cli::codes;
+use crate::diagnostic::{Diagnostic, Fault, nearest};
+use crate::hardware::devices;
+use crate::plan::codes::{UNBUILDABLE, UNKNOWN_DEVICE};
+use crate::source::ReadError;
+use crate::vit::{Architecture, CATALOGUE, ConfigProblem, Problem, Shape};
+
+/// Neither a name of the catalogue nor a file.
+pub(super) fn unknown(model: &str) -> Diagnostic {
+    let error = Diagnostic::error(codes::NO_ENCODER, format!("there is no encoder and no file `{model}`"));
+    match nearest(model, CATALOGUE.iter().map(|entry| entry.name)) {
+        Some(near) => error.help(format!("there is `{near}`")),
+        None => error.help("name one of `sovitc cost --list`, or the config of a trainer"),
+    }
+}
+
+/// A config that is there and cannot be read.
+pub(super) fn unreadable(path: &Path, error: &ReadError) -> Diagnostic {
+    let message = format!("cannot read the config `{}`: {error}", path.display());
+    Diagnostic { fault: Fault::World, ..Diagnostic::error(codes::UNREADABLE_CONFIG, message) }
+}
+
+/// A config that says no encoder.
+pub(super) fn config(path: &Path, problem: &ConfigProblem) -> Diagnostic {
+    let path = path.display();
+    let known = "configs of transformers, timm, open_clip and big_vision are read";
+    let (message, help) = match problem {
+        ConfigProblem::NotJson(why) => (format!("`{path}` is not the JSON of a config: {why}"), known.to_owned()),
+        ConfigProblem::UnknownFormat => {
+            (format!("`{path}` is the config of no trainer that is known"), known.to_owned())
+        }
+        ConfigProblem::UnknownModel(name) => (
+            format!("`{path}` is of `{name}`, which is no encoder that can be counted"),
+            "give its sizes: `--width`, `--depth`, `--mlp`, `--heads`, `--patch` and `--image`".to_owned(),
+        ),
+        ConfigProblem::Missing(field) => {
+            (format!("`{path}` leaves `{field}` to its library"), format!("write `{field}` in the config"))
+        }
+        ConfigProblem::Field(field, value) => (
+            format!("`{field}` of `{path}` is {value}, which means nothing here"),
+            "correct it, or give the sizes as options".to_owned(),
+        ),
+    };
+    Diagnostic::error(codes::BAD_CONFIG, message).help(help)
+}
+
+/// Sizes that neither an option nor a model gives.
+pub(super) fn missing(options: &[&str]) -> Diagnostic {
+    let message = format!(
+        "{} not given",
+        if let [one] = options {
+            format!("`{one}` is")
+        } else {
+            format!("{} are", options.iter().map(|option| format!("`{option}`")).collect::<Vec<_>>().join(", "))
+        }
+    );
+    Diagnostic::error(codes::NO_ENCODER, message)
+        .help("name an encoder, such as `sovitc cost sovit_400m14`, or give every size")
+}
+
+/// No such device.
+pub(super) fn device(name: &str) -> Diagnostic {
+    let error = Diagnostic::error(UNKNOWN_DEVICE, format!("there is no device `{name}`"));
+    let known = || devices().iter().map(|device| device.name.as_str());
+    match nearest(name, known()) {
+        Some(near) => error.help(format!("there is `{near}`")),
+        None => error.help(format!("known are {}", known().collect::<Vec<_>>().join(", "))),
+    }
+}
+
+/// Nothing is known of the speed of attention in the open.
+pub(super) fn math_attention() -> Diagnostic {
+    Diagnostic::error(codes::NOT_TIMED, "the speed of `--attention math` is not known")
+        .help("time a library's attention: `--attention flash`, `flash3`, `cudnn` or `triton`")
+}
+
+/// A model that cannot be built.
+pub(super) fn unbuildable(problem: Problem, architecture: &Architecture, shape: Shape) -> Diagnostic {
+    let (message, help) = match problem {
+        Problem::Zero(name) => (format!("`--{name}` is 0"), "give a size of at least 1".to_owned()),
+        Problem::TooLarge(name) => {
+            (format!("`--{name}` is beyond {}", Architecture::LIMIT), "give a size that can be built".to_owned())
+        }
+        Problem::PatchDoesNotDivideImage => {
+            let (image, patch) = (architecture.image, architecture.patch);
+            let below = image / patch * patch;
+            let near = if below == 0 { patch } else { below };
+            (
+                format!("a patch of {patch} px does not divide an image of {image} px"),
+                format!("use `--image {near}` or `--image {}`", near + patch),
+            )
+        }
+        Problem::HeadsDoNotDivideWidth => {
+            let (heads, width) = (architecture.heads, shape.width);
+            let below = width / heads * heads;
+            let near = if below == 0 { heads } else { below };
+            (
+                format!("{heads} heads do not divide the width {width}"),
+                format!("use `--width {near}` or `--width {}`", near + heads),
+            )
+        }
+        Problem::NothingVisible => ("no patch is left to see".to_owned(), "mask less".to_owned()),
+        Problem::PositionNeedsFours => (
+            format!("width {} and {} heads leave no multiple of 4 to the positions", shape.width, architecture.heads),
+            "sines and cosines of two axes need a width, or with RoPE a head size, of a multiple of 4".to_owned(),
+        ),
+        Problem::NoClassToken => ("class pooling needs a class token".to_owned(), "add `--class-token`".to_owned()),
+    };
+    Diagnostic::error(UNBUILDABLE, message).help(help)
+}

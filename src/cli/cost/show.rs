@@ -1,0 +1,337 @@
+//! What `sovitc cost` says.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{ATTENTION, Attention, CATALOGUE, Counted, Format, Timing};
+use crate::hardware::{Prediction, Timer, forward, training};
+use crate::units::{Base, Dimension, human as quantity};
+use crate::vit::{Architecture, AttentionKind, Components, Cost, Memory, NumberFormat, Optimizer, Step, Vit};
+
+/// FLOPs of a training step over those of a forward pass, by convention.
+const TRAINING: u64 = 3;
+
+#[derive(Serialize)]
+struct Answer {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    shape: AnswerShape,
+    architecture: Architecture,
+    params: u64,
+    params_by_component: Components,
+    forward_flops: u64,
+    multiply_adds: u64,
+    training_flops: u64,
+    step: Step,
+    memory: AnswerMemory,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct AnswerShape {
+    width: u64,
+    depth: u64,
+    mlp_dim: u64,
+    heads: u64,
+    head_dim: u64,
+    patch: u64,
+    image: u64,
+    tokens: u64,
+}
+
+#[derive(Serialize)]
+struct AnswerMemory {
+    #[serde(flatten)]
+    memory: Memory,
+    total: u64,
+}
+
+pub(super) fn json(counted: &Counted) -> String {
+    let vit = &counted.vit;
+    let (cost, a) = (vit.cost(), &vit.architecture);
+    let memory = vit.memory(&counted.step);
+    let answer = Answer {
+        model: counted.origin.clone(),
+        shape: AnswerShape {
+            width: vit.shape.width,
+            depth: vit.shape.depth,
+            mlp_dim: vit.shape.mlp_dim,
+            heads: a.heads,
+            head_dim: vit.head_dim(),
+            patch: a.patch,
+            image: a.image,
+            tokens: a.tokens(),
+        },
+        architecture: *a,
+        params: cost.params,
+        params_by_component: cost.params_by_component,
+        forward_flops: cost.forward_flops_per_example,
+        multiply_adds: cost.forward_flops_per_example / 2,
+        training_flops: cost.forward_flops_per_example.saturating_mul(TRAINING),
+        step: counted.step,
+        memory: AnswerMemory { memory, total: memory.total() },
+        device: counted.timing.as_ref().map(|timing| {
+            let passes = Passes::of(timing, vit, counted.step.batch);
+            json!({
+                "name": timing.device.name,
+                "title": timing.device.title,
+                "source": timing.device.source,
+                "calibrated": timing.device.measured.as_ref().map(|measured| &measured.rows),
+                "attention": timing.library,
+                "launch": timing.launch,
+                "batch": counted.step.batch,
+                "inference": passes.inference,
+                "training": passes.training,
+                "fits": memory.total() as f64 <= timing.device.memory,
+            })
+        }),
+    };
+    // Plain data: no map with odd keys, hence no error.
+    serde_json::to_string_pretty(&answer).unwrap_or_default() + "\n"
+}
+
+/// Both passes of a batch.
+struct Passes {
+    inference: Prediction,
+    training: Prediction,
+}
+
+impl Passes {
+    fn of(timing: &Timing, vit: &Vit, batch: u64) -> Self {
+        let parts = forward(vit, batch);
+        // Every device has a rate in bf16, which a test holds.
+        let predict = |parts: &[_]| {
+            Timer::new(timing.device, "bf16", timing.library, timing.launch).map_or_else(
+                || Prediction { seconds: f64::NAN, utilisation: f64::NAN, parts: Vec::new() },
+                |timer| timer.predict(parts),
+            )
+        };
+        Self { inference: predict(&parts), training: predict(&training(&parts)) }
+    }
+}
+
+pub(super) fn human(counted: &Counted) -> String {
+    let vit = &counted.vit;
+    let cost = vit.cost();
+    let mut text = String::new();
+    if let Some(origin) = &counted.origin {
+        let _ = writeln!(text, "{origin}");
+    }
+    let _ = writeln!(text, "{}\n", model(vit));
+    text.push_str(&counts(vit, &cost));
+    text.push_str(&memory(counted));
+    if let Some(timing) = &counted.timing {
+        text.push_str(&times(timing, counted));
+    }
+    text
+}
+
+fn model(vit: &Vit) -> String {
+    let a = &vit.architecture;
+    let mut text = format!(
+        "width {}, depth {}, MLP {}, {} heads of {}, {} tokens of {} x {} px at {} px, pool {}",
+        vit.shape.width,
+        vit.shape.depth,
+        vit.shape.mlp_dim,
+        a.heads,
+        vit.head_dim(),
+        a.tokens(),
+        a.patch,
+        a.patch,
+        a.image,
+        a.pooling.name()
+    );
+    if a.activation == crate::vit::Activation::SwiGlu {
+        text.push_str(", gated MLPs");
+    }
+    for feature in a.variant.features() {
+        let _ = write!(text, ", {}", feature.phrase());
+    }
+    text
+}
+
+fn counts(vit: &Vit, cost: &Cost) -> String {
+    let components = cost.params_by_component.list().into_iter().filter(|&(_, count)| count > 0);
+    let rows = components.map(|(name, count)| {
+        let share = count as f64 / cost.params as f64 * 100.0;
+        row(&name.replace('_', " "), count, &format!("{share:5.1} %"))
+    });
+    let mut text: String = rows.collect();
+    let flops = cost.forward_flops_per_example;
+    text.push_str(&row("parameters", cost.params, ""));
+    let tokens = vit.architecture.tokens();
+    text.push_str(&row("forward FLOP", flops, &format!("2 per multiply-add, one image of {tokens} tokens")));
+    text.push_str(&row("training FLOP", flops.saturating_mul(TRAINING), "3 forward passes"));
+    text
+}
+
+fn row(name: &str, count: u64, remark: &str) -> String {
+    let line = format!("{name:<20} {:>15}  {remark}", grouped(count));
+    line.trim_end().to_owned() + "\n"
+}
+
+fn memory(counted: &Counted) -> String {
+    let step = &counted.step;
+    let memory = counted.vit.memory(step);
+    let bytes = |bytes: u64| quantity(bytes as f64, Dimension::of(Base::Byte));
+    let name = |list: &[(&'static str, NumberFormat)], format| {
+        list.iter().find(|&&(_, known)| known == format).map_or("", |&(name, _)| name)
+    };
+    let optimizer = Optimizer::ALL.iter().find(|&&(_, known)| known == step.optimizer).map_or("", |&(name, _)| name);
+    let mut text = format!(
+        "\nTraining with {} a device: {optimizer} on {} weights, activations in {}, attention that {}{}{}\n",
+        if step.batch == 1 { "1 image".to_owned() } else { format!("{} images", step.batch) },
+        name(&NumberFormat::ALL, step.weights),
+        name(&NumberFormat::ALL, step.compute),
+        if step.attention == AttentionKind::Math { "keeps its weights" } else { "is fused" },
+        if step.checkpointed { ", blocks computed again" } else { "" },
+        if step.shards > 1 { format!(", a share of {}", step.shards) } else { String::new() },
+    );
+    for (name, count) in [
+        ("weights", memory.weights),
+        ("gradients", memory.gradients),
+        ("optimizer", memory.optimizer),
+        ("activations", memory.activations),
+        ("memory", memory.total()),
+    ] {
+        let _ = writeln!(text, "{name:<20} {:>15}", bytes(count));
+    }
+    if let Some(timing) = &counted.timing
+        && memory.total() as f64 > timing.device.memory
+    {
+        let has = quantity(timing.device.memory, Dimension::of(Base::Byte));
+        let _ = writeln!(text, "That does not fit into the {has} of {}.", timing.device.name);
+    }
+    text
+}
+
+fn times(timing: &Timing, counted: &Counted) -> String {
+    let batch = counted.step.batch;
+    let passes = Passes::of(timing, &counted.vit, batch);
+    let calibrated = match &timing.device.measured {
+        Some(measured) => format!("calibrated on {}", measured.rows),
+        None => "uncalibrated: nobody measured it for this model, so its times are guesses".to_owned(),
+    };
+    let library = ATTENTION
+        .iter()
+        .find(|(_, attention)| *attention == Attention::Library(timing.library))
+        .map_or("", |(name, _)| name);
+    let mut text = format!("\nOn {}, {library} attention ({calibrated})\n", timing.device.title);
+    for (name, pass) in [("inference", &passes.inference), ("training", &passes.training)] {
+        let _ = writeln!(
+            text,
+            "{name:<20} {:>15}  {} images/s, {:.0} % of the peak in bf16",
+            quantity(pass.seconds, Dimension::of(Base::Second)),
+            grouped((batch as f64 / pass.seconds).round() as u64),
+            pass.utilisation * 100.0
+        );
+    }
+    // Where the time of inference goes, by name, and how far above the data sheet.
+    let mut shares: Vec<(&str, f64, f64)> = Vec::new();
+    for timed in &passes.inference.parts {
+        match shares.iter_mut().find(|(name, ..)| *name == timed.part.name) {
+            Some((_, seconds, bound)) => {
+                *seconds += timed.seconds;
+                *bound += timed.bound;
+            }
+            None => shares.push((timed.part.name, timed.seconds, timed.bound)),
+        }
+    }
+    shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for (name, seconds, bound) in shares.iter().take(6) {
+        let share = seconds / passes.inference.seconds * 100.0;
+        let _ = writeln!(text, "  {name:<18} {share:>13.1} %  {:.1} times its bound", seconds / bound);
+    }
+    text.push_str(&notes(timing, &counted.vit));
+    text
+}
+
+/// What the sizes cost on hardware beyond what they are worth.
+fn notes(timing: &Timing, vit: &Vit) -> String {
+    let mut text = String::new();
+    let (head, padded) = (vit.head_dim(), timing.library.padded(vit.head_dim()));
+    let library = timing.library.name();
+    if !timing.library.takes(head) {
+        let _ =
+            writeln!(text, "note: {library} attention has no kernel for heads of {head}; the time is that of {padded}");
+    } else if padded > head {
+        let _ = writeln!(text, "note: heads of {head} are computed as {padded} by {library} attention");
+    }
+    let tokens = vit.architecture.tokens();
+    let over = tokens % 128;
+    if (1..=16).contains(&over) && tokens > 128 {
+        let _ =
+            writeln!(text, "note: {tokens} tokens open a tile of attention for {over}; {} would not", tokens - over);
+    }
+    let a = &vit.architecture;
+    let patch = a.channels * a.patch * a.patch;
+    for (name, size) in [("width", vit.shape.width), ("MLP size", vit.shape.mlp_dim), ("patch of", patch)] {
+        if !(2 * size).is_multiple_of(16) {
+            let next = size.next_multiple_of(8);
+            let _ = writeln!(text, "note: rows of {name} {size} are not aligned to 16 bytes; {next} would be");
+        }
+    }
+    text
+}
+
+/// The catalogue.
+pub(super) fn catalogue(format: Format) -> String {
+    if format == Format::Json {
+        let list: Vec<_> = CATALOGUE
+            .iter()
+            .map(|entry| {
+                let cost = entry.vit().cost();
+                json!({
+                    "name": entry.name, "shape": entry.shape, "heads": entry.heads, "patch": entry.patch,
+                    "params": cost.params, "forward_flops": cost.forward_flops_per_example, "source": entry.source,
+                })
+            })
+            .collect();
+        return serde_json::to_string_pretty(&list).unwrap_or_default() + "\n";
+    }
+    let mut text = String::from("name              width depth    MLP heads patch   parameters   forward at 224 px\n");
+    for entry in CATALOGUE {
+        let cost = entry.vit().cost();
+        let _ = writeln!(
+            text,
+            "{:<17} {:>5} {:>5} {:>6} {:>5} {:>5} {:>12} {:>19}",
+            entry.name,
+            entry.shape.width,
+            entry.shape.depth,
+            entry.shape.mlp_dim,
+            entry.heads,
+            entry.patch,
+            quantity(cost.params as f64, Dimension::PARAM),
+            quantity(cost.forward_flops_per_example as f64, Dimension::FLOP),
+        );
+    }
+    text
+}
+
+/// Digits in threes: `427 680 704`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grouped;
+
+    #[test]
+    fn digits_stand_in_threes() {
+        assert_eq!(grouped(7), "7");
+        assert_eq!(grouped(427680704), "427 680 704");
+        assert_eq!(grouped(1000), "1 000");
+    }
+}

@@ -1,0 +1,229 @@
+//! What a device does for a vision transformer, operation by operation, as an eager framework runs it.
+
+use serde::Serialize;
+
+use crate::vit::{Activation, Pooling, Position, QkNorm, Vit};
+
+/// One kernel's work. Numbers are of two bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// A matrix product with bias: `rows x inputs` times `inputs x outputs`.
+    Product {
+        /// Rows of the left matrix.
+        rows: u64,
+        /// Columns of the result.
+        outputs: u64,
+        /// What is summed over.
+        inputs: u64,
+    },
+    /// Scaled dot-product attention, forward.
+    Attention {
+        /// Batch times heads.
+        heads: u64,
+        /// Tokens of one image.
+        tokens: u64,
+        /// Size of one head.
+        head: u64,
+    },
+    /// Attention's backward pass.
+    AttentionBackward {
+        /// Batch times heads.
+        heads: u64,
+        /// Tokens of one image.
+        tokens: u64,
+        /// Size of one head.
+        head: u64,
+    },
+    /// A norm over rows, by how many arrays it reads and writes.
+    Norm {
+        /// Rows.
+        rows: u64,
+        /// Numbers of one row.
+        width: u64,
+        /// Arrays.
+        arrays: u64,
+    },
+    /// An activation.
+    Activation {
+        /// Numbers of one array.
+        numbers: u64,
+        /// Arrays.
+        arrays: u64,
+    },
+    /// A sum or a scaling.
+    Sum {
+        /// Numbers of one array.
+        numbers: u64,
+        /// Arrays.
+        arrays: u64,
+    },
+}
+
+impl Operation {
+    /// FLOPs that are asked for: two per multiply-add of matrix products.
+    pub fn flops(&self) -> f64 {
+        let product = |sizes: [u64; 3]| sizes.iter().map(|&size| size as f64).product::<f64>();
+        match *self {
+            Self::Product { rows, outputs, inputs } => 2.0 * product([rows, outputs, inputs]),
+            Self::Attention { heads, tokens, head } => 4.0 * product([heads, tokens, head]) * tokens as f64,
+            Self::AttentionBackward { heads, tokens, head } => 10.0 * product([heads, tokens, head]) * tokens as f64,
+            Self::Norm { .. } | Self::Activation { .. } | Self::Sum { .. } => 0.0,
+        }
+    }
+
+    /// Bytes that must move to and from device memory, each once.
+    pub fn bytes(&self) -> f64 {
+        let product = |a: u64, b: u64| a as f64 * b as f64;
+        2.0 * match *self {
+            Self::Product { rows, outputs, inputs } => {
+                product(rows, inputs) + product(inputs, outputs) + product(rows, outputs)
+            }
+            Self::Attention { heads, tokens, head } => 4.0 * product(heads, tokens) * head as f64,
+            Self::AttentionBackward { heads, tokens, head } => 8.0 * product(heads, tokens) * head as f64,
+            Self::Norm { rows, width, arrays } => product(rows, width) * arrays as f64,
+            Self::Activation { numbers, arrays } | Self::Sum { numbers, arrays } => product(numbers, arrays),
+        }
+    }
+}
+
+/// Some equal operations of a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// Its name, such as `fc1`.
+    pub name: &'static str,
+    /// The operation.
+    pub operation: Operation,
+    /// How often it runs.
+    pub count: u64,
+}
+
+const fn part(name: &'static str, operation: Operation) -> Part {
+    Part { name, operation, count: 1 }
+}
+
+/// One block's forward pass of a batch.
+pub fn block(vit: &Vit, batch: u64) -> Vec<Part> {
+    let (architecture, variant) = (&vit.architecture, &vit.architecture.variant);
+    let (width, mlp) = (vit.shape.width, vit.shape.mlp_dim);
+    let rows = batch.saturating_mul(architecture.tokens());
+    let wide = rows.saturating_mul(width);
+    let norm = part("norm", Operation::Norm { rows, width, arrays: 2 });
+    let sum = part("residual", Operation::Sum { numbers: wide, arrays: 3 });
+    let scale = part("layer scale", Operation::Sum { numbers: wide, arrays: 2 });
+    let product = |name, outputs: u64, inputs: u64| part(name, Operation::Product { rows, outputs, inputs });
+    let mut parts = vec![norm, product("qkv", 3 * width, width)];
+    if variant.qk_norm != QkNorm::None {
+        parts.push(Part {
+            count: 2,
+            ..part("qk norm", Operation::Norm { rows: rows * architecture.heads, width: vit.head_dim(), arrays: 2 })
+        });
+    }
+    if variant.position == Position::Rope {
+        parts.push(Part { count: 2, ..part("rope", Operation::Sum { numbers: wide, arrays: 4 }) });
+    }
+    let heads = batch.saturating_mul(architecture.heads);
+    let attention = Operation::Attention { heads, tokens: architecture.tokens(), head: vit.head_dim() };
+    parts.extend([part("attention", attention), product("projection", width, width)]);
+    if variant.layer_scale.is_some() {
+        parts.push(scale);
+    }
+    parts.extend([sum, norm]);
+    let gated = architecture.activation == Activation::SwiGlu;
+    parts.push(product("fc1", if gated { 2 * mlp } else { mlp }, width));
+    let hidden = rows.saturating_mul(mlp);
+    parts.push(part("activation", Operation::Activation { numbers: hidden, arrays: if gated { 3 } else { 2 } }));
+    parts.push(product("fc2", width, mlp));
+    if variant.layer_scale.is_some() {
+        parts.push(scale);
+    }
+    parts.push(sum);
+    parts
+}
+
+/// The forward pass of a batch.
+pub fn forward(vit: &Vit, batch: u64) -> Vec<Part> {
+    let architecture = &vit.architecture;
+    let (width, mlp) = (vit.shape.width, vit.shape.mlp_dim);
+    let rows = batch.saturating_mul(architecture.tokens());
+    let wide = rows.saturating_mul(width);
+    let patches = batch.saturating_mul(architecture.patches());
+    let inputs = architecture.channels * architecture.patch * architecture.patch;
+    let norm = Operation::Norm { rows, width, arrays: 2 };
+    let mut parts = vec![
+        part("patch embedding", Operation::Product { rows: patches, outputs: width, inputs }),
+        part("position", Operation::Sum { numbers: wide, arrays: 2 }),
+    ];
+    if architecture.variant.pre_norm {
+        parts.push(part("pre-norm", norm));
+    }
+    for part in block(vit, batch) {
+        parts.push(Part { count: part.count.saturating_mul(vit.shape.depth), ..part });
+    }
+    parts.push(part("final norm", norm));
+    match architecture.pooling {
+        Pooling::Map => {
+            let of_image = |outputs, inputs| Operation::Product { rows: batch, outputs, inputs };
+            parts.extend([
+                part("pool keys and values", Operation::Product { rows, outputs: 2 * width, inputs: width }),
+                // One query reads all keys and values.
+                part("pool attention", Operation::Sum { numbers: wide, arrays: 2 }),
+                Part { count: 2, ..part("pool projections", of_image(width, width)) },
+                part("pool fc1", of_image(mlp, width)),
+                part("pool fc2", of_image(width, mlp)),
+            ]);
+        }
+        Pooling::Average => parts.push(part("mean", Operation::Sum { numbers: wide, arrays: 1 })),
+        Pooling::Class => {}
+    }
+    if architecture.classes > 0 {
+        let outputs = architecture.classes;
+        parts.push(part("classifier", Operation::Product { rows: batch, outputs, inputs: width }));
+    }
+    parts
+}
+
+/// The forward and the backward pass of parts: two more products each, attention's own, and what the rest moves.
+pub fn training(parts: &[Part]) -> Vec<Part> {
+    let mut all = parts.to_vec();
+    for part in parts.iter().rev() {
+        let of = |operation| Part { operation, ..*part };
+        match part.operation {
+            Operation::Product { rows, outputs, inputs } => {
+                all.push(of(Operation::Product { rows, outputs: inputs, inputs: outputs }));
+                all.push(of(Operation::Product { rows: outputs, outputs: inputs, inputs: rows }));
+                // The bias' gradient.
+                all.push(of(Operation::Sum { numbers: rows.saturating_mul(outputs), arrays: 1 }));
+            }
+            Operation::Attention { heads, tokens, head } => {
+                all.push(of(Operation::AttentionBackward { heads, tokens, head }));
+            }
+            Operation::Norm { rows, width, arrays } => {
+                all.push(of(Operation::Norm { rows, width, arrays: 2 * arrays }));
+            }
+            Operation::Activation { numbers, arrays } => {
+                all.push(of(Operation::Activation { numbers, arrays: arrays + 1 }));
+            }
+            // The gradient goes both ways and is added up where they meet.
+            Operation::Sum { .. } | Operation::AttentionBackward { .. } => all.push(*part),
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vit::CATALOGUE;
+
+    /// The operations are the model, all but a MAP head's attention, whose one query only reads.
+    #[test]
+    fn operations_sum_to_the_flops() {
+        for named in CATALOGUE {
+            let vit = named.vit();
+            let flops: f64 = forward(&vit, 1).iter().map(|part| part.operation.flops() * part.count as f64).sum();
+            let exact = vit.cost().forward_flops_per_example as f64;
+            assert!((flops / exact - 1.0).abs() < 1e-4, "{}: {flops} {exact}", named.name);
+        }
+    }
+}

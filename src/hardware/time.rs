@@ -1,0 +1,294 @@
+//! How long operations take: a roofline with the quantisation of tiles and waves, and what a library pads.
+//!
+//! A product is cut into tiles, tiles are dealt to the units in waves, and a wave costs its main loop and a constant.
+//! Libraries choose the tile and may share the last wave out evenly (stream-K), so the least of both is taken.
+//! Attention works on tiles of 128 queries and 128 keys of a padded head: the exponentials of a tile and its products
+//! do not overlap, and a row of tiles costs one tile more.
+//! Neither a byte nor a FLOP is faster than the device's data sheet: [`Timer::bound`].
+
+use serde::Serialize;
+
+use super::{Constants, Device, Operation, Part};
+
+/// A library's attention, by what it pads heads to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum AttentionLibrary {
+    /// FlashAttention 2, PyTorch's default: heads of 32, 64, 96, 128, 192 and 256.
+    #[default]
+    Flash,
+    /// FlashAttention 3: heads of 64, 96, 128, 192 and 256.
+    Flash3,
+    /// cuDNN: heads of 64, 128, 192 and 256, as measured on an H200.
+    CuDnn,
+    /// Triton kernels: powers of two.
+    Triton,
+}
+
+impl AttentionLibrary {
+    /// All of them with their names.
+    pub const ALL: [(&'static str, Self); 4] =
+        [("flash", Self::Flash), ("flash3", Self::Flash3), ("cudnn", Self::CuDnn), ("triton", Self::Triton)];
+
+    /// The name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flash => "flash",
+            Self::Flash3 => "flash3",
+            Self::CuDnn => "cudnn",
+            Self::Triton => "triton",
+        }
+    }
+
+    /// Whether it has kernels for a head size; measured of cuDNN in PyTorch, whose FlashAttention 2 copies odd heads
+    /// into padded ones.
+    pub const fn takes(self, head: u64) -> bool {
+        match self {
+            Self::Flash | Self::Triton => true,
+            Self::Flash3 | Self::CuDnn => head.is_multiple_of(8),
+        }
+    }
+
+    /// The head size that it computes with.
+    pub fn padded(self, head: u64) -> u64 {
+        let sizes: &[u64] = match self {
+            Self::Flash => &[32, 64, 96, 128, 192, 256],
+            Self::Flash3 => &[64, 96, 128, 192, 256],
+            Self::CuDnn => &[64, 128, 192, 256],
+            Self::Triton => &[16, 32, 64, 128, 256],
+        };
+        sizes.iter().copied().find(|&size| size >= head).unwrap_or_else(|| head.next_multiple_of(256))
+    }
+}
+
+/// Who queues kernels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Launch {
+    /// A CUDA graph, or a device that is always ahead: no kernel waits for the host.
+    #[default]
+    Graph,
+    /// The host queues every kernel, which takes it a while.
+    Eager,
+}
+
+/// Tells times on one device.
+#[derive(Clone, Debug)]
+pub struct Timer<'a> {
+    device: &'a Device,
+    constants: Constants,
+    peak: f64,
+    library: AttentionLibrary,
+    launch: Launch,
+}
+
+/// A part with its time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct TimedPart {
+    /// The part.
+    #[serde(flatten)]
+    pub part: Part,
+    /// Seconds of all its runs.
+    pub seconds: f64,
+    /// Seconds below which the data sheet lets none of it end.
+    pub bound: f64,
+}
+
+/// A pass with its time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Prediction {
+    /// Seconds of the pass.
+    pub seconds: f64,
+    /// FLOPs asked for, over what the device could do in that time.
+    pub utilisation: f64,
+    /// Its parts.
+    pub parts: Vec<TimedPart>,
+}
+
+/// Sides of a product's tiles that libraries have.
+const TILES: [(u64, u64); 10] =
+    [(256, 128), (128, 256), (128, 192), (192, 128), (128, 128), (128, 64), (64, 128), (64, 64), (64, 256), (256, 64)];
+/// Harmonic side `1 / (1/m + 1/n)` of the largest tile, which sets how often operands are read.
+const LARGEST: f64 = 128.0 * 256.0 / (128.0 + 256.0);
+/// How a tile's rate falls with its harmonic side, as fitted.
+const TILE_EXPONENT: f64 = 0.2;
+/// Numbers of a row that one step of the main loop takes.
+const STEP: u64 = 64;
+/// Queries and keys of a tile of attention.
+const ATTENTION_TILE: u64 = 128;
+/// Attention's backward pass recomputes the forward one and has four more products.
+const ATTENTION_BACKWARD: f64 = 4.2;
+/// Rows that are aligned to 4 bytes only, and to 2: how much longer a product takes, as measured on an H200.
+const MISALIGNED: (f64, f64) = (3.9, 7.5);
+/// Share of the bandwidth at which heads of odd sizes are copied into padded ones.
+const PADDING: f64 = 0.3;
+
+impl<'a> Timer<'a> {
+    /// A timer of a device by its peak in `format`; none where it has no such rate.
+    pub fn new(device: &'a Device, format: &str, library: AttentionLibrary, launch: Launch) -> Option<Self> {
+        let peak = device.rate(format)?;
+        Some(Self { device, constants: device.constants(), peak, library, launch })
+    }
+
+    /// What a pass takes.
+    pub fn predict(&self, parts: &[Part]) -> Prediction {
+        let parts: Vec<TimedPart> = parts
+            .iter()
+            .map(|part| {
+                let count = part.count as f64;
+                let seconds = count * self.seconds(&part.operation);
+                TimedPart { part: *part, seconds, bound: count * self.bound(&part.operation) }
+            })
+            .collect();
+        let seconds: f64 = parts.iter().map(|part| part.seconds).sum();
+        let flops: f64 = parts.iter().map(|timed| timed.part.operation.flops() * timed.part.count as f64).sum();
+        Prediction { seconds, utilisation: flops / (seconds * self.peak), parts }
+    }
+
+    /// Seconds of one operation.
+    pub fn seconds(&self, operation: &Operation) -> f64 {
+        let c = &self.constants;
+        let moved = |share: f64| operation.bytes() / (self.device.bandwidth * share);
+        let work = match *operation {
+            Operation::Product { rows, outputs, inputs } => {
+                self.product(rows, outputs, inputs).max(moved(c.product_bandwidth))
+            }
+            Operation::Attention { heads, tokens, head } => self.attention(heads, tokens, head).max(moved(c.bandwidth)),
+            Operation::AttentionBackward { heads, tokens, head } => {
+                (ATTENTION_BACKWARD * self.attention(heads, tokens, head)).max(moved(c.bandwidth))
+            }
+            Operation::Norm { rows, .. } => moved(c.norm) + rows as f64 * c.norm_row,
+            Operation::Activation { .. } => moved(c.activation),
+            Operation::Sum { .. } => moved(c.bandwidth),
+        };
+        let device = work + c.latency;
+        match self.launch {
+            Launch::Graph => device,
+            Launch::Eager => device.max(c.host),
+        }
+    }
+
+    /// Seconds below which the data sheet lets no operation end: its FLOPs at the peak, or its bytes at the bandwidth.
+    /// It grows with every size.
+    pub fn bound(&self, operation: &Operation) -> f64 {
+        (operation.flops() / self.peak).max(operation.bytes() / self.device.bandwidth)
+    }
+
+    fn product(&self, rows: u64, outputs: u64, inputs: u64) -> f64 {
+        let units = self.device.units as f64;
+        let rate = self.peak / units * self.constants.product;
+        let depth = inputs.next_multiple_of(STEP) as f64;
+        let best = TILES.iter().fold(f64::INFINITY, |best, &(m, n)| {
+            let tiles = rows.div_ceil(m) as f64 * outputs.div_ceil(n) as f64;
+            let (m, n) = (m as f64, n as f64);
+            let slower = (m * n / (m + n) / LARGEST).powf(TILE_EXPONENT);
+            let main = 2.0 * m * n * depth / (rate * slower);
+            let waves = (tiles / units).ceil();
+            let whole = waves * (main + self.constants.wave);
+            // The last wave shared out among all units, at the price of one more constant.
+            let shared = tiles / units * main + (waves + 1.0) * self.constants.wave;
+            best.min(whole).min(shared)
+        });
+        let aligned = |numbers: u64| (2 * numbers).is_multiple_of(self.device.alignment.min(16));
+        let misaligned =
+            match (aligned(inputs) && aligned(outputs), inputs.is_multiple_of(2) && outputs.is_multiple_of(2)) {
+                (true, _) => 1.0,
+                (false, true) => MISALIGNED.0,
+                (false, false) => MISALIGNED.1,
+            };
+        best * misaligned
+    }
+
+    fn attention(&self, heads: u64, tokens: u64, head: u64) -> f64 {
+        let share = match self.library {
+            AttentionLibrary::Flash | AttentionLibrary::Triton => self.constants.flash,
+            AttentionLibrary::Flash3 | AttentionLibrary::CuDnn => self.constants.cudnn,
+        };
+        let units = self.device.units as f64;
+        let scores = (ATTENTION_TILE * ATTENTION_TILE) as f64;
+        let exponentials = match self.device.exponentials {
+            0 => 0.0,
+            per_clock => scores / (per_clock as f64 * self.device.clock),
+        };
+        let products = 4.0 * scores * self.library.padded(head) as f64 / (self.peak / units * share);
+        let side = tokens.div_ceil(ATTENTION_TILE) as f64;
+        let waves = (heads as f64 * side / units).ceil();
+        let copied = if head.is_multiple_of(8) {
+            0.0
+        } else {
+            // Queries, keys, values and the output, read and written.
+            2.0 * 4.0 * 2.0 * heads as f64 * tokens as f64 * head as f64 / (self.device.bandwidth * PADDING)
+        };
+        waves * (side + 1.0) * (exponentials + products) + copied
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::hardware::{device, devices, forward};
+    use crate::vit::named;
+
+    fn timer(name: &str, library: AttentionLibrary) -> Timer<'static> {
+        Timer::new(device(name).unwrap(), "bf16", library, Launch::Graph).unwrap()
+    }
+
+    #[test]
+    fn libraries_pad_heads_as_they_are_built() {
+        let padded = |head| AttentionLibrary::ALL.map(|(_, library)| library.padded(head));
+        assert_eq!(padded(64), [64, 64, 64, 64]);
+        assert_eq!(padded(72), [96, 96, 128, 128]);
+        assert_eq!(padded(104), [128, 128, 128, 128]);
+        assert_eq!(padded(300), [512; 4]);
+    }
+
+    /// A 257th token opens a row and a column of tiles.
+    #[test]
+    fn one_token_more_than_a_tile_costs_a_tile() {
+        let timer = timer("h200", AttentionLibrary::CuDnn);
+        let time = |tokens| timer.seconds(&Operation::Attention { heads: 1024, tokens, head: 64 });
+        assert!(time(257) / time(256) > 1.8, "{}", time(257) / time(256));
+        assert_eq!(time(257), time(384));
+    }
+
+    #[test]
+    fn a_patch_row_of_588_values_is_misaligned() {
+        let timer = timer("h200", AttentionLibrary::Flash);
+        let time = |inputs| timer.seconds(&Operation::Product { rows: 16384, outputs: 1152, inputs });
+        assert!(time(588) > 3.0 * time(592));
+    }
+
+    #[test]
+    fn a_larger_batch_takes_longer_and_gives_more() {
+        let vit = named("sovit_400m14").unwrap().vit();
+        for device in devices() {
+            let timer = Timer::new(device, "bf16", AttentionLibrary::Flash, Launch::Eager).unwrap();
+            let time = |batch| timer.predict(&forward(&vit, batch)).seconds;
+            let (one, many) = (time(1), time(64));
+            assert!(one < many && many < 64.0 * one, "{}: {one} {many}", device.name);
+        }
+    }
+
+    proptest! {
+        /// The data sheet's bound is one, whatever the model says of overheads.
+        #[test]
+        fn nothing_is_faster_than_the_data_sheet(
+            index in 0usize..14, rows in 1u64..40_000, outputs in 1u64..9000, inputs in 1u64..9000, heads in 1u64..2000,
+        ) {
+            let device = &devices()[index];
+            let timer = Timer::new(device, "bf16", AttentionLibrary::CuDnn, Launch::Graph).unwrap();
+            for operation in [
+                Operation::Product { rows, outputs, inputs },
+                Operation::Attention { heads, tokens: inputs, head: 64 },
+                Operation::AttentionBackward { heads, tokens: inputs, head: 72 },
+                Operation::Norm { rows, width: inputs, arrays: 2 },
+            ] {
+                let (seconds, bound) = (timer.seconds(&operation), timer.bound(&operation));
+                prop_assert!(seconds >= bound && seconds.is_finite(), "{operation:?}: {seconds} {bound}");
+            }
+        }
+    }
+}
