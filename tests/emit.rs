@@ -9,7 +9,7 @@ use so400m::case;
 use sovitc::diagnostic::{Diagnostic, Help};
 use sovitc::emit::{Artefact, RustModule, render, rust_module};
 use sovitc::plan::Target;
-use sovitc::vit::{Activation, Architecture, Pooling};
+use sovitc::vit::{Activation, Architecture, Pooling, Position, QkNorm, QkvBias, Variant};
 
 /// Compares with `tests/golden/NAME`; `SOVIT_UPDATE=1` rewrites it.
 fn check_golden(name: &str, text: &str) {
@@ -191,4 +191,36 @@ fn paths_stay_inside_and_apart() {
     let mut escaping = case();
     escaping.answers[0].search = "../flagship".to_owned();
     assert_eq!(render(&escaping.request()).unwrap_err()[0].code.name, "unsafe-output-path");
+}
+
+/// A variant is refused where the target has no word for it, and sent to timm where that has one.
+#[test]
+fn variants_are_emitted_or_refused_never_dropped() {
+    let plain = Variant::default();
+    let with = |variant| Architecture { variant, ..Architecture::default() };
+    let registers = with(Variant { registers: 4, ..plain });
+    for target in [Target::Transformers, Target::BigVision] {
+        let refused = refusal(target, registers);
+        assert!(refused.message.contains("cannot express registers"), "{}", refused.message);
+        assert_eq!(refused.help[0].edits[0].text, "timm");
+    }
+    for (variant, what) in [
+        (Variant { position: Position::Rope, ..plain }, "`position = rope`"),
+        (Variant { qkv_bias: QkvBias::NoKey, ..plain }, "`qkv_bias = no_key`"),
+        (Variant { qk_norm: QkNorm::Rms, ..plain }, "`qk_norm = rms`"),
+        (Variant { masked: 0.75, ..plain }, "masked patches"),
+        (Variant { pre_norm: true, ..plain }, "one without the other"),
+    ] {
+        for target in [Target::Timm, Target::Transformers, Target::BigVision] {
+            let message = refusal(target, with(variant)).message;
+            assert!(message.contains(what) || variant.pre_norm && message.contains("norm before"), "{message}");
+        }
+    }
+    let gated = Architecture { activation: Activation::SwiGlu, ..Architecture::default() };
+    for target in [Target::Timm, Target::Transformers, Target::BigVision] {
+        assert!(refusal(target, gated).message.contains("swiglu"));
+    }
+    let sines = case().with(with(Variant { position: Position::SinCos2d, ..plain }));
+    let artefacts = render(&sines.emitting(&[(Target::BigVision, "bv.py")]).request()).unwrap();
+    assert!(find(&artefacts, "flagship/bv.py").contains("posemb=\"sincos2d\""));
 }

@@ -43,6 +43,31 @@ fn codes(summary: &Value) -> Vec<&str> {
     summary["warnings"].as_array().unwrap().iter().map(|w| w["code"].as_str().unwrap()).collect()
 }
 
+/// The time of a batch and the memory of a device decide the shape; 2.98 ms go with heads that no library pads.
+#[test]
+fn serving_keeps_within_its_latency_and_its_memory() {
+    let (_, summary) = build("serving");
+    let search = &summary["searches"][0];
+    let (latency, memory) = (search["serving"]["latency"].as_f64().unwrap(), &search["training"]["memory"]);
+    assert!((2.9e-3..3e-3).contains(&latency), "{latency}");
+    let bytes: u64 =
+        ["weights", "gradients", "optimizer", "activations"].map(|part| memory[part].as_u64().unwrap()).iter().sum();
+    assert!(bytes < 60_000_000_000, "{memory}");
+    assert_eq!(search["binding"], serde_json::json!(["latency < 3 ms"]));
+    assert_eq!(search["shape"]["head_dim"], 64);
+    assert!(codes(&summary).contains(&"binding-constraint"));
+    // The command says the same of the shape that was chosen.
+    let shape = ["width", "depth", "mlp_dim"].map(|axis| search["shape"][axis].to_string());
+    let output = Command::new(env!("CARGO_BIN_EXE_sovitc"))
+        .args(["cost", "--width", &shape[0], "--depth", &shape[1], "--mlp", &shape[2], "--heads", "16"])
+        .args(["--patch", "14", "--image", "224", "--on", "h200", "--batch", "8", "--attention", "cudnn"])
+        .args(["--format", "json"])
+        .output()
+        .unwrap();
+    let cost: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(cost["device"]["inference"]["seconds"], search["serving"]["latency"]);
+}
+
 #[test]
 fn cluster_takes_a_careful_budget_and_pins_what_it_uses() {
     let (out, summary) = build("cluster");

@@ -10,9 +10,9 @@ use crate::diagnostic::Diagnostic;
 use crate::law::{ArmParameters, Estimate, FitReport, FormFit, FormLaw, HoldOut, Law, NamedLaw, NamedStart, SovitLaw};
 use crate::lock::Warning;
 use crate::plan::{Counting, StatedExponents, Uncertain};
-use crate::shape::{Alternative, Answer, Plateau};
+use crate::shape::{Alternative, Answer, Plateau, Served, Trained};
 use crate::source::plain_json;
-use crate::vit::{Axis, Components, Cost, PerAxis, Pooling, Shape};
+use crate::vit::{Activation, Axis, Components, Cost, PerAxis, Pooling, Shape, Variant};
 
 /// The text of the summary; `artefacts` are the files it lists, sorted.
 pub(super) fn text(request: &Request<'_>, artefacts: &[Artefact]) -> Result<String, Diagnostic> {
@@ -76,6 +76,10 @@ struct Search<'a> {
     alternatives: Vec<Neighbour>,
     at_edge: &'a [Axis],
     binding: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serving: Option<&'a Served>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    training: Option<&'a Trained>,
 }
 
 /// A shape in its architecture, flat.
@@ -93,6 +97,11 @@ struct Model {
     pool: Pooling,
     class_token: bool,
     classes: u64,
+    activation: Activation,
+    norm_epsilon: f64,
+    /// What it has beyond the plain encoder; nothing where it is plain.
+    #[serde(flatten)]
+    variant: Variant,
 }
 
 #[derive(Serialize)]
@@ -162,6 +171,9 @@ impl<'a> Search<'a> {
                 pool: architecture.pooling,
                 class_token: architecture.class_token,
                 classes: architecture.classes,
+                activation: architecture.activation,
+                norm_epsilon: architecture.norm_epsilon,
+                variant: architecture.variant,
             },
             cost: CostSummary { params, params_by_component, forward_flops_per_example },
             budget: Budget {
@@ -185,6 +197,8 @@ impl<'a> Search<'a> {
             alternatives: answer.alternatives.iter().map(Neighbour::new).collect(),
             at_edge: &answer.at_edge,
             binding: &answer.binding,
+            serving: answer.serving.as_ref(),
+            training: answer.training.as_ref(),
         }
     }
 }

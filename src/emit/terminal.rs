@@ -6,8 +6,8 @@ use super::{Artefact, Request, SUMMARY, engine, fits};
 use crate::diagnostic::Diagnostic;
 use crate::law::{Estimate, FitReport, GroupFit, HoldOut, Law, NamedLaw, NamedStart, SovitLaw, StarForm};
 use crate::plan::{Counting, StatedExponents};
-use crate::shape::{Alternative, Answer, Loss};
-use crate::units::{Dimension, fixed, human};
+use crate::shape::{Alternative, Answer, Loss, Served, Trained};
+use crate::units::{Base, Dimension, fixed, human};
 use crate::vit::{Axis, PerAxis, Shape};
 
 /// The report of a build, with ANSI styles.
@@ -49,6 +49,7 @@ struct SearchView {
     shape: String,
     cost: String,
     budget: String,
+    hardware: Vec<String>,
     loss: Option<String>,
     frontier: Vec<String>,
     plateau: Vec<String>,
@@ -95,11 +96,38 @@ fn search(answer: &Answer) -> SearchView {
             },
             examples(answer.budget.examples)
         ),
+        hardware: answer.serving.iter().map(served).chain(answer.training.iter().map(trained)).collect(),
         loss: answer.loss.as_ref().map(loss),
         frontier: frontier(answer),
         plateau: answer.loss.as_ref().map_or_else(Vec::new, plateau),
         neighbours: neighbours(answer),
     }
+}
+
+/// `2.28 ms for 8 images on h200 with flash attention, 3 510 images/s`
+fn served(served: &Served) -> String {
+    let Served { device, batch, attention, latency, calibrated } = served;
+    let doubt = if calibrated.is_some() { "" } else { "; uncalibrated" };
+    format!(
+        "{} for {} on {device} with {attention} attention, {}{doubt}",
+        human(*latency, Dimension::of(Base::Second)),
+        images(*batch),
+        human(*batch as f64 / latency, Dimension::RATE),
+    )
+}
+
+/// `23.7 GB to train on 64 images a device`
+fn trained(trained: &Trained) -> String {
+    let total = human(trained.memory.total() as f64, Dimension::of(Base::Byte));
+    let shared = match trained.step.shards {
+        1 => String::new(),
+        shards => format!(" of {shards} that share the states"),
+    };
+    format!("{total} to train on {} a device{shared}", images(trained.step.batch))
+}
+
+fn images(number: u64) -> String {
+    if number == 1 { "1 image".to_owned() } else { format!("{number} images") }
 }
 
 fn examples(number: f64) -> String {

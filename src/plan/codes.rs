@@ -36,6 +36,8 @@ pub const MISPLACED: Code = Code::new("S0215", "misplaced");
 pub const TAKEN: Code = Code::new("S0216", "taken-name");
 /// A value that is defined by itself.
 pub const CIRCLE: Code = Code::new("S0217", "circular-definition");
+/// A requirement on the time or memory of what the search does not say.
+pub const NO_HARDWARE: Code = Code::new("S0218", "no-hardware");
 
 /// A value of another dimension than its field's.
 pub const DIMENSION: Code = Code::new("S0301", "dimension-mismatch");
@@ -113,6 +115,7 @@ pub const ALL: &[Code] = &[
     MISPLACED,
     TAKEN,
     CIRCLE,
+    NO_HARDWARE,
     DIMENSION,
     UNLIKE,
     COMPUTE_KIND,

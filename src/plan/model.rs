@@ -5,8 +5,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Expression, Input, KnownForm};
+use crate::hardware::{AttentionLibrary, Device};
 use crate::source::{Span, Spanned};
-use crate::vit::{Architecture, PerAxis, Shape};
+use crate::vit::{Architecture, PerAxis, Shape, Step};
 
 /// A checked plan. Indices point into its own lists.
 #[derive(Clone, Debug, PartialEq)]
@@ -356,6 +357,21 @@ pub struct Search {
     pub ranges: PerAxis<Spanned<Range>>,
     /// What a legal shape satisfies, besides being buildable.
     pub requires: Vec<Requirement>,
+    /// Where the model will serve: what `latency` and `throughput` are of.
+    pub serving: Option<Serving>,
+    /// How it is trained: what `memory` is of.
+    pub training: Option<Step>,
+}
+
+/// `serving = { on = DEVICE, batch = ..., attention = ... }`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Serving {
+    /// The device.
+    pub device: &'static Device,
+    /// Images of one pass.
+    pub batch: u64,
+    /// The library whose attention runs.
+    pub attention: AttentionLibrary,
 }
 
 /// `low..high step STEP` or `low..high by FACTOR`, both ends included where the spacing reaches them.
@@ -461,11 +477,17 @@ pub enum ShapeVariable {
     Flops,
     /// `examples`, what the budget pays for, in example.
     Examples,
+    /// `latency`, of one pass of the batch that is served, in s.
+    Latency,
+    /// `throughput`, of passes one after the other, in example/s.
+    Throughput,
+    /// `memory`, that a training step takes on each device, in B.
+    Memory,
 }
 
 impl ShapeVariable {
     /// All of them with their names in plans.
-    pub const ALL: [(&'static str, Self); 9] = [
+    pub const ALL: [(&'static str, Self); 12] = [
         ("width", Self::Width),
         ("depth", Self::Depth),
         ("mlp", Self::Mlp),
@@ -475,6 +497,9 @@ impl ShapeVariable {
         ("tokens", Self::Tokens),
         ("flops", Self::Flops),
         ("examples", Self::Examples),
+        ("latency", Self::Latency),
+        ("throughput", Self::Throughput),
+        ("memory", Self::Memory),
     ];
 }
 

@@ -7,7 +7,7 @@ use super::terms::{Term, Variables};
 use super::{Expression, Requirement, ShapeVariable, codes};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::syntax::ast::{Expr, Name, Path};
-use crate::units::{ComputeKind, Dimension, Measure};
+use crate::units::{Base, ComputeKind, Dimension, Measure};
 
 /// An expression may speak of a shape, what it costs, and what the budget pays for.
 #[derive(Debug)]
@@ -22,6 +22,9 @@ impl ShapeVariable {
             Self::Tokens => Measure::new(Dimension::TOKEN),
             Self::Flops => Measure::of_kind(Dimension::FLOP_PER_EXAMPLE, ComputeKind::Forward),
             Self::Examples => Measure::new(Dimension::EXAMPLE),
+            Self::Latency => Measure::new(Dimension::of(Base::Second)),
+            Self::Throughput => Measure::new(Dimension::RATE),
+            Self::Memory => Measure::new(Dimension::of(Base::Byte)),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::law::Estimate;
 use crate::plan::Counting;
-use crate::vit::{Axis, Cost, PerAxis, Shape, Vit};
+use crate::vit::{Axis, Cost, Memory, PerAxis, Shape, Step, Vit};
 
 /// The answer of one search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,39 @@ pub struct Answer {
     pub at_edge: Vec<Axis>,
     /// Requirements without which another shape would have been chosen, as written.
     pub binding: Vec<String>,
+    /// How fast it serves, where the plan says where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving: Option<Served>,
+    /// What training it takes of each device, where the plan says how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<Trained>,
+}
+
+/// Inference on a device, as the time model predicts it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Served {
+    /// The device.
+    pub device: String,
+    /// Images of one pass.
+    pub batch: u64,
+    /// The library whose attention runs.
+    pub attention: String,
+    /// Seconds of one pass, from graphs that wait for no host.
+    pub latency: f64,
+    /// The measured rows that the model was calibrated on; absent where nobody measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibrated: Option<String>,
+}
+
+/// A training step on each device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trained {
+    /// How it is trained.
+    pub step: Step,
+    /// What it takes, in bytes.
+    pub memory: Memory,
 }
 
 /// Compute and what it buys.

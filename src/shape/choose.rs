@@ -2,8 +2,9 @@
 
 use super::anchored::{Anchored, AxisCost, costs};
 use super::frontier::{self, Frontier};
+use super::hardware::Hardware;
 use super::search::{Box3, Found, best, legal};
-use super::{Alternative, Answer, Loss, Plateau, Spending, codes};
+use super::{Alternative, Answer, Loss, Plateau, Served, Spending, Trained, codes};
 use crate::diagnostic::Diagnostic;
 use crate::law::{Estimate, Law, NamedLaw, NamedStart, SovitLaw};
 use crate::plan::{Budget, LawKind, Plan, Range, Requirement, Search, SmallOptimum, Start};
@@ -30,7 +31,8 @@ pub fn choose(
         .iter()
         .map(|search| {
             let law = &laws.get(search.law)?.as_ref()?.law;
-            Question::new(plan, search, law, starts, &mut diagnostics)?.answer(&mut diagnostics)
+            let hardware = Hardware::new(search);
+            Question::new(plan, search, law, starts, &hardware, &mut diagnostics)?.answer(&mut diagnostics)
         })
         .collect();
     (answers, diagnostics)
@@ -86,6 +88,7 @@ impl<'a> Question<'a> {
         search: &'a Search,
         law: &'a Law,
         starts: &'a [Option<NamedStart>],
+        hardware: &'a Hardware,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
         let model = plan.models.get(search.model)?;
@@ -117,6 +120,7 @@ impl<'a> Question<'a> {
             ranges: search.ranges.map(|range| range.value),
             costs: costs(law, frontier),
             forward_flops: t,
+            hardware,
         };
         Some(Self { plan, search, law, start, origin, space, frontier })
     }
@@ -164,6 +168,14 @@ impl<'a> Question<'a> {
             alternatives: self.alternatives(&all, shape),
             at_edge,
             binding: binding.iter().map(|require| require.text.clone()).collect(),
+            serving: self.search.serving.map(|serving| Served {
+                device: serving.device.name.clone(),
+                batch: serving.batch,
+                attention: serving.attention.name().to_owned(),
+                latency: self.space.hardware.latency(&vit),
+                calibrated: serving.device.measured.as_ref().map(|measured| measured.rows.clone()),
+            }),
+            training: self.search.training.map(|step| Trained { step, memory: vit.memory(&step) }),
         })
     }
 

@@ -14,6 +14,7 @@ mod bounds;
 mod choose;
 pub mod codes;
 mod frontier;
+mod hardware;
 mod search;
 
 pub use answer::*;

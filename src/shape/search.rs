@@ -10,6 +10,7 @@ use std::collections::BinaryHeap;
 
 use super::anchored::AxisCost;
 use super::bounds;
+use super::hardware::Hardware;
 use crate::plan::{Range, Requirement, ShapeVariable, Value};
 use crate::vit::{Architecture, Axis, PerAxis, Shape};
 
@@ -21,6 +22,8 @@ pub(super) struct Box3<'a> {
     pub(super) costs: PerAxis<AxisCost>,
     /// Budget in forward FLOPs, for requirements on examples.
     pub(super) forward_flops: f64,
+    /// What requirements on time and memory are of.
+    pub(super) hardware: &'a Hardware,
 }
 
 /// How a search ended.
@@ -73,6 +76,9 @@ pub(super) fn legal(space: &Box3<'_>, requires: &[&Requirement], shape: Shape) -
                 ShapeVariable::Tokens => space.architecture.tokens() as f64,
                 ShapeVariable::Flops => cost.forward_flops_per_example as f64,
                 ShapeVariable::Examples => examples,
+                ShapeVariable::Latency => space.hardware.latency(&vit),
+                ShapeVariable::Throughput => space.hardware.throughput(space.hardware.latency(&vit)),
+                ShapeVariable::Memory => space.hardware.memory(&vit),
             })
         };
         require.predicate.truth(lookup) == Ok(true)
@@ -87,7 +93,12 @@ fn axes_of(require: &Requirement) -> Vec<Axis> {
         ShapeVariable::Depth => axes.push(Axis::Depth),
         ShapeVariable::Mlp => axes.push(Axis::Mlp),
         ShapeVariable::Heads | ShapeVariable::Tokens => {}
-        ShapeVariable::Params | ShapeVariable::Flops | ShapeVariable::Examples => axes.extend(Axis::ALL),
+        ShapeVariable::Params
+        | ShapeVariable::Flops
+        | ShapeVariable::Examples
+        | ShapeVariable::Latency
+        | ShapeVariable::Throughput
+        | ShapeVariable::Memory => axes.extend(Axis::ALL),
     });
     axes.sort_unstable();
     axes.dedup();
@@ -227,6 +238,10 @@ fn may_hold(
         ShapeVariable::Tokens => (space.architecture.tokens() as f64, space.architecture.tokens() as f64),
         ShapeVariable::Flops => (least, most),
         ShapeVariable::Examples => (space.forward_flops / most, space.forward_flops / least),
+        // Sizes that are misaligned take longer than larger ones, so only what none goes below is known.
+        ShapeVariable::Latency => (space.hardware.least_latency(&small), f64::INFINITY),
+        ShapeVariable::Throughput => (0.0, space.hardware.throughput(space.hardware.least_latency(&small))),
+        ShapeVariable::Memory => (space.hardware.memory(&small), space.hardware.memory(&large)),
     };
     joint.iter().all(|require| bounds::can_hold(&require.predicate, &lookup))
 }
@@ -234,8 +249,10 @@ fn may_hold(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Comparison, Expression};
+    use crate::hardware::{AttentionLibrary, device, devices};
+    use crate::plan::{Comparison, Expression, Serving};
     use crate::source::Span;
+    use crate::vit::Step;
     use proptest::prelude::*;
 
     fn require(variable: ShapeVariable, comparison: Comparison, number: f64) -> Requirement {
@@ -265,6 +282,51 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
+        /// Requirements on time and memory too, with heads and batches that no library likes.
+        #[test]
+        fn agrees_with_brute_force_on_hardware(
+            w in 1u64..40, d in 1u64..10, m in 16u64..200, step in 1u64..9, heads in 1u64..6, batch in 1u64..9,
+            device in 0usize..14, library in 0usize..4, position in 0.05..0.95f64, slower in any::<bool>(),
+            fw in 10.0..400.0f64, fd in 1.0..20.0f64, fm in 10.0..400.0f64, a in 0.1..2.0f64, b in 0.1..2.0f64,
+        ) {
+            let architecture = Architecture { heads, image: 56, ..Architecture::default() };
+            let range = |low: u64, len: u64, step| Range::stepped(low, low + len * step, step);
+            let serving =
+                Serving { device: &devices()[device], batch, attention: AttentionLibrary::ALL[library].1 };
+            let training = Step { batch, checkpointed: slower, ..Step::DEFAULT };
+            let hardware = Hardware::of(Some(serving), Some(training));
+            let space = Box3 {
+                architecture: &architecture,
+                ranges: PerAxis { width: range(w * heads, 12, step), depth: range(d, 8, 1), mlp: range(m, 12, step) },
+                costs: PerAxis { width: fw, depth: fd, mlp: fm }
+                    .map(|&frontier| AxisCost::Loss { frontier, scale: 1.0, a, b }),
+                forward_flops: 1e9,
+                hardware: &hardware,
+            };
+            let end = |pick: fn(&Range) -> u64| Shape {
+                width: pick(&space.ranges.width) / heads * heads,
+                depth: pick(&space.ranges.depth),
+                mlp_dim: pick(&space.ranges.mlp),
+            };
+            let [Ok(small), Ok(large)] = [end(|range| range.low), end(|range| range.high)].map(|s| architecture.with(s))
+            else {
+                return Ok(());
+            };
+            let between = |low: f64, high: f64| low + position * (high - low);
+            let latency = between(hardware.latency(&small), hardware.latency(&large));
+            let memory = between(hardware.memory(&small), hardware.memory(&large));
+            let requires = [
+                require(ShapeVariable::Memory, Comparison::LessEqual, memory),
+                if slower {
+                    require(ShapeVariable::Throughput, Comparison::Less, batch as f64 / latency)
+                } else {
+                    require(ShapeVariable::Latency, Comparison::Less, latency)
+                },
+            ];
+            let requires: Vec<_> = requires.iter().collect();
+            prop_assert_eq!(best(&space, &requires), brute(&space, &requires));
+        }
+
         #[test]
         fn agrees_with_brute_force(
             w in 16u64..200, d in 1u64..10, m in 16u64..200, step in 1u64..9,
@@ -280,6 +342,7 @@ mod tests {
                 costs: PerAxis { width: fw, depth: fd, mlp: fm }
                     .map(|&frontier| AxisCost::Loss { frontier, scale: 1.0, a, b }),
                 forward_flops: 1e9,
+                hardware: &Hardware::of(None, None),
             };
             let requires = [
                 require(ShapeVariable::Params, Comparison::Less, params),
@@ -300,11 +363,34 @@ mod tests {
             ranges: PerAxis { width: range, depth: range, mlp: range },
             costs: PerAxis { width: 1147.5, depth: 26.9, mlp: 4314.2 }.map(|&frontier| AxisCost::Distance { frontier }),
             forward_flops: 1e21,
+            hardware: &Hardware::of(None, None),
         };
         let requires = [require(ShapeVariable::Params, Comparison::Less, 400e6)];
         let requires: Vec<_> = requires.iter().collect();
         let Found::Best(shape) = best(&space, &requires) else { panic!("no shape") };
         assert!(legal(&space, &requires, shape));
         assert!(architecture.with(shape).unwrap().cost().params > 399_000_000);
+    }
+
+    /// A bound on the latency of a GPU is as good as any other.
+    #[test]
+    fn a_box_of_a_million_million_shapes_has_its_fastest() {
+        let architecture = Architecture { heads: 16, ..Architecture::default() };
+        let range = Range::stepped(16, 16 * 10_000, 16);
+        let serving = Serving { device: device("h200").unwrap(), batch: 64, attention: AttentionLibrary::CuDnn };
+        let hardware = Hardware::of(Some(serving), None);
+        let space = Box3 {
+            architecture: &architecture,
+            ranges: PerAxis { width: range, depth: Range::stepped(1, 10_000, 1), mlp: Range::stepped(1, 10_000, 1) },
+            costs: PerAxis { width: 1147.5, depth: 26.9, mlp: 4314.2 }.map(|&frontier| AxisCost::Distance { frontier }),
+            forward_flops: 1e21,
+            hardware: &hardware,
+        };
+        let requires = [require(ShapeVariable::Latency, Comparison::Less, 0.024)];
+        let requires: Vec<_> = requires.iter().collect();
+        let Found::Best(shape) = best(&space, &requires) else { panic!("no shape") };
+        assert!(legal(&space, &requires, shape), "{shape}");
+        let latency = hardware.latency(&architecture.with(shape).unwrap());
+        assert!(latency < 0.024 && latency > 0.0235, "{shape}: {latency}");
     }
 }

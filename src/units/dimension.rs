@@ -80,6 +80,12 @@ impl Dimension {
         dimension.exponents[Base::Example as usize] = -1;
         dimension
     };
+    /// Examples per second.
+    pub const RATE: Self = {
+        let mut dimension = Self::EXAMPLE;
+        dimension.exponents[Base::Second as usize] = -1;
+        dimension
+    };
     /// A device's rate: compute per second and accelerator.
     pub const DEVICE_RATE: Self = {
         let mut dimension = Self::FLOP;

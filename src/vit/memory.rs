@@ -63,6 +63,11 @@ pub enum AttentionKind {
     Math,
 }
 
+impl AttentionKind {
+    /// All of them with their names.
+    pub const ALL: [(&'static str, Self); 2] = [("fused", Self::Fused), ("math", Self::Math)];
+}
+
 /// How a model is trained, as far as memory goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {

@@ -98,6 +98,8 @@ pub(crate) fn case() -> Case {
                 mlp: at(Range::stepped(512, 16384, 16)),
             },
             requires: Vec::new(),
+            serving: None,
+            training: None,
         }],
         emits: Vec::new(),
     };
@@ -128,6 +130,8 @@ pub(crate) fn case() -> Case {
         }],
         at_edge: Vec::new(),
         binding: Vec::new(),
+        serving: None,
+        training: None,
     };
     let case = Case {
         plan,

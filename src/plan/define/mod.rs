@@ -3,6 +3,7 @@
 mod budget;
 mod emit;
 mod fit;
+mod hardware;
 mod law;
 mod model;
 mod results;

@@ -4,15 +4,18 @@ use crate::diagnostic::Diagnostic;
 use crate::plan::check::{Checker, Owner, Scope};
 use crate::plan::names::Names;
 use crate::plan::schema::{Fields, RangeEntry, Schema};
-use crate::plan::values::whole;
+use crate::plan::values::{optional, whole};
 use crate::plan::{LawKind, Model, Plan, Range, Search, Spacing, codes};
 use crate::source::Spanned;
 use crate::syntax::ast::{self, Expr, Item, ItemKind};
 use crate::units::{Dimension, exact};
 use crate::vit::{Architecture, PerAxis};
 
-const SCHEMA: Schema =
-    Schema { fields: &["model", "law", "start", "budget"], ranges: &["width", "depth", "mlp"], requires: true };
+const SCHEMA: Schema = Schema {
+    fields: &["model", "law", "start", "budget", "serving", "training"],
+    ranges: &["width", "depth", "mlp"],
+    requires: true,
+};
 
 impl Checker<'_> {
     /// Checks a search.
@@ -43,7 +46,10 @@ impl Checker<'_> {
         }
         let requires: Vec<_> = fields.requires.iter().map(|predicate| self.requirement(predicate)).collect();
 
-        Some(Search {
+        let serving = optional(fields.get("serving").map(|field| self.serving(field)));
+        let training = optional(fields.get("training").map(|field| self.training(field)));
+
+        let search = Search {
             name: name.clone()?,
             model: model?,
             law: law?,
@@ -51,7 +57,10 @@ impl Checker<'_> {
             budget: budget?,
             ranges: whole(ranges)?,
             requires: requires.into_iter().collect::<Option<_>>()?,
-        })
+            serving: serving?,
+            training: training?,
+        };
+        self.hardware_is_said(&search, &fields).then_some(search)
     }
 
     /// A definition that a field names, or the only one there is.

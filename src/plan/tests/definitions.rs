@@ -494,3 +494,52 @@ fn artefacts_do_not_overwrite_one_another() {
         "#,
     );
 }
+
+/// What a search says of hardware, and what it asks without saying.
+#[test]
+fn hardware_of_a_search() {
+    check(
+        "
+        model m { image = 224 px, patch = 14 px, heads = 16 }
+        law l = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }
+        start s { shape = vit_s14, compute = 0.7 EFLOP as forward }
+        budget b = 1 ZFLOP as forward
+        search a {
+          serving = { on = h20, batch = 0, attention = flash4 }
+        //                 ^^^ S0214 there is no device `h20`
+        //                 > serving = { on = h200, batch = 0, attention = flash4 }
+        //                              ^ S0402 `batch` must lie between 1 and 1048576
+        //                                             ^^^^^^ S0210 `attention` has no `flash4`
+        //                                             > serving = { on = h20, batch = 0, attention = flash }
+          training = { batch = 64, optimiser = adamw, checkpoint = 1 }
+        //                         ^^^^^^^^^ S0203 `training` has no `optimiser`
+        //                         > training = { batch = 64, optimizer = adamw, checkpoint = 1 }
+        //                                                         ^ S0401 `checkpoint` takes `true` or `false`, not a number
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+          require latency < 3 ms and memory < 80 GB
+        }
+        ",
+    );
+    check(
+        "
+        model m { image = 224 px, patch = 14 px, heads = 16 }
+        law l = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }
+        start s { shape = vit_s14, compute = 0.7 EFLOP as forward }
+        budget b = 1 ZFLOP as forward
+        search a { width in 384..2048 step 16, depth in 6..60, mlp in 512..16384 step 16, require memory < 80 GB }
+        //                                                                                        ^^^^^^^^^^^^^^ S0218 `memory` is that of a training step, and search `a` says none
+        //                                                                                        > search a { width in 384..2048 step 16, depth in 6..60, mlp in 512..16384 step 16, require memory < 80 GB, training = { batch = 64, shards = 8 } }
+        search b {
+          serving = 8
+        //          ^ S0401 `serving` takes a record, not a number
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+          require throughput > 3 ms
+        //                     ^^^^ S0302 cannot compare a quantity in `example/s` with a time
+        }
+        ",
+    );
+}
