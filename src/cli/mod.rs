@@ -10,6 +10,7 @@ mod emit;
 mod explain;
 mod fit;
 mod fmt;
+mod frontier;
 mod init;
 mod kernels;
 mod lock;
@@ -58,6 +59,8 @@ enum Command {
     Fit(Box<fit::Arguments>),
     /// Count what a model takes: parameters, FLOPs, memory, and time on a device.
     Cost(Box<cost::Arguments>),
+    /// Show the shape at every budget of a range: a table, CSV, JSON or a picture.
+    Frontier(Box<frontier::Arguments>),
     /// Show what plans can emit.
     Emit(emit::Arguments),
     /// Work with the CUDA kernels of a plan.
@@ -121,6 +124,10 @@ pub mod codes {
     pub const BAD_CONFIG: Code = Code::new("S0052", "bad-config");
     /// A library whose speed is not known.
     pub const NOT_TIMED: Code = Code::new("S0053", "not-timed");
+    /// A range of budgets that holds none.
+    pub const NO_BUDGETS: Code = Code::new("S0054", "no-budgets");
+    /// A file whose ending says nothing.
+    pub const UNKNOWN_ENDING: Code = Code::new("S0055", "unknown-ending");
     /// A model whose FLOPs nothing needs.
     pub const UNUSED_MODEL: Code = Code::new("S0045", "unused-model");
 }
@@ -138,6 +145,7 @@ pub fn run() -> ExitCode {
         Command::Fmt(arguments) => fmt::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Cost(arguments) => cost::run(&arguments),
+        Command::Frontier(arguments) => frontier::run(&arguments),
         Command::Emit(arguments) => emit::run(&arguments),
         Command::Kernels(command) => kernels::run(&command),
     };

@@ -42,7 +42,9 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "big_vision.py.j2",
     "plan.rs.j2",
     "terminal.txt.j2",
-    "starter.sov.j2"
+    "starter.sov.j2",
+    "frontier.csv.j2",
+    "frontier.svg.j2"
 ];
 
 /// A bound on the work of one rendering; the largest template needs about a hundredth.
@@ -69,6 +71,8 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.add_filter("bold", |value: &Value| styled(value, "1"));
     environment.add_filter("good", |value: &Value| styled(value, "32"));
     environment.add_filter("float", float);
+    environment.add_filter("plain", plain);
+    environment.add_filter("xml", xml);
     environment.add_global("PRIMITIVES", safe(PRIMITIVES.to_owned()));
     for &(name, source) in TEMPLATES.iter().chain(KERNELS) {
         environment.add_template(name, source)?;
@@ -116,6 +120,29 @@ fn number(value: &Value) -> Result<String, Error> {
 /// A number as the shortest text that reads back as the same 32-bit `float`, with an exponent so that C takes it for one.
 fn float(value: &Value) -> Result<Value, Error> {
     Ok(safe(format!("{:e}f", f64::try_from(value.clone())? as f32)))
+}
+
+/// A text of digits, signs and letters, or none: a cell that needs no quotes in any table.
+fn plain(value: &Value) -> Result<Value, Error> {
+    let cell = text(value)?;
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+');
+    if cell.bytes().all(fine) { Ok(safe(cell.to_owned())) } else { Err(wrong(format!("{cell:?} needs quotes"))) }
+}
+
+/// A text between the tags of XML, or in an attribute's quotes.
+fn xml(value: &Value) -> Result<Value, Error> {
+    let mut escaped = String::new();
+    for c in text(value)?.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            c if c.is_control() || is_disturbing(c) => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    Ok(safe(escaped))
 }
 
 /// Any value as JSON on one line.

@@ -11,11 +11,13 @@ mod starter;
 mod summary;
 pub mod targets;
 mod terminal;
+mod trajectory;
 
 pub use kernels::kernel_source;
 pub use rust::{RustModule, rust_module};
 pub use starter::{Starter, StarterTable, StarterTarget, starter};
 pub use terminal::{laws_report, report};
+pub use trajectory::{Trajectory, trajectory_csv, trajectory_json, trajectory_svg, trajectory_table};
 
 use std::collections::BTreeSet;
 

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-pub use operation::{Operation, Part, block, forward, training};
+pub use operation::{Operation, Part, block, forward, step, training};
 pub use time::{AttentionLibrary, Launch, Prediction, TimedPart, Timer};
 
 /// An accelerator that a plan may name.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::vit::{Activation, Pooling, Position, QkNorm, Vit};
+use crate::vit::{Activation, NumberFormat, Optimizer, Pooling, Position, QkNorm, Step, Vit};
 
 /// One kernel's work. Numbers are of two bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -102,6 +102,9 @@ const fn part(name: &'static str, operation: Operation) -> Part {
     Part { name, operation, count: 1 }
 }
 
+/// As many as a forward pass may have.
+const PARTS: usize = 24;
+
 /// One block's forward pass of a batch.
 pub fn block(vit: &Vit, batch: u64) -> Vec<Part> {
     let (architecture, variant) = (&vit.architecture, &vit.architecture.variant);
@@ -112,7 +115,8 @@ pub fn block(vit: &Vit, batch: u64) -> Vec<Part> {
     let sum = part("residual", Operation::Sum { numbers: wide, arrays: 3 });
     let scale = part("layer scale", Operation::Sum { numbers: wide, arrays: 2 });
     let product = |name, outputs: u64, inputs: u64| part(name, Operation::Product { rows, outputs, inputs });
-    let mut parts = vec![norm, product("qkv", 3 * width, width)];
+    let mut parts = Vec::with_capacity(PARTS);
+    parts.extend([norm, product("qkv", 3 * width, width)]);
     if variant.qk_norm != QkNorm::None {
         parts.push(Part {
             count: 2,
@@ -150,10 +154,11 @@ pub fn forward(vit: &Vit, batch: u64) -> Vec<Part> {
     let patches = batch.saturating_mul(architecture.patches());
     let inputs = architecture.channels * architecture.patch * architecture.patch;
     let norm = Operation::Norm { rows, width, arrays: 2 };
-    let mut parts = vec![
+    let mut parts = Vec::with_capacity(PARTS);
+    parts.extend([
         part("patch embedding", Operation::Product { rows: patches, outputs: width, inputs }),
         part("position", Operation::Sum { numbers: wide, arrays: 2 }),
-    ];
+    ]);
     if architecture.variant.pre_norm {
         parts.push(part("pre-norm", norm));
     }
@@ -211,10 +216,42 @@ pub fn training(parts: &[Part]) -> Vec<Part> {
     all
 }
 
+/// A whole training step of a batch: forward and backward, blocks again where they are checkpointed, and the
+/// optimizer's pass over the device's share of the parameters. Communication between devices is not in it.
+pub fn step(vit: &Vit, step: &Step) -> Vec<Part> {
+    let mut parts = training(&forward(vit, step.batch));
+    if step.checkpointed {
+        parts.extend(block(vit, step.batch).iter().map(|part| Part { count: part.count * vit.shape.depth, ..*part }));
+    }
+    // Arrays of weights, gradients and states that are read and written, in numbers of two bytes.
+    let wide = if step.weights == NumberFormat::Fp32 { 2 } else { 1 };
+    let arrays = match step.optimizer {
+        Optimizer::AdamW => 3 * wide + 2 * 4,
+        Optimizer::Sgd => 3 * wide + 2 * 2,
+        // Its states are as good as nothing; the update is computed twice, once for its size.
+        Optimizer::Adafactor => 4 * wide,
+    };
+    let numbers = vit.cost().params.div_ceil(step.shards.max(1));
+    parts.push(part("optimizer", Operation::Sum { numbers, arrays }));
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::vit::CATALOGUE;
+
+    /// Blocks that are computed again cost one more forward pass, or a third of what there was.
+    #[test]
+    fn a_checkpointed_step_runs_the_blocks_again() {
+        let vit = crate::vit::named("sovit_400m14").unwrap().vit();
+        let flops = |checkpointed| -> f64 {
+            let parts = step(&vit, &Step { batch: 8, checkpointed, ..Step::DEFAULT });
+            parts.iter().map(|part| part.operation.flops() * part.count as f64).sum()
+        };
+        let again = flops(true) / flops(false) - 1.0;
+        assert!((0.31..0.34).contains(&again), "{again}");
+    }
 
     /// The operations are the model, all but a MAP head's attention, whose one query only reads.
     #[test]

@@ -81,6 +81,16 @@ pub struct Timer<'a> {
     peak: f64,
     library: AttentionLibrary,
     launch: Launch,
+    tiles: [Tile; TILES.len()],
+}
+
+/// A tile of a product.
+#[derive(Clone, Copy, Debug)]
+struct Tile {
+    rows: u64,
+    outputs: u64,
+    /// Seconds of its main loop for each number that is summed over.
+    seconds: f64,
 }
 
 /// A part with its time.
@@ -128,7 +138,14 @@ impl<'a> Timer<'a> {
     /// A timer of a device by its peak in `format`; none where it has no such rate.
     pub fn new(device: &'a Device, format: &str, library: AttentionLibrary, launch: Launch) -> Option<Self> {
         let peak = device.rate(format)?;
-        Some(Self { device, constants: device.constants(), peak, library, launch })
+        let constants = device.constants();
+        let rate = peak / device.units as f64 * constants.product;
+        let tiles = TILES.map(|(rows, outputs)| {
+            let (m, n) = (rows as f64, outputs as f64);
+            let slower = (m * n / (m + n) / LARGEST).powf(TILE_EXPONENT);
+            Tile { rows, outputs, seconds: 2.0 * m * n / (rate * slower) }
+        });
+        Some(Self { device, constants, peak, library, launch, tiles })
     }
 
     /// What a pass takes.
@@ -189,14 +206,11 @@ impl<'a> Timer<'a> {
 
     fn product(&self, rows: u64, outputs: u64, inputs: u64, real: bool) -> f64 {
         let units = self.device.units as f64;
-        let rate = self.peak / units * self.constants.product;
         let depth = inputs.next_multiple_of(STEP) as f64;
-        let best = TILES.iter().fold(f64::INFINITY, |best, &(m, n)| {
-            let tiles = rows.div_ceil(m) as f64 * outputs.div_ceil(n) as f64;
-            let (m, n) = (m as f64, n as f64);
-            let slower = (m * n / (m + n) / LARGEST).powf(TILE_EXPONENT);
-            let main = 2.0 * m * n * depth / (rate * slower);
-            let waves = (tiles / units).ceil();
+        let best = self.tiles.iter().fold(f64::INFINITY, |best, tile| {
+            let tiles = rows.div_ceil(tile.rows).saturating_mul(outputs.div_ceil(tile.outputs));
+            let main = tile.seconds * depth;
+            let (waves, tiles) = (tiles.div_ceil(self.device.units) as f64, tiles as f64);
             let whole = waves * (main + self.constants.wave);
             // The last wave shared out among all units, at the price of one more constant.
             let shared = tiles / units * main + (waves + 1.0) * self.constants.wave;

@@ -5,7 +5,9 @@
 //! anchored   the loss around the frontier; its excess is zero on it
 //! bounds     what a requirement can say of a whole box
 //! search     the best legal shape, exactly
+//! hardware   what a shape takes on the hardware that a search names
 //! choose     all of it for every search of a plan
+//! trajectory one search over a range of budgets
 //! ```
 
 mod anchored;
@@ -16,6 +18,10 @@ pub mod codes;
 mod frontier;
 mod hardware;
 mod search;
+mod trajectory;
 
 pub use answer::*;
 pub use choose::choose;
+pub use trajectory::{TrajectoryPoint, budgets, trajectory};
+
+use frontier::exponents;

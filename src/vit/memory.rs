@@ -257,7 +257,8 @@ impl Vit {
     pub(super) fn tensors(&self) -> Vec<Tensor> {
         let (a, v) = (&self.architecture, &self.architecture.variant);
         let (d, m, l) = (self.shape.width, self.shape.mlp_dim, self.shape.depth);
-        let mut tensors = vec![Tensor::new(&[d, a.channels, a.patch, a.patch], 1)];
+        let mut tensors = Vec::with_capacity(32);
+        tensors.push(Tensor::new(&[d, a.channels, a.patch, a.patch], 1));
         let mut add = |dims: &[u64], copies: u64| {
             if copies > 0 && dims.iter().all(|&dim| dim > 0) {
                 tensors.push(Tensor::new(dims, copies));
@@ -308,26 +309,28 @@ impl Vit {
 }
 
 /// Parameters of one shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tensor {
-    dims: Vec<u128>,
+    size: u128,
+    /// The last two dimensions; none of a vector.
+    matrix: Option<(u128, u128)>,
     copies: u128,
 }
 
 impl Tensor {
     fn new(dims: &[u64], copies: u64) -> Self {
-        Self { dims: dims.iter().copied().map(u128::from).collect(), copies: copies.into() }
-    }
-
-    fn size(&self) -> u128 {
-        self.dims.iter().product()
+        let matrix = match *dims {
+            [.., rows, columns] => Some((rows.into(), columns.into())),
+            _ => None,
+        };
+        Self { size: dims.iter().copied().map(u128::from).product(), matrix, copies: copies.into() }
     }
 
     /// Second moments that Adafactor keeps: of rows and columns over the last two dimensions, or all of a vector.
-    fn factored(&self) -> u128 {
-        match *self.dims.as_slice() {
-            [.., rows, columns] => self.size() / columns + self.size() / rows,
-            _ => self.size(),
+    const fn factored(&self) -> u128 {
+        match self.matrix {
+            Some((rows, columns)) => self.size / columns + self.size / rows,
+            None => self.size,
         }
     }
 }
@@ -384,7 +387,7 @@ mod tests {
         /// The tensors are the model: their sizes sum to its parameters, whatever it is made of.
         #[test]
         fn tensors_sum_to_the_parameters(vit in vits()) {
-            let sum: u128 = vit.tensors().iter().map(|tensor| tensor.copies * tensor.size()).sum();
+            let sum: u128 = vit.tensors().iter().map(|tensor| tensor.copies * tensor.size).sum();
             prop_assert_eq!(sum, u128::from(vit.cost().params));
         }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{ATTENTION, Attention, CATALOGUE, Counted, Format, Timing};
-use crate::hardware::{Prediction, Timer, forward, training};
+use crate::hardware::{Prediction, Timer, forward, step};
 use crate::units::{Base, Dimension, human as quantity};
 use crate::vit::{Architecture, AttentionKind, Components, Cost, Memory, NumberFormat, Optimizer, Step, Vit};
 
@@ -74,7 +74,7 @@ pub(super) fn json(counted: &Counted) -> String {
         step: counted.step,
         memory: AnswerMemory { memory, total: memory.total() },
         device: counted.timing.as_ref().map(|timing| {
-            let passes = Passes::of(timing, vit, counted.step.batch);
+            let passes = Passes::of(timing, vit, &counted.step);
             json!({
                 "name": timing.device.name,
                 "title": timing.device.title,
@@ -100,8 +100,8 @@ struct Passes {
 }
 
 impl Passes {
-    fn of(timing: &Timing, vit: &Vit, batch: u64) -> Self {
-        let parts = forward(vit, batch);
+    fn of(timing: &Timing, vit: &Vit, training: &Step) -> Self {
+        let parts = forward(vit, training.batch);
         // Every device has a rate in bf16, which a test holds.
         let predict = |parts: &[_]| {
             Timer::new(timing.device, "bf16", timing.library, timing.launch).map_or_else(
@@ -109,7 +109,7 @@ impl Passes {
                 |timer| timer.predict(parts),
             )
         };
-        Self { inference: predict(&parts), training: predict(&training(&parts)) }
+        Self { inference: predict(&parts), training: predict(&step(vit, training)) }
     }
 }
 
@@ -210,7 +210,7 @@ fn memory(counted: &Counted) -> String {
 
 fn times(timing: &Timing, counted: &Counted) -> String {
     let batch = counted.step.batch;
-    let passes = Passes::of(timing, &counted.vit, batch);
+    let passes = Passes::of(timing, &counted.vit, &counted.step);
     let calibrated = match &timing.device.measured {
         Some(measured) => format!("calibrated on {}", measured.rows),
         None => "uncalibrated: nobody measured it for this model, so its times are guesses".to_owned(),

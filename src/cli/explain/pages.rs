@@ -34,6 +34,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("S0051", include_str!("../../../grammar/explain/S0051.md")),
     ("S0052", include_str!("../../../grammar/explain/S0052.md")),
     ("S0053", include_str!("../../../grammar/explain/S0053.md")),
+    ("S0054", include_str!("../../../grammar/explain/S0054.md")),
+    ("S0055", include_str!("../../../grammar/explain/S0055.md")),
     ("S0101", include_str!("../../../grammar/explain/S0101.md")),
     ("S0102", include_str!("../../../grammar/explain/S0102.md")),
     ("S0103", include_str!("../../../grammar/explain/S0103.md")),

@@ -1,0 +1,158 @@
+//! `sovitc frontier PLAN.sov [SEARCH]`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Common, Format, Located, Status, Uses, answer, build, codes, report, tell};
+use crate::diagnostic::{Diagnostic, list_of, nearest};
+use crate::emit::{Trajectory, trajectory_csv, trajectory_json, trajectory_svg, trajectory_table};
+use crate::law::NamedStart;
+use crate::plan::StartKind;
+use crate::shape::{budgets, trajectory};
+use crate::source::Sources;
+use crate::{Outcome, Question, disk};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Where absent, `--from` is the compute of the search's start and `--to` ten times its budget.
+
+Example: sovitc frontier examples/star/plan.sov --from '1 EFLOP as forward' --to 'flagship * 10' --out frontier.svg")]
+pub(super) struct Arguments {
+    /// The plan.
+    #[arg(value_name = "PLAN.sov")]
+    plan: PathBuf,
+    /// The search; may be left out where the plan has one.
+    #[arg(value_name = "SEARCH")]
+    search: Option<String>,
+    /// The least budget: an expression among the plan's values.
+    #[arg(long, value_name = "BUDGET")]
+    from: Option<String>,
+    /// The largest budget.
+    #[arg(long, value_name = "BUDGET")]
+    to: Option<String>,
+    /// How many budgets, evenly in their logarithm.
+    #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u64).range(2..=10_000))]
+    points: u64,
+    /// Write a file instead of answering; its ending says what: `.svg`, `.csv` or `.json`. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    out: Vec<PathBuf>,
+    /// Take laws from the lock and refuse to fit.
+    #[arg(long)]
+    locked: bool,
+    #[command(flatten)]
+    uses: Uses,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Status {
+    let format = arguments.common.format;
+    let located = Located::new(&arguments.plan).using(arguments.uses);
+    let compiled = build::compile(&located, arguments.locked);
+    let Some(outcome) = &compiled.outcome else {
+        return report(&compiled.diagnostics, &compiled.sources, format);
+    };
+    let fail = |error: Diagnostic| tell(&[error], &Sources::default(), format, "");
+    let search = match chosen(outcome, arguments.search.as_deref()) {
+        Ok(search) => search,
+        Err(error) => return fail(error),
+    };
+    let Some(asked) = outcome.plan.searches.get(search) else { return Status::Done };
+    let starts = starts(outcome);
+    let start = asked.start.and_then(|start| starts.get(start)).and_then(Option::as_ref);
+    let budget = outcome.plan.budgets.get(asked.budget).map_or(f64::NAN, |budget| budget.forward_flops);
+    let bound = |text: Option<&str>, default: f64| text.map_or(Ok(default), |text| forward(&located, text, format));
+    let from = match bound(arguments.from.as_deref(), start.map_or(budget, |start| start.optimum.forward_flops)) {
+        Ok(from) => from,
+        Err(status) => return status,
+    };
+    let to = match bound(arguments.to.as_deref(), 10.0 * budget) {
+        Ok(to) => to,
+        Err(status) => return status,
+    };
+    if from.is_nan() || to.is_nan() || from <= 0.0 || from >= to || to.is_infinite() {
+        let message = format!("no budgets lie from {from:.3e} to {to:.3e} forward FLOP");
+        return fail(Diagnostic::error(codes::NO_BUDGETS, message).help("give `--from` below `--to`, both above zero"));
+    }
+    let laws: Vec<_> = outcome.laws.iter().cloned().map(Some).collect();
+    let list = budgets(from, to, usize::try_from(arguments.points).unwrap_or(usize::MAX));
+    let points = trajectory(&outcome.plan, search, &laws, &starts, &list);
+    let picture = Trajectory { plan: &outcome.plan.name, search: &asked.name.value, budget, points: &points };
+    if arguments.out.is_empty() {
+        let text = match format {
+            Format::Human => trajectory_table(&picture),
+            Format::Json => trajectory_json(&picture),
+        };
+        return answer(&text, format);
+    }
+    let mut said = String::new();
+    for path in &arguments.out {
+        let text = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("svg") => trajectory_svg(&picture),
+            Some("csv") => trajectory_csv(&picture),
+            Some("json") => Ok(trajectory_json(&picture)),
+            _ => {
+                let message = format!("`{}` is no `.svg`, `.csv` or `.json`", path.display());
+                Err(Diagnostic::error(codes::UNKNOWN_ENDING, message).help("name a file with one of these endings"))
+            }
+        };
+        match text.and_then(|text| disk::write_file(path, text.as_bytes())) {
+            Ok(true) => said.extend([path.to_string_lossy().as_ref(), " written\n"]),
+            Ok(false) => said.extend([path.to_string_lossy().as_ref(), " is up to date\n"]),
+            Err(error) => return fail(error),
+        }
+    }
+    if format == Format::Human { answer(&said, format) } else { Status::Done }
+}
+
+/// The search of that name, or the only one.
+fn chosen(outcome: &Outcome, name: Option<&str>) -> Result<usize, Diagnostic> {
+    let names = || outcome.plan.searches.iter().map(|search| search.name.value.as_str());
+    let Some(name) = name else {
+        return match outcome.plan.searches.len() {
+            1 => Ok(0),
+            0 => {
+                Err(Diagnostic::error(codes::NO_SEARCH, "the plan has no search")
+                    .help("write one: `search NAME { ... }`"))
+            }
+            _ => {
+                let error = Diagnostic::error(codes::NO_SEARCH, "the plan has several searches, and none was named");
+                Err(error.help(format!("name one: {}", list_of(names()))))
+            }
+        };
+    };
+    outcome.plan.searches.iter().position(|search| search.name.value == name).ok_or_else(|| {
+        let error = Diagnostic::error(codes::NO_SEARCH, format!("the plan has no search `{name}`"));
+        match nearest(name, names()) {
+            Some(near) => error.help(format!("there is `{near}`")),
+            None => error.help(format!("the plan has {}", list_of(names()))),
+        }
+    })
+}
+
+/// The plan's starts in its order: those that it states, and those that were found in grids.
+fn starts(outcome: &Outcome) -> Vec<Option<NamedStart>> {
+    let one = |start: &crate::plan::Start| match &start.kind {
+        StartKind::Stated(optimum) => {
+            Some(NamedStart { name: start.name.value.clone(), optimum: *optimum, grid: None })
+        }
+        StartKind::BestOf { .. } => outcome.lock.starts.iter().find(|found| found.name == start.name.value).cloned(),
+    };
+    outcome.plan.starts.iter().map(one).collect()
+}
+
+/// The forward FLOPs of an expression among the plan's values.
+fn forward(located: &Located, text: &str, format: Format) -> Result<f64, Status> {
+    let question = Question { text, device: None, number_format: "bf16", mfu: None, price: None };
+    let queried = crate::query(&located.world(), &located.plan(), &question);
+    let compute = queried.reply.and_then(|reply| reply.compute);
+    match compute {
+        Some(compute) => Ok(compute.forward.value),
+        None if queried.diagnostics.is_empty() => {
+            let error = Diagnostic::error(codes::NO_BUDGETS, format!("`{text}` is no forward or training compute"));
+            Err(tell(&[error.help("write such as `3 ZFLOP as forward`")], &queried.sources, format, ""))
+        }
+        None => Err(tell(&queried.diagnostics, &queried.sources, format, "")),
+    }
+}
