@@ -55,6 +55,15 @@ fn serving_keeps_within_its_latency_and_its_memory() {
     assert!(bytes < 60_000_000_000, "{memory}");
     assert_eq!(search["binding"], serde_json::json!(["latency < 3 ms"]));
     assert_eq!(search["shape"]["head_dim"], 64);
+    let price = &search["shadow_prices"][0];
+    assert_eq!(price["requirement"], "latency < 3 ms");
+    assert!(price["shape"]["mlp_dim"].as_u64() > search["shape"]["mlp_dim"].as_u64(), "{price}");
+    // Both published shapes are too slow, and one stands in the box with the other heads.
+    for (i, name) in ["vit_l14", "sovit_400m14"].into_iter().enumerate() {
+        let compared = &search["compared"][i];
+        assert!(compared["name"] == name && compared["legal"] == false, "{compared}");
+        assert!(compared["latency"].as_f64().unwrap() > 3e-3, "{compared}");
+    }
     assert!(codes(&summary).contains(&"binding-constraint"));
     // The command says the same of the shape that was chosen.
     let shape = ["width", "depth", "mlp_dim"].map(|axis| search["shape"][axis].to_string());
@@ -184,6 +193,11 @@ fn star_covers_the_planted_truth() {
         assert!(other["wasted_compute"].as_f64().unwrap() >= 0.0, "{other}");
     }
     assert!(search["shape"]["head_dim"].as_u64().unwrap().is_multiple_of(8));
+    // The baseline that trains too large a model wastes more than the one that is nearly of this shape.
+    let baselines = search["compared"].as_array().unwrap();
+    let wasted = |i: usize| baselines[i]["alternative"]["wasted_compute"].as_f64().unwrap();
+    assert!(baselines[0]["name"] == "vit_l14" && baselines[1]["name"] == "vit_g14");
+    assert!(0.0 < wasted(0) && wasted(0) < wasted(1), "{baselines:#?}");
 }
 
 #[test]

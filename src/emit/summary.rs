@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::law::{ArmParameters, Estimate, FitReport, FormFit, FormLaw, HoldOut, Law, NamedLaw, NamedStart, SovitLaw};
 use crate::lock::Warning;
 use crate::plan::{Counting, StatedExponents, Uncertain};
-use crate::shape::{Alternative, Answer, Plateau, Served, Trained};
+use crate::shape::{Alternative, Answer, Compared, Plateau, Served, ShadowPrice, Trained};
 use crate::source::plain_json;
 use crate::vit::{Activation, Axis, Components, Cost, PerAxis, Pooling, Shape, Variant};
 
@@ -76,6 +76,10 @@ struct Search<'a> {
     alternatives: Vec<Neighbour>,
     at_edge: &'a [Axis],
     binding: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    shadow_prices: &'a [ShadowPrice],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    compared: &'a [Compared],
     #[serde(skip_serializing_if = "Option::is_none")]
     serving: Option<&'a Served>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -197,6 +201,8 @@ impl<'a> Search<'a> {
             alternatives: answer.alternatives.iter().map(Neighbour::new).collect(),
             at_edge: &answer.at_edge,
             binding: &answer.binding,
+            shadow_prices: &answer.shadow_prices,
+            compared: &answer.compared,
             serving: answer.serving.as_ref(),
             training: answer.training.as_ref(),
         }

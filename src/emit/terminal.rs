@@ -6,7 +6,7 @@ use super::{Artefact, Request, SUMMARY, engine, fits};
 use crate::diagnostic::Diagnostic;
 use crate::law::{Estimate, FitReport, GroupFit, HoldOut, Law, NamedLaw, NamedStart, SovitLaw, StarForm};
 use crate::plan::{Counting, StatedExponents};
-use crate::shape::{Alternative, Answer, Loss, Served, Trained};
+use crate::shape::{Alternative, Answer, Loss, Served, ShadowPrice, Trained};
 use crate::units::{Base, Dimension, fixed, human};
 use crate::vit::{Axis, PerAxis, Shape};
 
@@ -53,6 +53,7 @@ struct SearchView {
     loss: Option<String>,
     frontier: Vec<String>,
     plateau: Vec<String>,
+    prices: Vec<String>,
     neighbours: Vec<String>,
 }
 
@@ -100,6 +101,7 @@ fn search(answer: &Answer) -> SearchView {
         loss: answer.loss.as_ref().map(loss),
         frontier: frontier(answer),
         plateau: answer.loss.as_ref().map_or_else(Vec::new, plateau),
+        prices: prices(answer),
         neighbours: neighbours(answer),
     }
 }
@@ -175,8 +177,19 @@ fn plateau(loss: &Loss) -> Vec<String> {
     vec![head, format!("  {}", list.join(", "))]
 }
 
+/// What a little more of each binding requirement would be worth.
+fn prices(answer: &Answer) -> Vec<String> {
+    let line = |price: &ShadowPrice| {
+        let ShadowPrice { requirement, relaxed, shape, gain } = price;
+        let shape = format!("{} x {} x {}", shape.width, shape.depth, shape.mlp_dim);
+        let worth = gain.map_or_else(String::new, |gain| format!(", {gain:.1e} less loss"));
+        format!("`{requirement}` relaxed by {} %: {shape}{worth}", fixed(relaxed * 100.0, 0))
+    };
+    answer.shadow_prices.iter().map(line).collect()
+}
+
 fn neighbours(answer: &Answer) -> Vec<String> {
-    if answer.alternatives.is_empty() {
+    if answer.alternatives.is_empty() && answer.compared.is_empty() {
         return Vec::new();
     }
     let has_loss = answer.loss.is_some();
@@ -185,9 +198,15 @@ fn neighbours(answer: &Answer) -> Vec<String> {
         head.extend(texts(["loss", "wasted compute"]));
     }
     let mut rows = vec![head];
-    for Alternative { shape, params, examples, excess, wasted_compute, .. } in &answer.alternatives {
+    let neighbours = answer.alternatives.iter().map(|alternative| (String::new(), alternative));
+    let compared = answer.compared.iter().map(|compared| {
+        let why = if compared.legal { "" } else { ", not legal" };
+        (format!(" ({}{why})", compared.name), &compared.alternative)
+    });
+    for (of, alternative) in neighbours.chain(compared) {
+        let Alternative { shape, params, examples, excess, wasted_compute, .. } = alternative;
         let mut row = vec![
-            format!("{} x {} x {}", shape.width, shape.depth, shape.mlp_dim),
+            format!("{} x {} x {}{of}", shape.width, shape.depth, shape.mlp_dim),
             human(*params as f64, Dimension::PARAM),
             self::examples(*examples),
         ];

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Expression, Input, KnownForm};
 use crate::hardware::{AttentionLibrary, Device};
 use crate::source::{Span, Spanned};
-use crate::vit::{Architecture, PerAxis, Shape, Step};
+use crate::vit::{Architecture, Named, PerAxis, Shape, Step};
 
 /// A checked plan. Indices point into its own lists.
 #[derive(Clone, Debug, PartialEq)]
@@ -361,6 +361,8 @@ pub struct Search {
     pub serving: Option<Serving>,
     /// How it is trained: what `memory` is of.
     pub training: Option<Step>,
+    /// Published models whose shapes the answer is compared with.
+    pub compare: Vec<&'static Named>,
 }
 
 /// `serving = { on = DEVICE, batch = ..., attention = ... }`

@@ -36,12 +36,48 @@ pub struct Answer {
     pub at_edge: Vec<Axis>,
     /// Requirements without which another shape would have been chosen, as written.
     pub binding: Vec<String>,
+    /// What a little more of each binding requirement would be worth.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shadow_prices: Vec<ShadowPrice>,
+    /// Shapes of published models at the same budget, as the plan asks for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compared: Vec<Compared>,
     /// How fast it serves, where the plan says where.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serving: Option<Served>,
     /// What training it takes of each device, where the plan says how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<Trained>,
+}
+
+/// What a little more of a requirement would be worth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShadowPrice {
+    /// The requirement, as written.
+    pub requirement: String,
+    /// By what fraction its bound was relaxed.
+    pub relaxed: f64,
+    /// The shape that would be chosen then.
+    pub shape: Shape,
+    /// By how much the predicted loss would fall; absent where the law has no loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gain: Option<f64>,
+}
+
+/// A published shape in the plan's architecture, with its own heads, at the same budget.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compared {
+    /// Its name in the catalogue.
+    pub name: String,
+    /// Whether it is in the box and satisfies every requirement.
+    pub legal: bool,
+    /// What it costs.
+    pub alternative: Alternative,
+    /// Seconds of one pass of the batch that is served, where the plan says where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<f64>,
 }
 
 /// Inference on a device, as the time model predicts it.

@@ -4,12 +4,12 @@ use super::anchored::{Anchored, AxisCost, costs};
 use super::frontier::{self, Frontier};
 use super::hardware::Hardware;
 use super::search::{Box3, Found, best, legal};
-use super::{Alternative, Answer, Loss, Plateau, Served, Spending, Trained, codes};
+use super::{Alternative, Answer, Compared, Loss, Plateau, Served, ShadowPrice, Spending, Trained, codes, prices};
 use crate::diagnostic::Diagnostic;
 use crate::law::{Estimate, Law, NamedLaw, NamedStart, SovitLaw};
 use crate::plan::{Budget, LawKind, Plan, Range, Requirement, Search, SmallOptimum, Start};
 use crate::units::{Dimension, fixed, human};
-use crate::vit::{Axis, PerAxis, Shape};
+use crate::vit::{Architecture, Axis, Named, PerAxis, Shape, Vit};
 
 /// Shapes within this fraction of the predicted loss are practically as good.
 const PLATEAU: f64 = 1e-3;
@@ -168,6 +168,8 @@ impl<'a> Question<'a> {
             alternatives: self.alternatives(&all, shape),
             at_edge,
             binding: binding.iter().map(|require| require.text.clone()).collect(),
+            shadow_prices: binding.iter().filter_map(|require| self.shadow_price(&all, require, shape)).collect(),
+            compared: self.search.compare.iter().filter_map(|named| self.compared(&all, shape, named)).collect(),
             serving: self.search.serving.map(|serving| Served {
                 device: serving.device.name.clone(),
                 batch: serving.batch,
@@ -193,6 +195,36 @@ impl<'a> Question<'a> {
         };
         let binds = |i: &usize| best(&self.space, &without(*i)) != Found::Best(shape);
         (0..all.len()).filter(binds).map(|i| all[i]).collect()
+    }
+
+    /// What a little more of a requirement would be worth.
+    fn shadow_price(&self, all: &[&Requirement], require: &Requirement, shape: Shape) -> Option<ShadowPrice> {
+        let more = prices::relaxed(require)?;
+        let others = all.iter().map(|other| if std::ptr::eq(*other, require) { &more } else { *other });
+        let Found::Best(better) = best(&self.space, &others.collect::<Vec<_>>()) else { return None };
+        Some(ShadowPrice {
+            requirement: require.text.clone(),
+            relaxed: prices::RELAXED,
+            shape: better,
+            gain: self.sovit().map(|_| self.excess(shape) - self.excess(better)),
+        })
+    }
+
+    /// A published shape in the plan's architecture, with its own heads.
+    fn compared(&self, all: &[&Requirement], chosen: Shape, named: &Named) -> Option<Compared> {
+        let architecture = Architecture { heads: named.heads, ..*self.space.architecture };
+        let vit = architecture.with(named.shape).ok()?;
+        let within = |axis| {
+            let (range, size) = (self.space.ranges.get(axis), named.shape.get(axis));
+            range.at(range.position(size)) == size
+        };
+        let space = Box3 { architecture: &architecture, ..self.space };
+        Some(Compared {
+            name: named.name.to_owned(),
+            legal: Axis::ALL.into_iter().all(within) && legal(&space, all, named.shape),
+            alternative: self.alternative_of(&vit, chosen),
+            latency: self.search.serving.map(|_| self.space.hardware.latency(&vit)),
+        })
     }
 
     /// Axes at an end of their range while the frontier lies beyond it.
@@ -254,17 +286,21 @@ impl<'a> Question<'a> {
     }
 
     fn alternative(&self, chosen: Shape, other: Shape) -> Option<Alternative> {
-        let cost = self.space.architecture.with(other).ok()?.cost();
+        Some(self.alternative_of(&self.space.architecture.with(other).ok()?, chosen))
+    }
+
+    fn alternative_of(&self, vit: &Vit, chosen: Shape) -> Alternative {
+        let (cost, other) = (vit.cost(), vit.shape);
         let t = self.space.forward_flops;
         let excess = self.sovit().map(|law| (law, self.excess(other) - self.excess(chosen)));
-        Some(Alternative {
+        Alternative {
             shape: other,
             params: cost.params,
             forward_flops_per_example: cost.forward_flops_per_example,
             examples: t / cost.forward_flops_per_example as f64,
             excess: excess.map(|(_, excess)| excess),
             wasted_compute: excess.and_then(|(law, excess)| Anchored::new(law, self.start).wasted(t, excess)),
-        })
+        }
     }
 
     fn warn(&self, shape: Shape, binding: &[&Requirement], at_edge: &[Axis], diagnostics: &mut Vec<Diagnostic>) {

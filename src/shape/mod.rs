@@ -17,6 +17,7 @@ mod choose;
 pub mod codes;
 mod frontier;
 mod hardware;
+mod prices;
 mod search;
 mod trajectory;
 

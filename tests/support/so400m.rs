@@ -100,6 +100,7 @@ pub(crate) fn case() -> Case {
             requires: Vec::new(),
             serving: None,
             training: None,
+            compare: Vec::new(),
         }],
         emits: Vec::new(),
     };
@@ -130,6 +131,8 @@ pub(crate) fn case() -> Case {
         }],
         at_edge: Vec::new(),
         binding: Vec::new(),
+        shadow_prices: Vec::new(),
+        compared: Vec::new(),
         serving: None,
         training: None,
     };

@@ -1,4 +1,4 @@
-//! What a search says of hardware: `serving = { ... }` and `training = { ... }`.
+//! What a search says of hardware and of other models: `serving = { ... }`, `training = { ... }`, `compare = ...`.
 
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::hardware::{AttentionLibrary, Device, device, devices};
@@ -8,7 +8,7 @@ use crate::plan::schema::{Field, Fields, Schema};
 use crate::plan::{Requirement, Search, Serving, ShapeVariable, codes};
 use crate::syntax::ast::{Block, ExprKind};
 use crate::units::Dimension;
-use crate::vit::{Architecture, AttentionKind, NumberFormat, Optimizer, Step};
+use crate::vit::{Architecture, AttentionKind, Named, NumberFormat, Optimizer, Step};
 
 const SERVING: Schema = Schema::of(&["on", "batch", "attention"]);
 const TRAINING: Schema = Schema::of(&["batch", "optimizer", "weights", "compute", "attention", "checkpoint", "shards"]);
@@ -50,6 +50,25 @@ impl Checker<'_> {
             checkpointed: checkpointed?,
             shards: shards?,
         })
+    }
+
+    /// Published models: one name, or a list of them.
+    pub(super) fn compared(&mut self, field: Field<'_>) -> Option<Vec<&'static Named>> {
+        if let ExprKind::Path(path) = &field.value.kind
+            && let [name] = path.names.as_slice()
+        {
+            return Some(vec![self.published_model(name)?]);
+        }
+        let list = self.list(field)?;
+        let models = list.iter().map(|element| match &element.kind {
+            ExprKind::Path(path) if path.names.len() == 1 => self.published_model(&path.names[0]),
+            _ => {
+                self.of_type(element, "names of published models", field.owner());
+                None
+            }
+        });
+        let models: Vec<_> = models.collect();
+        models.into_iter().collect()
     }
 
     fn record<'a>(&mut self, field: Field<'a>) -> Option<&'a Block> {

@@ -12,7 +12,7 @@ use crate::units::{Dimension, exact};
 use crate::vit::{Architecture, PerAxis};
 
 const SCHEMA: Schema = Schema {
-    fields: &["model", "law", "start", "budget", "serving", "training"],
+    fields: &["model", "law", "start", "budget", "serving", "training", "compare"],
     ranges: &["width", "depth", "mlp"],
     requires: true,
 };
@@ -48,6 +48,7 @@ impl Checker<'_> {
 
         let serving = optional(fields.get("serving").map(|field| self.serving(field)));
         let training = optional(fields.get("training").map(|field| self.training(field)));
+        let compare = fields.get("compare").map_or(Some(Vec::new()), |field| self.compared(field));
 
         let search = Search {
             name: name.clone()?,
@@ -59,6 +60,7 @@ impl Checker<'_> {
             requires: requires.into_iter().collect::<Option<_>>()?,
             serving: serving?,
             training: training?,
+            compare: compare?,
         };
         self.hardware_is_said(&search, &fields).then_some(search)
     }

@@ -534,6 +534,9 @@ fn hardware_of_a_search() {
         search b {
           serving = 8
         //          ^ S0401 `serving` takes a record, not a number
+          compare = [vit_g14, vit_l15]
+        //                    ^^^^^^^ S0209 there is no published model `vit_l15`
+        //                    > compare = [vit_g14, vit_l16]
           width in 384..2048 step 16
           depth in 6..60
           mlp in 512..16384 step 16
