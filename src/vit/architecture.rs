@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Shape, Variant};
+use super::{Position, PositionRows, Shape, Variant};
 
 /// How the tokens become one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -139,6 +139,16 @@ impl Architecture {
     /// Tokens before the patches': the class token and the registers.
     pub const fn prefix(&self) -> u64 {
         self.class_token as u64 + self.variant.registers
+    }
+
+    /// Rows of the learned position embedding; none of fixed ones.
+    pub const fn position_rows(&self) -> u64 {
+        match (self.variant.position, self.variant.position_rows) {
+            (Position::SinCos2d | Position::Rope, _) => 0,
+            (Position::Learned, PositionRows::Patches) => self.patches(),
+            (Position::Learned, PositionRows::Class) => self.patches() + self.class_token as u64,
+            (Position::Learned, PositionRows::All) => self.patches() + self.prefix(),
+        }
     }
 
     /// Patches that the blocks see in training: all of them, but for a masked autoencoder.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pooling, Position, PositionRows, Vit};
+use super::{Pooling, Vit};
 
 /// Parameters by component. The sum is the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,12 +105,7 @@ impl Vit {
         let registers = u128::from(v.registers);
         let head = u128::from(self.head_dim());
         let matrices = u128::from(a.activation.matrices());
-        let rows = match (v.position, v.position_rows) {
-            (Position::SinCos2d | Position::Rope, _) => 0,
-            (Position::Learned, PositionRows::Patches) => n,
-            (Position::Learned, PositionRows::Class) => n + class,
-            (Position::Learned, PositionRows::All) => n + class + registers,
-        };
+        let rows = u128::from(a.position_rows());
 
         let fit = |n: u128| u64::try_from(n).unwrap_or(u64::MAX);
         let components = Components {

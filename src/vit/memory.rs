@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Activation, Pooling, Position, PositionRows, QkNorm, QkvBias, Vit};
+use super::{Activation, Pooling, Position, QkNorm, QkvBias, Vit};
 
 /// A number format of weights or activations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -264,14 +264,8 @@ impl Vit {
                 tensors.push(Tensor::new(dims, copies));
             }
         };
-        let positions = match (v.position, v.position_rows) {
-            (Position::SinCos2d | Position::Rope, _) => 0,
-            (Position::Learned, PositionRows::Patches) => a.patches(),
-            (Position::Learned, PositionRows::Class) => a.patches() + u64::from(a.class_token),
-            (Position::Learned, PositionRows::All) => a.patches() + a.prefix(),
-        };
         add(&[d], u64::from(v.patch_bias));
-        add(&[1, positions, d], 1);
+        add(&[1, a.position_rows(), d], 1);
         add(&[1, 1, d], u64::from(a.class_token));
         add(&[1, v.registers, d], 1);
         add(&[1, d], u64::from(v.mask_token));
@@ -347,7 +341,7 @@ fn fit(bytes: u128) -> u64 {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Architecture, Shape, Variant};
+    use super::super::{Architecture, PositionRows, Shape, Variant};
     use super::*;
 
     fn vits() -> impl Strategy<Value = Vit> {
