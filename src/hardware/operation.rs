@@ -145,8 +145,14 @@ pub fn block(vit: &Vit, batch: u64) -> Vec<Part> {
     parts
 }
 
-/// The forward pass of a batch.
+/// The forward pass of a batch that is served: patches that training masks are seen too.
 pub fn forward(vit: &Vit, batch: u64) -> Vec<Part> {
+    let mut seeing = *vit;
+    seeing.architecture.variant.masked = 0.0;
+    pass(&seeing, batch)
+}
+
+fn pass(vit: &Vit, batch: u64) -> Vec<Part> {
     let architecture = &vit.architecture;
     let (width, mlp) = (vit.shape.width, vit.shape.mlp_dim);
     let rows = batch.saturating_mul(architecture.tokens());
@@ -219,7 +225,7 @@ pub fn training(parts: &[Part]) -> Vec<Part> {
 /// A whole training step of a batch: forward and backward, blocks again where they are checkpointed, and the
 /// optimizer's pass over the device's share of the parameters. Communication between devices is not in it.
 pub fn step(vit: &Vit, step: &Step) -> Vec<Part> {
-    let mut parts = training(&forward(vit, step.batch));
+    let mut parts = training(&pass(vit, step.batch));
     if step.checkpointed {
         parts.extend(block(vit, step.batch).iter().map(|part| Part { count: part.count * vit.shape.depth, ..*part }));
     }
@@ -240,6 +246,19 @@ pub fn step(vit: &Vit, step: &Step) -> Vec<Part> {
 mod tests {
     use super::*;
     use crate::vit::CATALOGUE;
+
+    /// A masked autoencoder trains on a quarter of the patches and serves with all of them.
+    #[test]
+    fn masked_patches_are_seen_when_served() {
+        let plain = crate::vit::named("sovit_400m14").unwrap().vit();
+        let mut masked = plain;
+        masked.architecture.variant.masked = 0.75;
+        assert_eq!(forward(&masked, 4), forward(&plain, 4));
+        let flops = |vit: &Vit| -> f64 {
+            step(vit, &Step::DEFAULT).iter().map(|part| part.operation.flops() * part.count as f64).sum()
+        };
+        assert!(flops(&masked) < 0.27 * flops(&plain));
+    }
 
     /// Blocks that are computed again cost one more forward pass, or a third of what there was.
     #[test]

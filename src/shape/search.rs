@@ -281,7 +281,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(1024))]
         /// Requirements on time and memory too, with heads and batches that no library likes.
         #[test]
         fn agrees_with_brute_force_on_hardware(
@@ -370,6 +370,57 @@ mod tests {
         let Found::Best(shape) = best(&space, &requires) else { panic!("no shape") };
         assert!(legal(&space, &requires, shape));
         assert!(architecture.with(shape).unwrap().cost().params > 399_000_000);
+    }
+
+    /// Optima planted in boxes of a million million shapes: requirements on one axis each, whose best size is found by
+    /// looking at every size of that axis, under bounds on the whole shape that the optimum only just keeps.
+    #[test]
+    fn planted_optima_are_found_in_large_boxes() {
+        for seed in 0..24u64 {
+            let pick = |salt: u64, low: u64, high: u64| low + (seed * 7919 + salt * 104_729) % (high - low);
+            let heads = [1, 3, 8, 16][(seed % 4) as usize];
+            let architecture = Architecture { heads, ..Architecture::default() };
+            let serving = Serving {
+                device: &devices()[(seed % 14) as usize],
+                batch: pick(1, 1, 65),
+                attention: AttentionLibrary::ALL[(seed % 3) as usize].1,
+            };
+            let hardware = Hardware::of(Some(serving), Some(Step { batch: pick(2, 1, 65), ..Step::DEFAULT }));
+            let steps = PerAxis { width: heads * pick(3, 1, 4), depth: 1, mlp: pick(4, 1, 9) };
+            let ranges = steps.map(|&step| Range::stepped(step, step * 10_000, step));
+            let frontier = PerAxis { width: 2000.5, depth: 40.3, mlp: 6000.7 };
+            let space = Box3 {
+                architecture: &architecture,
+                ranges,
+                costs: frontier.map(|&frontier| AxisCost::Loss { frontier, scale: 1.0, a: 0.4, b: 0.7 }),
+                forward_flops: 1e21,
+                hardware: &hardware,
+            };
+            let (divisor, deep, wide) = (pick(5, 2, 60), pick(6, 12, 60), pick(7, 500, 9000));
+            let own = |axis: Axis, size: u64| match axis {
+                Axis::Width => size.is_multiple_of(heads) && (size / heads).is_multiple_of(2),
+                Axis::Depth => size <= deep,
+                Axis::Mlp => size.is_multiple_of(divisor) && size >= wide,
+            };
+            let size = |axis: Axis| {
+                let cost = |size: &u64| space.costs.get(axis).at(*size as f64);
+                let sizes = space.ranges.get(axis).iter().filter(|&size| own(axis, size));
+                sizes.min_by(|a, b| cost(a).total_cmp(&cost(b)).then(a.cmp(b))).unwrap()
+            };
+            let planted = Shape { width: size(Axis::Width), depth: size(Axis::Depth), mlp_dim: size(Axis::Mlp) };
+            let vit = architecture.with(planted).unwrap();
+            let requires = [
+                require(ShapeVariable::HeadDim, Comparison::Divides, 2.0),
+                require(ShapeVariable::Depth, Comparison::LessEqual, deep as f64),
+                require(ShapeVariable::Mlp, Comparison::Divides, divisor as f64),
+                require(ShapeVariable::Mlp, Comparison::GreaterEqual, wide as f64),
+                require(ShapeVariable::Params, Comparison::LessEqual, vit.cost().params as f64),
+                require(ShapeVariable::Latency, Comparison::LessEqual, hardware.latency(&vit)),
+                require(ShapeVariable::Memory, Comparison::LessEqual, hardware.memory(&vit)),
+            ];
+            let requires: Vec<_> = requires.iter().collect();
+            assert_eq!(best(&space, &requires), Found::Best(planted), "{seed}");
+        }
     }
 
     /// A bound on the latency of a GPU is as good as any other.

@@ -163,7 +163,9 @@ fn counts(vit: &Vit, cost: &Cost) -> String {
     let flops = cost.forward_flops_per_example;
     text.push_str(&row("parameters", cost.params, ""));
     let tokens = vit.architecture.tokens();
-    text.push_str(&row("forward FLOP", flops, &format!("2 per multiply-add, one image of {tokens} tokens")));
+    let masked = if vit.architecture.variant.masked > 0.0 { " that training sees" } else { "" };
+    let remark = format!("2 per multiply-add, one image of {tokens} tokens{masked}");
+    text.push_str(&row("forward FLOP", flops, &remark));
     text.push_str(&row("training FLOP", flops.saturating_mul(TRAINING), "3 forward passes"));
     text
 }
@@ -220,10 +222,11 @@ fn times(timing: &Timing, counted: &Counted) -> String {
         .find(|(_, attention)| *attention == Attention::Library(timing.library))
         .map_or("", |(name, _)| name);
     let mut text = format!("\nOn {}, {library} attention ({calibrated})\n", timing.device.title);
-    for (name, pass) in [("inference", &passes.inference), ("training", &passes.training)] {
+    let alone = if counted.step.shards > 1 { ", without communication" } else { "" };
+    for (name, pass, remark) in [("inference", &passes.inference, ""), ("training", &passes.training, alone)] {
         let _ = writeln!(
             text,
-            "{name:<20} {:>15}  {} images/s, {:.0} % of the peak in bf16",
+            "{name:<20} {:>15}  {} images/s, {:.0} % of the peak in bf16{remark}",
             quantity(pass.seconds, Dimension::of(Base::Second)),
             grouped((batch as f64 / pass.seconds).round() as u64),
             pass.utilisation * 100.0
