@@ -431,3 +431,35 @@ fn several_mistakes_are_reported_in_one_run() {
     lines.dedup();
     assert!([3, 5, 10, 13, 16].iter().all(|line| lines.contains(line)), "{report:#}");
 }
+
+/// What conflicts is named, and by how much each would have to give way; with that much there is a shape.
+#[test]
+fn an_infeasible_search_says_what_would_do() {
+    let plan = |latency: f64| {
+        format!(
+            "model encoder {{ image = 224 px, patch = 14 px, heads = 16 }}
+law shape = sovit {{ effective = {{ width = 0.0675, depth = 0.1055, mlp = 0.1633 }} }}
+start small {{ shape = {{ width = 608, depth = 10, mlp = 928 }}, compute = 0.70 EFLOP as forward }}
+budget big = 8 ZFLOP as forward
+search encoder {{
+  serving = {{ on = h200, batch = 8 }}
+  width in 384..2048 step 16
+  depth in 6..60
+  mlp   in 512..16384 step 16
+  require latency < {latency} ms
+  require params > 300 Mparam
+  require 8 divides head_dim
+}}
+"
+        )
+    };
+    let found = Case::new(plan(1.0)).fails(1, "infeasible");
+    let message = found["message"].as_str().unwrap();
+    assert!(message.ends_with("satisfies `latency < 1 ms` and `params > 300 Mparam` together"), "{message}");
+    let help = found["help"][0]["message"].as_str().unwrap();
+    let percent = help.split_once("` by ").unwrap().1.split_once(" %").unwrap().0.parse::<f64>().unwrap();
+    let bound = 1.0 + percent / 100.0;
+    let output = Case::new(plan(bound)).run(&["plan.sov", "--out", "out"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Case::new(plan(bound * 0.99)).fails(1, "infeasible");
+}

@@ -71,14 +71,14 @@ fn law_warnings(plan: &Plan) -> Vec<Diagnostic> {
 }
 
 /// A search with everything it refers to.
-struct Question<'a> {
+pub(super) struct Question<'a> {
     plan: &'a Plan,
-    search: &'a Search,
+    pub(super) search: &'a Search,
     law: &'a Law,
     start: &'a SmallOptimum,
     /// Where the plan says so.
     origin: &'a Start,
-    space: Box3<'a>,
+    pub(super) space: Box3<'a>,
     frontier: PerAxis<f64>,
 }
 
@@ -199,7 +199,7 @@ impl<'a> Question<'a> {
 
     /// What a little more of a requirement would be worth.
     fn shadow_price(&self, all: &[&Requirement], require: &Requirement, shape: Shape) -> Option<ShadowPrice> {
-        let more = prices::relaxed(require)?;
+        let more = prices::relaxed(require, prices::RELAXED)?;
         let others = all.iter().map(|other| if std::ptr::eq(*other, require) { &more } else { *other });
         let Found::Best(better) = best(&self.space, &others.collect::<Vec<_>>()) else { return None };
         Some(ShadowPrice {
@@ -387,46 +387,6 @@ impl<'a> Question<'a> {
                 .note(format!("the frontier goes from {} to {} over that interval", sizes(least), sizes(most)))
                 .help(format!("say which value is meant: `{name} at median`, or a careful `at p10`")),
         )
-    }
-
-    /// Names an irreducible set of conflicting requirements: without any one of them there is a shape.
-    fn infeasible(&self) -> Diagnostic {
-        let mut core: Vec<&Requirement> = self.search.requires.iter().collect();
-        let mut i = 0;
-        while i < core.len() {
-            let mut fewer = core.clone();
-            fewer.remove(i);
-            if best(&self.space, &fewer) == Found::Nothing { core = fewer } else { i += 1 }
-        }
-        let name = &self.search.name;
-        let message = match core.as_slice() {
-            [] => format!("search `{}` has no width that {} heads divide", name.value, self.space.architecture.heads),
-            [one] => format!("no shape of search `{}` satisfies `{}`", name.value, one.text),
-            many => {
-                let list: Vec<String> = many.iter().map(|require| format!("`{}`", require.text)).collect();
-                format!("no shape of search `{}` satisfies {} together", name.value, list.join(" and "))
-            }
-        };
-        let mut diagnostic = Diagnostic::error(codes::INFEASIBLE, message);
-        if core.is_empty() {
-            return diagnostic.label(self.search.ranges.width.span, "this range");
-        }
-        for require in &core {
-            diagnostic =
-                diagnostic.label(require.span, if core.len() == 1 { "cannot hold in this box" } else { "conflicts" });
-        }
-        for require in &core {
-            let others: Vec<&Requirement> =
-                self.search.requires.iter().filter(|other| !std::ptr::eq(*other, *require)).collect();
-            if let Found::Best(shape) = best(&self.space, &others) {
-                let params = self.space.architecture.with(shape).map_or(0, |vit| vit.cost().params);
-                diagnostic = diagnostic.help(format!(
-                    "relax `{}`: without it the search chooses width {}, depth {}, mlp {} with {params} parameters",
-                    require.text, shape.width, shape.depth, shape.mlp_dim
-                ));
-            }
-        }
-        diagnostic
     }
 
     fn gave_up(&self) -> Diagnostic {

@@ -6,6 +6,7 @@
 //! bounds     what a requirement can say of a whole box
 //! search     the best legal shape, exactly
 //! hardware   what a shape takes on the hardware that a search names
+//! infeasible which requirements conflict, and how far they are from agreeing
 //! choose     all of it for every search of a plan
 //! trajectory one search over a range of budgets
 //! ```
@@ -17,6 +18,7 @@ mod choose;
 pub mod codes;
 mod frontier;
 mod hardware;
+mod infeasible;
 mod prices;
 mod search;
 mod trajectory;

@@ -5,8 +5,8 @@ use crate::plan::{Comparison, Expression, Requirement, ShapeVariable};
 /// By what fraction a bound is relaxed.
 pub(super) const RELAXED: f64 = 0.01;
 
-/// The requirement with its bound relaxed; none where it is no bound by one number.
-pub(super) fn relaxed(require: &Requirement) -> Option<Requirement> {
+/// The requirement with its bound relaxed by a fraction; none where it is no bound by one number.
+pub(super) fn relaxed(require: &Requirement, fraction: f64) -> Option<Requirement> {
     let Expression::Compare(comparison, left, right) = &require.predicate else { return None };
     let predicate = |left: Expression<ShapeVariable>, right: Expression<ShapeVariable>| {
         Expression::Compare(*comparison, Box::new(left), Box::new(right))
@@ -18,7 +18,7 @@ pub(super) fn relaxed(require: &Requirement) -> Option<Requirement> {
         Comparison::Equal | Comparison::NotEqual | Comparison::Divides => return None,
     };
     let moved = |number: f64, up: bool| {
-        let step = RELAXED * number.abs();
+        let step = fraction * number.abs();
         Expression::Number(if up { number + step } else { number - step })
     };
     let predicate = match (&**left, &**right) {
@@ -44,7 +44,7 @@ mod tests {
             span: Span::default(),
             predicate: Expression::Compare(comparison, left, right),
         };
-        let bound = |require: Requirement| match relaxed(&require)?.predicate {
+        let bound = |require: Requirement| match relaxed(&require, 0.01)?.predicate {
             Expression::Compare(_, left, right) => match (*left, *right) {
                 (Expression::Number(bound), _) | (_, Expression::Number(bound)) => Some(bound),
                 _ => None,
