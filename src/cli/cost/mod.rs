@@ -97,7 +97,7 @@ struct Sizes {
     #[arg(long, value_parser = words(&QkNorm::ALL))]
     qk_norm: Option<QkNorm>,
     /// Scale attention and MLP by channel, from this value on.
-    #[arg(long, value_name = "VALUE")]
+    #[arg(long, value_name = "VALUE", value_parser = finite)]
     layer_scale: Option<f64>,
     /// Share of the patches that training hides from the blocks.
     #[arg(long, value_name = "SHARE")]
@@ -160,6 +160,11 @@ impl Pool {
             Self::Class => Pooling::Class,
         }
     }
+}
+
+fn finite(text: &str) -> Result<f64, String> {
+    let value: f64 = text.parse().map_err(|_| "this is no number".to_owned())?;
+    if value.is_finite() { Ok(value) } else { Err("this is not finite".to_owned()) }
 }
 
 /// One of a few words.
@@ -242,7 +247,7 @@ fn model_of(model: &str) -> Result<(String, Vit), Diagnostic> {
         path.push("config.json");
     }
     if !path.exists() {
-        return Err(refuse::unknown(model));
+        return Err(refuse::unknown(&path.to_string_lossy()));
     }
     config_of(&path)
 }
