@@ -44,6 +44,7 @@
 //! `compile` goes all the way; `fit_laws` and `fit_table` stop after [`law`]: they need no search, the latter no plan.
 //!
 //! Any room may stand on the ground: [`source`], [`diagnostic`], [`units`], [`vit`], [`hardware`].
+//! [`vit`] counts what a model is and takes, exactly; [`hardware`] tells how long it takes, by a model held to measurements.
 //! The doors touch the world: [`disk`] (files), [`render`] (drawn diagnostics), `nvrtc`, `plugin` and `cli`.
 //!
 //! # Invariants, each held by a test
