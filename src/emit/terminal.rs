@@ -97,7 +97,12 @@ fn search(answer: &Answer) -> SearchView {
             },
             examples(answer.budget.examples)
         ),
-        hardware: answer.serving.iter().map(served).chain(answer.training.iter().map(trained)).collect(),
+        hardware: answer
+            .serving
+            .iter()
+            .flat_map(|serving| [served(serving)].into_iter().chain(serving.notes.iter().cloned()))
+            .chain(answer.training.iter().map(trained))
+            .collect(),
         loss: answer.loss.as_ref().map(loss),
         frontier: frontier(answer),
         plateau: answer.loss.as_ref().map_or_else(Vec::new, plateau),
@@ -108,7 +113,7 @@ fn search(answer: &Answer) -> SearchView {
 
 /// `2.28 ms for 8 images on h200 with flash attention, 3 510 images/s`
 fn served(served: &Served) -> String {
-    let Served { device, batch, attention, latency, calibrated } = served;
+    let Served { device, batch, attention, latency, calibrated, .. } = served;
     let doubt = if calibrated.is_some() { "" } else { "; uncalibrated" };
     format!(
         "{} for {} on {device} with {attention} attention, {}{doubt}",

@@ -2,6 +2,7 @@
 //!
 //! Ground: any stage may stand on it, and it knows no stage.
 
+mod notes;
 mod operation;
 mod time;
 
@@ -10,6 +11,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+pub use notes::notes;
 pub use operation::{Operation, Part, block, forward, step, training};
 pub use time::{AttentionLibrary, Launch, Prediction, TimedPart, Timer};
 

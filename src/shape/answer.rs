@@ -95,6 +95,9 @@ pub struct Served {
     /// The measured rows that the model was calibrated on; absent where nobody measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibrated: Option<String>,
+    /// What the sizes cost there beyond what they are worth.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// A training step on each device.

@@ -6,6 +6,7 @@ use super::hardware::Hardware;
 use super::search::{Box3, Found, best, legal};
 use super::{Alternative, Answer, Compared, Loss, Plateau, Served, ShadowPrice, Spending, Trained, codes, prices};
 use crate::diagnostic::Diagnostic;
+use crate::hardware::notes;
 use crate::law::{Estimate, Law, NamedLaw, NamedStart, SovitLaw};
 use crate::plan::{Budget, LawKind, Plan, Range, Requirement, Search, SmallOptimum, Start};
 use crate::units::{Dimension, fixed, human};
@@ -176,6 +177,7 @@ impl<'a> Question<'a> {
                 attention: serving.attention.name().to_owned(),
                 latency: self.space.hardware.latency(&vit),
                 calibrated: serving.device.measured.as_ref().map(|measured| measured.rows.clone()),
+                notes: notes(serving.attention, &vit),
             }),
             training: self.search.training.map(|step| Trained { step, memory: vit.memory(&step) }),
         })

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{ATTENTION, Attention, CATALOGUE, Counted, Format, Timing};
-use crate::hardware::{Prediction, Timer, forward, step};
+use crate::hardware::{Prediction, Timer, forward, notes, step};
 use crate::units::{Base, Dimension, human as quantity};
 use crate::vit::{Architecture, AttentionKind, Components, Cost, Memory, NumberFormat, Optimizer, Step, Vit};
 
@@ -85,6 +85,7 @@ pub(super) fn json(counted: &Counted) -> String {
                 "batch": counted.step.batch,
                 "inference": passes.inference,
                 "training": passes.training,
+                "notes": notes(timing.library, vit),
                 "fits": memory.total() as f64 <= timing.device.memory,
             })
         }),
@@ -248,34 +249,8 @@ fn times(timing: &Timing, counted: &Counted) -> String {
         let share = seconds / passes.inference.seconds * 100.0;
         let _ = writeln!(text, "  {name:<18} {share:>13.1} %  {:.1} times its bound", seconds / bound);
     }
-    text.push_str(&notes(timing, &counted.vit));
-    text
-}
-
-/// What the sizes cost on hardware beyond what they are worth.
-fn notes(timing: &Timing, vit: &Vit) -> String {
-    let mut text = String::new();
-    let (head, padded) = (vit.head_dim(), timing.library.padded(vit.head_dim()));
-    let library = timing.library.name();
-    if !timing.library.takes(head) {
-        let _ =
-            writeln!(text, "note: {library} attention has no kernel for heads of {head}; the time is that of {padded}");
-    } else if padded > head {
-        let _ = writeln!(text, "note: heads of {head} are computed as {padded} by {library} attention");
-    }
-    let tokens = vit.architecture.tokens();
-    let over = tokens % 128;
-    if (1..=16).contains(&over) && tokens > 128 {
-        let _ =
-            writeln!(text, "note: {tokens} tokens open a tile of attention for {over}; {} would not", tokens - over);
-    }
-    let a = &vit.architecture;
-    let patch = a.channels * a.patch * a.patch;
-    for (name, size) in [("width", vit.shape.width), ("MLP size", vit.shape.mlp_dim), ("patch of", patch)] {
-        if !(2 * size).is_multiple_of(16) {
-            let next = size.next_multiple_of(8);
-            let _ = writeln!(text, "note: rows of {name} {size} are not aligned to 16 bytes; {next} would be");
-        }
+    for note in notes(timing.library, &counted.vit) {
+        let _ = writeln!(text, "note: {note}");
     }
     text
 }
