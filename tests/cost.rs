@@ -125,7 +125,7 @@ fn a_model_is_named_or_given_by_its_sizes() {
     let by_sizes = counted(&sizes);
     assert_eq!(by_name["params_by_component"], by_sizes["params_by_component"]);
     assert!(by_sizes.get("model").is_none());
-    // 96 MiB of fp32 weights for each 25 million parameters, and so on: AdamW keeps twice the weights.
+    // Two fp32 moments of each parameter.
     assert_eq!(by_name["memory"]["optimizer"], 8 * 427_680_704_u64);
     let wide = counted(&["siglip_so400m14", "--image", "378", "--classes", "1000", "--pool", "average"]);
     assert_eq!(wide["params"], 414_140_248_u64);

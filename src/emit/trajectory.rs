@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::engine;
+use super::terminal::{Side, columns};
 use crate::diagnostic::Diagnostic;
 use crate::shape::TrajectoryPoint;
 use crate::units::{Dimension, fixed, human};
@@ -52,16 +53,8 @@ pub fn trajectory_table(trajectory: &Trajectory<'_>) -> String {
         }
         rows.push(row);
     }
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-    let mut text = String::new();
-    for row in &rows {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}")).collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+    let sides = vec![Side::Right; rows.first().map_or(0, Vec::len)];
+    columns(&rows, &sides).into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
 /// The trajectory as a CSV file, a row a point; what is not known is empty.

@@ -78,17 +78,14 @@ pub struct Constants {
 }
 
 impl Constants {
-    /// Where nobody measured: those of an H200, rounded.
-    pub const UNCALIBRATED: (f64, f64) = (0.75, 0.8);
-
-    fn uncalibrated() -> Self {
-        let (product, bandwidth) = Self::UNCALIBRATED;
+    /// Where nobody measured: about those of an H200.
+    const fn uncalibrated() -> Self {
         Self {
-            product,
+            product: 0.75,
             wave: 2e-6,
             latency: 1.5e-6,
             product_bandwidth: 0.6,
-            bandwidth,
+            bandwidth: 0.8,
             norm: 0.6,
             norm_row: 1e-9,
             activation: 0.65,

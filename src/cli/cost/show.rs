@@ -7,11 +7,12 @@ use serde_json::json;
 
 use super::{ATTENTION, Attention, CATALOGUE, Counted, Format, Timing};
 use crate::hardware::{Prediction, Timer, forward, notes, step};
+use crate::plan::Counting;
 use crate::units::{Base, Dimension, human as quantity};
 use crate::vit::{Architecture, AttentionKind, Components, Cost, Memory, NumberFormat, Optimizer, Step, Vit};
 
-/// FLOPs of a training step over those of a forward pass, by convention.
-const TRAINING: u64 = 3;
+/// FLOPs of a training step over those of a forward pass.
+const TRAINING: u64 = Counting::TRAINING_FACTOR as u64;
 
 #[derive(Serialize)]
 struct Answer {
