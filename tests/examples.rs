@@ -20,12 +20,17 @@ fn root() -> PathBuf {
 
 /// Runs an example where it lies, writing elsewhere; its lock must be up to date.
 fn build(name: &str) -> (tempfile::TempDir, Value) {
-    let lock = root().join("examples").join(name).join("plan.lock");
+    build_plan(&format!("{name}/plan"))
+}
+
+/// The same for a plan of any name, without its ending.
+fn build_plan(name: &str) -> (tempfile::TempDir, Value) {
+    let lock = root().join("examples").join(format!("{name}.lock"));
     let before = fs::read(&lock).ok();
     let out = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_sovitc"))
         .current_dir(root())
-        .arg(format!("examples/{name}/plan.sov"))
+        .arg(format!("examples/{name}.sov"))
         .args(["--format", "json", "--out"])
         .arg(out.path())
         .output()
@@ -34,9 +39,30 @@ fn build(name: &str) -> (tempfile::TempDir, Value) {
     let written = fs::read(out.path().join("summary.json")).unwrap();
     assert_eq!(output.stdout, written, "stdout is the summary and nothing else");
     if env::var_os("SOVIT_UPDATE").is_none() {
-        assert!(before == fs::read(&lock).ok(), "examples/{name}/plan.lock was stale: commit the new one");
+        assert!(before == fs::read(&lock).ok(), "examples/{name}.lock was stale: commit the new one");
     }
     (out, serde_json::from_slice(&written).unwrap())
+}
+
+/// What is preferred is bought with no more loss than the plan allows; the loss alone would choose heads of 66, which
+/// FlashAttention pads to 96.
+#[test]
+fn the_fastest_shape_costs_a_little_loss() {
+    let (_, summary) = build_plan("star/fast");
+    let search = &summary["searches"][1];
+    let preference = &search["preference"];
+    assert_eq!(search["shape"]["head_dim"], 64);
+    assert_eq!(preference["text"], "fast within 0.1 % of best loss");
+    assert_eq!(preference["unit"], "s");
+    assert_eq!(preference["value"], search["serving"]["latency"]);
+    let (fast, slow) = (preference["value"].as_f64().unwrap(), preference["value_at_least_loss"].as_f64().unwrap());
+    assert!(fast < 0.75 * slow, "{fast} {slow}");
+    assert!((0.0..=1e-3).contains(&preference["loss_given_up"].as_f64().unwrap()), "{preference}");
+    assert_eq!(preference["least_loss"]["shape"]["width"], 1056);
+    let runners_up = search["runners_up"].as_array().unwrap();
+    assert_eq!(runners_up.len(), 3);
+    let excess: Vec<f64> = runners_up.iter().map(|shape| shape["excess"].as_f64().unwrap()).collect();
+    assert!(excess.is_sorted() && excess[0] < 0.0, "{excess:?}");
 }
 
 fn codes(summary: &Value) -> Vec<&str> {

@@ -134,6 +134,9 @@ fn every_word_is_in_it() {
             Word::From => "results a from \"b\"".to_owned(),
             Word::Fitted => "law a = b fitted to c.d".to_owned(),
             Word::Best | Word::Of => "start a = best of b.c".to_owned(),
+            Word::Least | Word::Most => format!("prefer {word} a"),
+            Word::On => "prefer fast on a".to_owned(),
+            Word::Loss => "prefer a within 1 of best loss".to_owned(),
             word => format!("{word} a"),
         };
         let at = line.find(word.text()).unwrap();

@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::law::{ArmParameters, Estimate, FitReport, FormFit, FormLaw, HoldOut, Law, NamedLaw, NamedStart, SovitLaw};
 use crate::lock::Warning;
 use crate::plan::{Counting, StatedExponents, Uncertain};
-use crate::shape::{Alternative, Answer, Compared, Plateau, Served, ShadowPrice, Trained};
+use crate::shape::{Alternative, Answer, Compared, Plateau, Preferred, Served, ShadowPrice, Trained};
 use crate::source::plain_json;
 use crate::vit::{Activation, Axis, Components, Cost, PerAxis, Pooling, Shape, Variant};
 
@@ -73,7 +73,11 @@ struct Search<'a> {
     plateau: Option<&'a Plateau>,
     /// Where each axis alone would be best, the others at the centre of the star.
     star_optimum: Option<PerAxis<Estimate>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preference: Option<&'a Preferred>,
     alternatives: Vec<Neighbour>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    runners_up: Vec<Neighbour>,
     at_edge: &'a [Axis],
     binding: &'a [String],
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -198,7 +202,9 @@ impl<'a> Search<'a> {
             }),
             plateau: loss.map(|loss| &loss.plateau),
             star_optimum: loss.map(|loss| loss.star_optimum),
+            preference: answer.preference.as_ref(),
             alternatives: answer.alternatives.iter().map(Neighbour::new).collect(),
+            runners_up: answer.runners_up.iter().map(Neighbour::new).collect(),
             at_edge: &answer.at_edge,
             binding: &answer.binding,
             shadow_prices: &answer.shadow_prices,

@@ -6,7 +6,7 @@ use super::{Artefact, Request, SUMMARY, engine, fits};
 use crate::diagnostic::Diagnostic;
 use crate::law::{Estimate, FitReport, GroupFit, HoldOut, Law, NamedLaw, NamedStart, SovitLaw, StarForm};
 use crate::plan::{Counting, StatedExponents};
-use crate::shape::{Alternative, Answer, Loss, Served, ShadowPrice, Trained};
+use crate::shape::{Alternative, Answer, Loss, Preferred, Served, ShadowPrice, Trained};
 use crate::units::{Base, Dimension, fixed, human};
 use crate::vit::{Axis, PerAxis, Shape};
 
@@ -51,6 +51,7 @@ struct SearchView {
     budget: String,
     hardware: Vec<String>,
     loss: Option<String>,
+    preference: Vec<String>,
     frontier: Vec<String>,
     plateau: Vec<String>,
     prices: Vec<String>,
@@ -104,6 +105,7 @@ fn search(answer: &Answer) -> SearchView {
             .chain(answer.training.iter().map(trained))
             .collect(),
         loss: answer.loss.as_ref().map(loss),
+        preference: answer.preference.as_ref().map_or_else(Vec::new, preference),
         frontier: frontier(answer),
         plateau: answer.loss.as_ref().map_or_else(Vec::new, plateau),
         prices: prices(answer),
@@ -143,6 +145,22 @@ fn examples(number: f64) -> String {
 
 fn loss(loss: &Loss) -> String {
     format!("predicted {} {:.4}, 95 % within {:.4} to {:.4}", loss.metric, loss.value, loss.low, loss.high)
+}
+
+/// What was preferred, what it won and what it took.
+fn preference(preferred: &Preferred) -> Vec<String> {
+    let Preferred { text, value, value_at_least_loss, unit, least_loss, loss_given_up, gap } = preferred;
+    let mut rows = vec![format!("prefers {text}: {}", human(*value, *unit))];
+    match least_loss.as_ref().filter(|_| value != value_at_least_loss) {
+        None => rows.push("  the least loss has it too".to_owned()),
+        Some(Alternative { shape: Shape { width, depth, mlp_dim }, .. }) => rows.push(format!(
+            "  instead of {} at {width} x {depth} x {mlp_dim}, for {:.2} % more loss",
+            human(*value_at_least_loss, *unit),
+            loss_given_up * 100.0
+        )),
+    }
+    rows.extend(gap.map(|gap| format!("  a shape that is better by up to {:.1} % was not ruled out", gap * 100.0)));
+    rows
 }
 
 fn frontier(answer: &Answer) -> Vec<String> {
@@ -194,7 +212,7 @@ fn prices(answer: &Answer) -> Vec<String> {
 }
 
 fn neighbours(answer: &Answer) -> Vec<String> {
-    if answer.alternatives.is_empty() && answer.compared.is_empty() {
+    if [&answer.alternatives, &answer.runners_up].iter().all(|list| list.is_empty()) && answer.compared.is_empty() {
         return Vec::new();
     }
     let has_loss = answer.loss.is_some();
@@ -208,7 +226,8 @@ fn neighbours(answer: &Answer) -> Vec<String> {
         let why = if compared.legal { "" } else { ", not legal" };
         (format!(" ({}{why})", compared.name), &compared.alternative)
     });
-    for (of, alternative) in neighbours.chain(compared) {
+    let runners_up = answer.runners_up.iter().map(|alternative| (" (runner-up)".to_owned(), alternative));
+    for (of, alternative) in neighbours.chain(runners_up).chain(compared) {
         let Alternative { shape, params, examples, excess, wasted_compute, .. } = alternative;
         let mut row = vec![
             format!("{} x {} x {}{of}", shape.width, shape.depth, shape.mlp_dim),

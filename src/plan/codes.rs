@@ -38,6 +38,10 @@ pub const TAKEN: Code = Code::new("S0216", "taken-name");
 pub const CIRCLE: Code = Code::new("S0217", "circular-definition");
 /// A requirement on the time or memory of what the search does not say.
 pub const NO_HARDWARE: Code = Code::new("S0218", "no-hardware");
+/// A goal that is none of the few a search may prefer.
+pub const UNKNOWN_GOAL: Code = Code::new("S0219", "unknown-goal");
+/// A loss is asked of a law that has none, or nothing is.
+pub const NO_LOSS: Code = Code::new("S0220", "no-loss");
 
 /// A value of another dimension than its field's.
 pub const DIMENSION: Code = Code::new("S0301", "dimension-mismatch");

@@ -125,6 +125,16 @@ impl<V> Expression<V> {
         }
     }
 
+    /// Whether a variable occurs.
+    pub fn speaks_of(&self, wanted: &V) -> bool
+    where
+        V: PartialEq,
+    {
+        let mut found = false;
+        self.variables(&mut |variable| found |= variable == wanted);
+        found
+    }
+
     /// Calls `f` for every variable, left to right.
     pub fn variables(&self, f: &mut dyn FnMut(&V)) {
         match self {

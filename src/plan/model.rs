@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Expression, Input, KnownForm};
 use crate::hardware::{AttentionLibrary, Device};
 use crate::source::{Span, Spanned};
+use crate::units::Dimension;
 use crate::vit::{Architecture, Named, PerAxis, Shape, Step};
 
 /// A checked plan. Indices point into its own lists.
@@ -357,12 +358,34 @@ pub struct Search {
     pub ranges: PerAxis<Spanned<Range>>,
     /// What a legal shape satisfies, besides being buildable.
     pub requires: Vec<Requirement>,
+    /// Which of the legal shapes is wanted, where it is not the one with the least loss.
+    pub prefer: Option<Preference>,
+    /// How many more shapes the answer holds, each some way from better ones.
+    pub runners_up: u64,
     /// Where the model will serve: what `latency` and `throughput` are of.
     pub serving: Option<Serving>,
     /// How it is trained: what `memory` is of.
     pub training: Option<Step>,
     /// Published models whose shapes the answer is compared with.
     pub compare: Vec<&'static Named>,
+}
+
+/// `prefer ... within ... of best loss`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preference {
+    /// As written, for messages and reports.
+    pub text: String,
+    /// Where it was written.
+    pub span: Span,
+    /// The number that the wanted shape has the least or the most of, in base units.
+    pub objective: Expression<ShapeVariable>,
+    /// What that number counts.
+    pub dimension: Dimension,
+    /// Whether most is wanted.
+    pub most: bool,
+    /// By what fraction of the best legal loss the wanted shape may be worse; where absent the objective speaks of the
+    /// loss.
+    pub within: Option<f64>,
 }
 
 /// `serving = { on = DEVICE, batch = ..., attention = ... }`
@@ -485,11 +508,13 @@ pub enum ShapeVariable {
     Throughput,
     /// `memory`, that a training step takes on each device, in B.
     Memory,
+    /// `loss`, as the law predicts it at the budget, a pure number.
+    Loss,
 }
 
 impl ShapeVariable {
     /// All of them with their names in plans.
-    pub const ALL: [(&'static str, Self); 12] = [
+    pub const ALL: [(&'static str, Self); 13] = [
         ("width", Self::Width),
         ("depth", Self::Depth),
         ("mlp", Self::Mlp),
@@ -502,6 +527,7 @@ impl ShapeVariable {
         ("latency", Self::Latency),
         ("throughput", Self::Throughput),
         ("memory", Self::Memory),
+        ("loss", Self::Loss),
     ];
 }
 

@@ -11,13 +11,18 @@ use crate::units::{Base, ComputeKind, Dimension, Measure};
 
 /// An expression may speak of a shape, what it costs, and what the budget pays for.
 #[derive(Debug)]
-struct Shapes;
+pub(super) struct Shapes;
 
 impl ShapeVariable {
     /// What the variable counts.
-    const fn measure(self) -> Measure {
+    pub const fn dimension(self) -> Dimension {
+        self.measure().dimension
+    }
+
+    /// The same, with the kind of compute.
+    pub(super) const fn measure(self) -> Measure {
         match self {
-            Self::Width | Self::Depth | Self::Mlp | Self::Heads | Self::HeadDim => Measure::NONE,
+            Self::Width | Self::Depth | Self::Mlp | Self::Heads | Self::HeadDim | Self::Loss => Measure::NONE,
             Self::Params => Measure::new(Dimension::PARAM),
             Self::Tokens => Measure::new(Dimension::TOKEN),
             Self::Flops => Measure::of_kind(Dimension::FLOP_PER_EXAMPLE, ComputeKind::Forward),

@@ -5,7 +5,8 @@ use super::codes;
 use super::names::list_of;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::Span;
-use crate::syntax::ast::{Block, EntryKind, Expr, Name, Spacing};
+use crate::syntax::Word;
+use crate::syntax::ast::{Block, EntryKind, Expr, Name, Preference, Spacing};
 
 /// What a kind of block may hold.
 #[derive(Clone, Copy, Debug)]
@@ -14,8 +15,8 @@ pub(super) struct Schema {
     pub(super) fields: &'static [&'static str],
     /// `name in low..high`
     pub(super) ranges: &'static [&'static str],
-    /// Whether `require ...` may stand in it.
-    pub(super) requires: bool,
+    /// Whether `require ...` and `prefer ...` may stand in it.
+    pub(super) chooses: bool,
 }
 
 /// The entries of a block, each name known and given once.
@@ -30,6 +31,8 @@ pub(super) struct Fields<'a> {
     list: Vec<Field<'a>>,
     pub(super) ranges: Vec<RangeEntry<'a>>,
     pub(super) requires: Vec<&'a Expr>,
+    /// `prefer ...`, and where it stands.
+    pub(super) prefers: Option<(&'a Preference, Span)>,
     /// Known names that unknown ones probably mean; they are not reported as missing too.
     meant: Vec<&'static str>,
 }
@@ -54,7 +57,7 @@ pub(super) struct RangeEntry<'a> {
 impl Schema {
     /// A schema of fields alone.
     pub(super) const fn of(fields: &'static [&'static str]) -> Self {
-        Self { fields, ranges: &[], requires: false }
+        Self { fields, ranges: &[], chooses: false }
     }
 
     fn all(self) -> impl Iterator<Item = &'static str> {
@@ -107,6 +110,7 @@ impl Checker<'_> {
             list: Vec::new(),
             ranges: Vec::new(),
             requires: Vec::new(),
+            prefers: None,
             meant: Vec::new(),
         };
         for entry in &block.entries {
@@ -116,25 +120,31 @@ impl Checker<'_> {
             match &entry.kind {
                 EntryKind::Field { name, value } if schema.fields.contains(&name.value.as_str()) => {
                     match read.get(&name.value) {
-                        Some(first) => self.twice(name, first.name),
+                        Some(first) => self.twice(&name.value, name.span, first.name.span),
                         None => read.list.push(Field { name, value }),
                     }
                 }
                 EntryKind::Range { name, low, high, spacing } if schema.ranges.contains(&name.value.as_str()) => {
                     if let Some(first) = read.range(&name.value) {
-                        self.twice(name, first.name);
+                        self.twice(&name.value, name.span, first.name.span);
                     } else {
                         let (span, spacing) = (low.span.to(high.span), spacing.as_deref());
                         read.ranges.push(RangeEntry { name, span, low, high, spacing });
                     }
                 }
-                EntryKind::Require { predicate } if schema.requires => read.requires.push(predicate),
+                EntryKind::Require { predicate } if schema.chooses => read.requires.push(predicate),
+                EntryKind::Prefer(preference) if schema.chooses => match read.prefers {
+                    None => read.prefers = Some((preference, entry.span)),
+                    Some((_, first)) => self.twice(Word::Prefer.text(), entry.span, first),
+                },
                 EntryKind::Field { name, .. } | EntryKind::Range { name, .. } => {
                     let is_range = matches!(entry.kind, EntryKind::Range { .. });
                     read.meant.extend(self.unknown(name, is_range, &read, schema));
                 }
-                EntryKind::Require { .. } => {
-                    let error = Diagnostic::error(codes::MISPLACED, format!("{} has no `require`", read.what))
+                EntryKind::Require { .. } | EntryKind::Prefer(_) => {
+                    let is_required = matches!(entry.kind, EntryKind::Require { .. });
+                    let word = if is_required { Word::Require } else { Word::Prefer };
+                    let error = Diagnostic::error(codes::MISPLACED, format!("{} has no `{word}`", read.what))
                         .label(entry.span, "stands in a search only")
                         .label(read.at, "not a search")
                         .help("move it into the `search` whose shapes it is about");
@@ -165,10 +175,10 @@ impl Checker<'_> {
         self.report(error);
     }
 
-    fn twice(&mut self, again: &Name, first: &Name) {
-        let error = Diagnostic::error(codes::DUPLICATE_FIELD, format!("`{}` is given twice", again.value))
-            .label(again.span, "given again here")
-            .label(first.span, "first given here")
+    fn twice(&mut self, name: &str, again: Span, first: Span) {
+        let error = Diagnostic::error(codes::DUPLICATE_FIELD, format!("`{name}` is given twice"))
+            .label(again, "given again here")
+            .label(first, "first given here")
             .help("keep one of them");
         self.report(error);
     }

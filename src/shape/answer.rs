@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::law::Estimate;
 use crate::plan::Counting;
+use crate::units::Dimension;
 use crate::vit::{Axis, Cost, Memory, PerAxis, Shape, Step, Vit};
 
 /// The answer of one search.
@@ -30,8 +31,15 @@ pub struct Answer {
     /// Everything that needs a loss; absent where the law has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<Loss>,
+    /// What was preferred to the least loss, where the plan says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preference: Option<Preferred>,
     /// Legal neighbours one grid step away, by axis, lower first.
     pub alternatives: Vec<Alternative>,
+    /// The next best legal shapes, least loss first, each at least 5 % away from better ones in one of its sizes; as
+    /// many as the plan asks for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runners_up: Vec<Alternative>,
     /// Axes whose chosen value is an end of its range while the frontier lies beyond it.
     pub at_edge: Vec<Axis>,
     /// Requirements without which another shape would have been chosen, as written.
@@ -48,6 +56,28 @@ pub struct Answer {
     /// What training it takes of each device, where the plan says how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<Trained>,
+}
+
+/// What was preferred to the least loss, and what it took.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preferred {
+    /// The preference, as written.
+    pub text: String,
+    /// The number that was wanted, of the chosen shape.
+    pub value: f64,
+    /// The same of the legal shape with the least loss.
+    pub value_at_least_loss: f64,
+    /// What both count, in base units.
+    pub unit: Dimension,
+    /// The legal shape with the least loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_loss: Option<Alternative>,
+    /// By what fraction the loss of the chosen shape lies above the least.
+    pub loss_given_up: f64,
+    /// By what fraction a better shape may still be missed, where the search was ended before all were ruled out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<f64>,
 }
 
 /// What a little more of a requirement would be worth.

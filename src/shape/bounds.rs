@@ -24,6 +24,14 @@ pub(super) fn can_hold(predicate: &Expression<ShapeVariable>, lookup: &dyn Fn(Sh
     matches!(bound(predicate, lookup), Bound::Number(..) | Bound::Truth { can_hold: true, .. })
 }
 
+/// What a number lies between, where `lookup` gives the range of each variable.
+pub(super) fn range(number: &Expression<ShapeVariable>, lookup: &dyn Fn(ShapeVariable) -> (f64, f64)) -> (f64, f64) {
+    match bound(number, lookup) {
+        Bound::Number(low, high) => (low, high),
+        Bound::Truth { .. } => (f64::NEG_INFINITY, f64::INFINITY),
+    }
+}
+
 fn bound(expression: &Expression<ShapeVariable>, lookup: &dyn Fn(ShapeVariable) -> (f64, f64)) -> Bound {
     match expression {
         Expression::Number(value) => Bound::Number(*value, *value),

@@ -3,17 +3,23 @@
 use super::anchored::{Anchored, AxisCost, costs};
 use super::frontier::{self, Frontier};
 use super::hardware::Hardware;
-use super::search::{Box3, Found, best, legal};
-use super::{Alternative, Answer, Compared, Loss, Plateau, Served, ShadowPrice, Spending, Trained, codes, prices};
+use super::prefer::{number, wanted};
+use super::search::{Box3, Found, best, legal, runners_up};
+use super::{
+    Alternative, Answer, Compared, Loss, Plateau, Preferred, Served, ShadowPrice, Spending, Trained, codes, prices,
+};
 use crate::diagnostic::Diagnostic;
 use crate::hardware::notes;
 use crate::law::{Estimate, Law, NamedLaw, NamedStart, SovitLaw};
-use crate::plan::{Budget, LawKind, Plan, Range, Requirement, Search, SmallOptimum, Start};
+use crate::plan::{Budget, LawKind, Plan, Preference, Range, Requirement, Search, SmallOptimum, Start};
 use crate::units::{Dimension, fixed, human};
 use crate::vit::{Architecture, Axis, Named, PerAxis, Shape, Vit};
 
 /// Shapes within this fraction of the predicted loss are practically as good.
 const PLATEAU: f64 = 1e-3;
+
+/// How far apart runners-up are in one of their sizes: by this difference of logarithms, about 5 %.
+const APART: f64 = 0.05;
 
 /// A chosen size further than this from the frontier, as a fraction, is worth a warning.
 const ROUNDED: f64 = 0.01;
@@ -120,6 +126,10 @@ impl<'a> Question<'a> {
             architecture: &model.architecture,
             ranges: search.ranges.map(|range| range.value),
             costs: costs(law, frontier),
+            level: match law {
+                Law::Sovit(law) => Anchored::new(law, start).on_frontier(t),
+                Law::Stated(_) | Law::Fitted(_) => f64::NAN,
+            },
             forward_flops: t,
             hardware,
         };
@@ -128,8 +138,9 @@ impl<'a> Question<'a> {
 
     fn answer(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<Answer> {
         let all: Vec<&Requirement> = self.search.requires.iter().collect();
-        let shape = match best(&self.space, &all) {
-            Found::Best(shape) => shape,
+        let found = self.wanted(&all);
+        let shape = match found {
+            Found::Best(shape) | Found::Near(shape, _) => shape,
             Found::Nothing => {
                 diagnostics.push(self.infeasible());
                 return None;
@@ -166,7 +177,9 @@ impl<'a> Question<'a> {
             frontier: self.frontier,
             frontier_interval: frontier::interval(self.law, self.start, t),
             loss: self.sovit().map(|law| self.loss(law, &all, shape)),
+            preference: self.search.prefer.as_ref().map(|preference| self.preferred(preference, &all, found, shape)),
             alternatives: self.alternatives(&all, shape),
+            runners_up: self.runners_up(&all, shape),
             at_edge,
             binding: binding.iter().map(|require| require.text.clone()).collect(),
             shadow_prices: binding.iter().filter_map(|require| self.shadow_price(&all, require, shape)).collect(),
@@ -195,7 +208,7 @@ impl<'a> Question<'a> {
         let without = |i: usize| -> Vec<&Requirement> {
             all.iter().enumerate().filter(|&(j, _)| j != i).map(|(_, require)| *require).collect()
         };
-        let binds = |i: &usize| best(&self.space, &without(*i)) != Found::Best(shape);
+        let binds = |i: &usize| self.wanted(&without(*i)).shape() != Some(shape);
         (0..all.len()).filter(binds).map(|i| all[i]).collect()
     }
 
@@ -203,13 +216,47 @@ impl<'a> Question<'a> {
     fn shadow_price(&self, all: &[&Requirement], require: &Requirement, shape: Shape) -> Option<ShadowPrice> {
         let more = prices::relaxed(require, prices::RELAXED)?;
         let others = all.iter().map(|other| if std::ptr::eq(*other, require) { &more } else { *other });
-        let Found::Best(better) = best(&self.space, &others.collect::<Vec<_>>()) else { return None };
+        let better = self.wanted(&others.collect::<Vec<_>>()).shape()?;
         Some(ShadowPrice {
             requirement: require.text.clone(),
             relaxed: prices::RELAXED,
             shape: better,
             gain: self.sovit().map(|_| self.excess(shape) - self.excess(better)),
         })
+    }
+
+    /// The shape that the plan wants of those that satisfy some requirements.
+    fn wanted(&self, requires: &[&Requirement]) -> Found {
+        wanted(&self.space, requires, self.search.prefer.as_ref())
+    }
+
+    /// What the preference gave up, and what it won.
+    fn preferred(&self, preference: &Preference, all: &[&Requirement], found: Found, shape: Shape) -> Preferred {
+        let least = best(&self.space, all).shape().unwrap_or(shape);
+        let at = |shape| number(&self.space, preference, shape);
+        Preferred {
+            text: preference.text.clone(),
+            value: at(shape),
+            value_at_least_loss: at(least),
+            unit: preference.dimension,
+            least_loss: self.alternative(shape, least),
+            loss_given_up: (self.excess(shape) - self.excess(least)) / (self.space.level + self.excess(least)),
+            gap: match found {
+                Found::Near(_, gap) if gap.is_finite() => Some(gap),
+                Found::Near(..) => Some(1.0),
+                _ => None,
+            },
+        }
+    }
+
+    /// The next best shapes that are no mere neighbours.
+    fn runners_up(&self, all: &[&Requirement], shape: Shape) -> Vec<Alternative> {
+        let count = self.search.runners_up as usize;
+        if count == 0 {
+            return Vec::new();
+        }
+        let found = runners_up(&self.space, all, shape, (count, APART));
+        found.into_iter().filter_map(|other| self.alternative(shape, other)).collect()
     }
 
     /// A published shape in the plan's architecture, with its own heads.
@@ -242,7 +289,7 @@ impl<'a> Question<'a> {
     }
 
     fn excess(&self, shape: Shape) -> f64 {
-        self.space.costs.iter().map(|(axis, cost)| cost.loss(shape.get(axis) as f64)).sum()
+        self.space.excess(shape)
     }
 
     fn loss(&self, law: &SovitLaw, all: &[&Requirement], shape: Shape) -> Loss {
@@ -326,7 +373,7 @@ impl<'a> Question<'a> {
                     .note(format!("the law wants {}", sizes(self.frontier))),
             );
         }
-        if binding.is_empty() {
+        if binding.is_empty() && self.search.prefer.is_none() {
             for axis in Axis::ALL.into_iter().filter(|axis| !at_edge.contains(axis)) {
                 let (size, frontier) = (shape.get(axis) as f64, *self.frontier.get(axis));
                 if (size / frontier - 1.0).abs() > ROUNDED {

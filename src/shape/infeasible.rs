@@ -63,10 +63,7 @@ impl Question<'_> {
             let more = prices::relaxed(require, fraction)?;
             let mut all = others.to_vec();
             all.push(&more);
-            match best(&self.space, &all) {
-                Found::Best(shape) => Some(shape),
-                Found::Nothing | Found::GaveUp => None,
-            }
+            best(&self.space, &all).shape()
         };
         let (mut low, mut high) = (1e-6, LARGEST_RELAXATION);
         let mut shape = found(high)?;

@@ -4,7 +4,9 @@
 //! frontier   where the recipe wants to be at a compute, and with which interval
 //! anchored   the loss around the frontier; its excess is zero on it
 //! bounds     what a requirement can say of a whole box
-//! search     the best legal shape, exactly
+//! lattice    the legal sizes of a box, and what is known of all shapes of a sub-box
+//! search     the best legal shape, exactly, and the next best
+//! prefer     the shape that is wanted among those near the best
 //! hardware   what a shape takes on the hardware that a search names
 //! infeasible which requirements conflict, and how far they are from agreeing
 //! choose     all of it for every search of a plan
@@ -19,6 +21,8 @@ pub mod codes;
 mod frontier;
 mod hardware;
 mod infeasible;
+mod lattice;
+mod prefer;
 mod prices;
 mod search;
 mod trajectory;

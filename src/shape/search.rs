@@ -9,10 +9,10 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::anchored::AxisCost;
-use super::bounds;
 use super::hardware::Hardware;
-use crate::plan::{Range, Requirement, ShapeVariable, Value};
-use crate::vit::{Architecture, Axis, PerAxis, Shape};
+use super::lattice::{Lattice, Ranges, value};
+use crate::plan::{Range, Requirement, Value};
+use crate::vit::{Architecture, PerAxis, Shape};
 
 /// What is searched.
 #[derive(Clone, Copy)]
@@ -20,142 +20,125 @@ pub(super) struct Box3<'a> {
     pub(super) architecture: &'a Architecture,
     pub(super) ranges: PerAxis<Range>,
     pub(super) costs: PerAxis<AxisCost>,
+    /// The loss on the frontier; NaN where the law has none.
+    pub(super) level: f64,
     /// Budget in forward FLOPs, for requirements on examples.
     pub(super) forward_flops: f64,
     /// What requirements on time and memory are of.
     pub(super) hardware: &'a Hardware,
 }
 
+impl Box3<'_> {
+    /// How far the loss of a shape lies above that on the frontier.
+    pub(super) fn excess(&self, shape: Shape) -> f64 {
+        self.costs.iter().map(|(axis, cost)| cost.loss(shape.get(axis) as f64)).sum()
+    }
+}
+
 /// How a search ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Found {
     /// The best legal shape.
     Best(Shape),
+    /// A legal shape; none is better by more than this fraction.
+    Near(Shape, f64),
     /// There is no legal shape.
     Nothing,
     /// More than [`NODES`] sub-boxes were opened.
     GaveUp,
 }
 
+impl Found {
+    /// The shape, where there is one.
+    pub(super) const fn shape(self) -> Option<Shape> {
+        match self {
+            Self::Best(shape) | Self::Near(shape, _) => Some(shape),
+            Self::Nothing | Self::GaveUp => None,
+        }
+    }
+}
+
 /// The most sub-boxes that are opened.
-const NODES: usize = 2_000_000;
+pub(super) const NODES: usize = 2_000_000;
 
 /// The cheapest shape that is buildable and satisfies every requirement.
 /// Between equal costs the one with the smaller width, then depth, then MLP size.
 pub(super) fn best(space: &Box3<'_>, requires: &[&Requirement]) -> Found {
-    let mut joint = Vec::new();
-    let mut unary = PerAxis::<Vec<&Requirement>>::default();
-    for &require in requires {
-        match axes_of(require).as_slice() {
-            [] => unary.width.push(require),
-            [axis] => unary.get_mut(*axis).push(require),
-            _ => joint.push(require),
+    let Some(lattice) = Lattice::new(space, requires) else { return Found::Nothing };
+    let mut heap = BinaryHeap::from([Node::new(&lattice, lattice.whole())]);
+    let mut opened = 0;
+    while let Some(node) = heap.pop() {
+        if lattice.legal(node.shape) {
+            return Found::Best(node.shape);
+        }
+        opened += 1;
+        if opened > NODES {
+            return Found::GaveUp;
+        }
+        for half in node.ranges.halves().into_iter().flatten().filter(|half| lattice.may_hold(half)) {
+            heap.push(Node::new(&lattice, half));
         }
     }
-    let values = PerAxis::from_fn(|axis| Values::new(space, axis, unary.get(axis)));
-    if values.iter().any(|(_, values)| values.sizes.is_empty()) {
-        return Found::Nothing;
+    Found::Nothing
+}
+
+/// Up to `count` legal shapes beside those `taken`, cheapest first; each is at least `apart` away in the logarithm of
+/// one of its sizes from those taken and from every cheaper one.
+pub(super) fn runners_up(
+    space: &Box3<'_>,
+    requires: &[&Requirement],
+    taken: Shape,
+    (count, apart): (usize, f64),
+) -> Vec<Shape> {
+    let Some(lattice) = Lattice::new(space, requires) else { return Vec::new() };
+    let mut found = vec![taken];
+    let mut heap = BinaryHeap::from([Node::new(&lattice, lattice.whole())]);
+    let mut opened = 0;
+    while let Some(node) = heap.pop() {
+        opened += 1;
+        if found.len() > count || opened > NODES {
+            break;
+        }
+        let is_near = |shape: &Shape| found.iter().any(|other| shape.distance(*other) < apart);
+        if !is_near(&node.shape) && lattice.legal(node.shape) {
+            found.push(node.shape);
+        }
+        // What lies around one shape as a whole holds no other.
+        let is_used = |half: &Ranges| {
+            let (low, high) = lattice.corners(half);
+            found.iter().any(|other| low.distance(*other) < apart && high.distance(*other) < apart)
+        };
+        for half in node.ranges.halves().into_iter().flatten() {
+            if !is_used(&half) && lattice.may_hold(&half) {
+                heap.push(Node::new(&lattice, half));
+            }
+        }
     }
-    branch(space, &values, &joint)
+    found.split_off(1)
 }
 
 /// Whether a shape is buildable and satisfies the requirements; it need not lie in the box.
 pub(super) fn legal(space: &Box3<'_>, requires: &[&Requirement], shape: Shape) -> bool {
     let Ok(vit) = space.architecture.with(shape) else { return false };
     let cost = vit.cost();
-    let examples = space.forward_flops / cost.forward_flops_per_example as f64;
     requires.iter().all(|require| {
-        let lookup = &mut |variable: &ShapeVariable| {
-            Value::Number(match variable {
-                ShapeVariable::Width => shape.width as f64,
-                ShapeVariable::Depth => shape.depth as f64,
-                ShapeVariable::Mlp => shape.mlp_dim as f64,
-                ShapeVariable::Heads => space.architecture.heads as f64,
-                ShapeVariable::HeadDim => vit.head_dim() as f64,
-                ShapeVariable::Params => cost.params as f64,
-                ShapeVariable::Tokens => space.architecture.tokens() as f64,
-                ShapeVariable::Flops => cost.forward_flops_per_example as f64,
-                ShapeVariable::Examples => examples,
-                ShapeVariable::Latency => space.hardware.latency(&vit),
-                ShapeVariable::Throughput => space.hardware.throughput(space.hardware.latency(&vit)),
-                ShapeVariable::Memory => space.hardware.memory(&vit),
-            })
-        };
+        let lookup = &mut |variable: &_| Value::Number(value(space, &vit, &cost, *variable));
         require.predicate.truth(lookup) == Ok(true)
     })
 }
 
-/// The axes a requirement speaks of, each once.
-fn axes_of(require: &Requirement) -> Vec<Axis> {
-    let mut axes = Vec::new();
-    require.predicate.variables(&mut |variable| match variable {
-        ShapeVariable::Width | ShapeVariable::HeadDim => axes.push(Axis::Width),
-        ShapeVariable::Depth => axes.push(Axis::Depth),
-        ShapeVariable::Mlp => axes.push(Axis::Mlp),
-        ShapeVariable::Heads | ShapeVariable::Tokens => {}
-        ShapeVariable::Params
-        | ShapeVariable::Flops
-        | ShapeVariable::Examples
-        | ShapeVariable::Latency
-        | ShapeVariable::Throughput
-        | ShapeVariable::Memory => axes.extend(Axis::ALL),
-    });
-    axes.sort_unstable();
-    axes.dedup();
-    axes
-}
-
-/// The sizes of an axis that its own requirements leave, ascending.
-struct Values {
-    sizes: Vec<u64>,
-    cost: AxisCost,
-    /// Index of the cheapest size.
-    cheapest: usize,
-}
-
-impl Values {
-    fn new(space: &Box3<'_>, axis: Axis, requires: &[&Requirement]) -> Self {
-        let lowest =
-            Shape { width: space.ranges.width.low, depth: space.ranges.depth.low, mlp_dim: space.ranges.mlp.low };
-        let heads = space.architecture.heads;
-        let holds = |size: u64| {
-            if axis == Axis::Width && !size.is_multiple_of(heads) {
-                return false;
-            }
-            // Only this axis's variables occur, and a legal width keeps the shape buildable.
-            let mut shape = lowest.with(axis, size);
-            if axis != Axis::Width {
-                shape.width = heads;
-            }
-            requires.is_empty() || legal(space, requires, shape)
-        };
-        let sizes: Vec<u64> = space.ranges.get(axis).iter().filter(|&size| holds(size)).collect();
-        let cost = *space.costs.get(axis);
-        let at = |i: &usize| cost.at(sizes[*i] as f64);
-        let cheapest = (0..sizes.len()).min_by(|i, j| at(i).total_cmp(&at(j))).unwrap_or(0);
-        Self { sizes, cost, cheapest }
-    }
-
-    /// The cheapest size of the index range `low..=high`: the cost is convex.
-    fn best(&self, (low, high): (usize, usize)) -> u64 {
-        self.sizes[self.cheapest.clamp(low, high)]
-    }
-}
-
-/// A sub-box by index ranges, both ends included.
+/// A sub-box by its cheapest point.
 #[derive(PartialEq)]
 struct Node {
     cost: f64,
     shape: Shape,
-    ranges: PerAxis<(usize, usize)>,
+    ranges: Ranges,
 }
 
 impl Node {
-    fn new(values: &PerAxis<Values>, ranges: PerAxis<(usize, usize)>) -> Self {
-        let size = |axis| values.get(axis).best(*ranges.get(axis));
-        let shape = Shape { width: size(Axis::Width), depth: size(Axis::Depth), mlp_dim: size(Axis::Mlp) };
-        let cost = values.iter().map(|(axis, values)| values.cost.at(shape.get(axis) as f64)).sum();
-        Self { cost, shape, ranges }
+    fn new(lattice: &Lattice<'_>, ranges: Ranges) -> Self {
+        let shape = lattice.cheapest(&ranges);
+        Self { cost: lattice.cost(shape), shape, ranges }
     }
 }
 
@@ -178,81 +161,13 @@ impl PartialOrd for Node {
     }
 }
 
-fn branch(space: &Box3<'_>, values: &PerAxis<Values>, joint: &[&Requirement]) -> Found {
-    let whole = PerAxis::from_fn(|axis| (0, values.get(axis).sizes.len() - 1));
-    let mut heap = BinaryHeap::from([Node::new(values, whole)]);
-    let mut opened = 0;
-    while let Some(node) = heap.pop() {
-        if legal(space, joint, node.shape) {
-            return Found::Best(node.shape);
-        }
-        opened += 1;
-        if opened > NODES {
-            return Found::GaveUp;
-        }
-        let longest = Axis::ALL.into_iter().max_by_key(|&axis| {
-            let (low, high) = *node.ranges.get(axis);
-            high - low
-        });
-        let Some(axis) = longest else { continue };
-        let (low, high) = *node.ranges.get(axis);
-        if low == high {
-            continue;
-        }
-        let middle = usize::midpoint(low, high);
-        for half in [(low, middle), (middle + 1, high)] {
-            let mut ranges = node.ranges;
-            *ranges.get_mut(axis) = half;
-            if may_hold(space, values, &ranges, joint) {
-                heap.push(Node::new(values, ranges));
-            }
-        }
-    }
-    Found::Nothing
-}
-
-/// Whether every requirement may hold somewhere in a sub-box. Parameters and FLOPs rise with every axis.
-fn may_hold(
-    space: &Box3<'_>,
-    values: &PerAxis<Values>,
-    ranges: &PerAxis<(usize, usize)>,
-    joint: &[&Requirement],
-) -> bool {
-    let end = |axis, pick: fn(&(usize, usize)) -> usize| values.get(axis).sizes[pick(ranges.get(axis))];
-    let corner = |pick: fn(&(usize, usize)) -> usize| Shape {
-        width: end(Axis::Width, pick),
-        depth: end(Axis::Depth, pick),
-        mlp_dim: end(Axis::Mlp, pick),
-    };
-    let (low, high) = (corner(|r| r.0), corner(|r| r.1));
-    let (Ok(small), Ok(large)) = (space.architecture.with(low), space.architecture.with(high)) else { return true };
-    let (cheap, dear) = (small.cost(), large.cost());
-    let (least, most) = (cheap.forward_flops_per_example as f64, dear.forward_flops_per_example as f64);
-    let lookup = |variable| match variable {
-        ShapeVariable::Width => (low.width as f64, high.width as f64),
-        ShapeVariable::Depth => (low.depth as f64, high.depth as f64),
-        ShapeVariable::Mlp => (low.mlp_dim as f64, high.mlp_dim as f64),
-        ShapeVariable::Heads => (space.architecture.heads as f64, space.architecture.heads as f64),
-        ShapeVariable::HeadDim => (small.head_dim() as f64, large.head_dim() as f64),
-        ShapeVariable::Params => (cheap.params as f64, dear.params as f64),
-        ShapeVariable::Tokens => (space.architecture.tokens() as f64, space.architecture.tokens() as f64),
-        ShapeVariable::Flops => (least, most),
-        ShapeVariable::Examples => (space.forward_flops / most, space.forward_flops / least),
-        // Sizes that are misaligned take longer than larger ones, so only what none goes below is known.
-        ShapeVariable::Latency => (space.hardware.least_latency(&small), f64::INFINITY),
-        ShapeVariable::Throughput => (0.0, space.hardware.throughput(space.hardware.least_latency(&small))),
-        ShapeVariable::Memory => (space.hardware.memory(&small), space.hardware.memory(&large)),
-    };
-    joint.iter().all(|require| bounds::can_hold(&require.predicate, &lookup))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::hardware::{AttentionLibrary, device, devices};
-    use crate::plan::{Comparison, Expression, Serving};
+    use crate::plan::{Comparison, Expression, Serving, ShapeVariable};
     use crate::source::Span;
-    use crate::vit::Step;
+    use crate::vit::{Axis, Step};
     use proptest::prelude::*;
 
     fn require(variable: ShapeVariable, comparison: Comparison, number: f64) -> Requirement {
@@ -300,6 +215,7 @@ mod tests {
                 ranges: PerAxis { width: range(w * heads, 12, step), depth: range(d, 8, 1), mlp: range(m, 12, step) },
                 costs: PerAxis { width: fw, depth: fd, mlp: fm }
                     .map(|&frontier| AxisCost::Loss { frontier, scale: 1.0, a, b }),
+                level: 0.2,
                 forward_flops: 1e9,
                 hardware: &hardware,
             };
@@ -341,6 +257,7 @@ mod tests {
                 ranges: PerAxis { width: range(w, 12, step), depth: range(d, 8, 1), mlp: range(m, 12, step) },
                 costs: PerAxis { width: fw, depth: fd, mlp: fm }
                     .map(|&frontier| AxisCost::Loss { frontier, scale: 1.0, a, b }),
+                level: 0.2,
                 forward_flops: 1e9,
                 hardware: &Hardware::of(None, None),
             };
@@ -362,6 +279,7 @@ mod tests {
             architecture: &architecture,
             ranges: PerAxis { width: range, depth: range, mlp: range },
             costs: PerAxis { width: 1147.5, depth: 26.9, mlp: 4314.2 }.map(|&frontier| AxisCost::Distance { frontier }),
+            level: f64::NAN,
             forward_flops: 1e21,
             hardware: &Hardware::of(None, None),
         };
@@ -393,6 +311,7 @@ mod tests {
                 architecture: &architecture,
                 ranges,
                 costs: frontier.map(|&frontier| AxisCost::Loss { frontier, scale: 1.0, a: 0.4, b: 0.7 }),
+                level: f64::NAN,
                 forward_flops: 1e21,
                 hardware: &hardware,
             };
@@ -434,6 +353,7 @@ mod tests {
             architecture: &architecture,
             ranges: PerAxis { width: range, depth: Range::stepped(1, 10_000, 1), mlp: Range::stepped(1, 10_000, 1) },
             costs: PerAxis { width: 1147.5, depth: 26.9, mlp: 4314.2 }.map(|&frontier| AxisCost::Distance { frontier }),
+            level: f64::NAN,
             forward_flops: 1e21,
             hardware: &hardware,
         };

@@ -143,6 +143,33 @@ pub enum EntryKind {
         /// The predicate.
         predicate: Expr,
     },
+    /// `prefer GOAL` with an optional `within EXPR of best loss`.
+    Prefer(Box<Preference>),
+}
+
+/// What is preferred among shapes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preference {
+    /// What; `None` is a hole.
+    pub goal: Option<Goal>,
+    /// How far from the best loss it may lead.
+    pub within: Option<Expr>,
+}
+
+/// What a preference is for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Goal {
+    /// `fast on h200`
+    Named {
+        /// The goal, such as `fast`.
+        name: Name,
+        /// On which device.
+        device: Option<Name>,
+    },
+    /// `least EXPR`
+    Least(Expr),
+    /// `most EXPR`
+    Most(Expr),
 }
 
 /// How the values of a range follow each other.

@@ -72,6 +72,9 @@ pub(super) enum Want {
     To,
     BestOf,
     Of,
+    Goal,
+    Device,
+    OfBestLoss,
     TablePath,
     FilePath,
     ComputeKind,
@@ -84,7 +87,7 @@ pub(super) enum Want {
 }
 
 impl Want {
-    const ALL: [(Self, &'static str); 28] = [
+    const ALL: [(Self, &'static str); 31] = [
         (Self::Definition, "a definition"),
         (Self::Name, "a name"),
         (Self::Target, "a target such as `timm`"),
@@ -104,6 +107,9 @@ impl Want {
         (Self::To, "`to`"),
         (Self::BestOf, "`best of`"),
         (Self::Of, "`of`"),
+        (Self::Goal, "a goal such as `fast` or `least params`"),
+        (Self::Device, "a device such as `h200`"),
+        (Self::OfBestLoss, "`of best loss`"),
         (Self::TablePath, "a table's metric such as `star.error`"),
         (Self::FilePath, "a path in quotes"),
         (Self::ComputeKind, "a kind of compute such as `forward`"),

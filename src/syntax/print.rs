@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::ast::{
-    Ast, BinaryOp, Block, Entry, EntryKind, Expr, ExprKind, ItemKind, Name, Path, Spacing, UnaryOp, Unit,
+    Ast, BinaryOp, Block, Entry, EntryKind, Expr, ExprKind, Goal, ItemKind, Name, Path, Spacing, UnaryOp, Unit,
 };
 use crate::source::Spanned;
 
@@ -116,6 +116,24 @@ impl Printer {
                 self
             }
             EntryKind::Require { predicate } => self.text("require ").expression(predicate, 0),
+            EntryKind::Prefer(preference) => {
+                self.text("prefer ");
+                match &preference.goal {
+                    Some(Goal::Named { name, device }) => {
+                        self.text(&name.value);
+                        if let Some(device) = device {
+                            self.text(" on ").text(&device.value);
+                        }
+                    }
+                    Some(Goal::Least(value)) => drop(self.text("least ").expression(value, 0)),
+                    Some(Goal::Most(value)) => drop(self.text("most ").expression(value, 0)),
+                    None => {}
+                }
+                if let Some(share) = &preference.within {
+                    self.text(" within ").expression(share, 0).text(" of best loss");
+                }
+                self
+            }
         }
     }
 

@@ -123,7 +123,9 @@ fn body(text: &str) -> Block {
 
 #[test]
 fn entries_are_told_apart_by_one_word() {
-    let body = body("model = encoder; width in 384..2048 step 16\n require a < b, require = 3, in = 4, step in 1..2");
+    let body = body(
+        "model = encoder; width in 384..2048 step 16\n require a < b, require = 3, in = 4, step in 1..2\n prefer = 1; prefer fast on h200 within 0.1 % of best loss",
+    );
     let kinds: Vec<_> = body
         .entries
         .iter()
@@ -139,10 +141,21 @@ fn entries_are_told_apart_by_one_word() {
                 )
             }
             EntryKind::Require { predicate } => format!("require {}", shape(predicate)),
+            EntryKind::Prefer(preference) => {
+                format!("prefer {}", preference.within.as_ref().map_or(String::new(), shape))
+            }
         })
         .collect();
-    let want =
-        ["model = encoder", "width 384 2048 Some(\"16\")", "require (< a b)", "require = 3", "in = 4", "step 1 2 None"];
+    let want = [
+        "model = encoder",
+        "width 384 2048 Some(\"16\")",
+        "require (< a b)",
+        "require = 3",
+        "in = 4",
+        "step 1 2 None",
+        "prefer = 1",
+        "prefer 0.1:%^1",
+    ];
     assert_eq!(kinds, want);
 }
 

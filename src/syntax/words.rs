@@ -20,6 +20,12 @@ pub enum Word {
     Best,
     Of,
     Require,
+    Prefer,
+    Least,
+    Most,
+    On,
+    Within,
+    Loss,
     In,
     Step,
     By,
@@ -50,7 +56,7 @@ impl Word {
     ];
 
     /// Every word.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 33] = [
         Self::Use,
         Self::Let,
         Self::Model,
@@ -65,6 +71,12 @@ impl Word {
         Self::Best,
         Self::Of,
         Self::Require,
+        Self::Prefer,
+        Self::Least,
+        Self::Most,
+        Self::On,
+        Self::Within,
+        Self::Loss,
         Self::In,
         Self::Step,
         Self::By,
@@ -97,6 +109,12 @@ impl Word {
             "best" => Self::Best,
             "of" => Self::Of,
             "require" => Self::Require,
+            "prefer" => Self::Prefer,
+            "least" => Self::Least,
+            "most" => Self::Most,
+            "on" => Self::On,
+            "within" => Self::Within,
+            "loss" => Self::Loss,
             "in" => Self::In,
             "step" => Self::Step,
             "by" => Self::By,
@@ -131,6 +149,12 @@ impl Word {
             Self::Best => "best",
             Self::Of => "of",
             Self::Require => "require",
+            Self::Prefer => "prefer",
+            Self::Least => "least",
+            Self::Most => "most",
+            Self::On => "on",
+            Self::Within => "within",
+            Self::Loss => "loss",
             Self::In => "in",
             Self::Step => "step",
             Self::By => "by",
@@ -156,7 +180,9 @@ impl Word {
     pub const fn is_reserved(self) -> bool {
         matches!(
             self,
-            Self::In
+            Self::Of
+                | Self::Within
+                | Self::In
                 | Self::Step
                 | Self::By
                 | Self::To

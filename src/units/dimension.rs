@@ -1,6 +1,10 @@
 //! What kind of thing a number counts, as exponents over the base dimensions.
 
 use std::fmt;
+use std::str::FromStr;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A full vector of exponents; `FLOP/s/gpu` is FLOP 1, s -1, gpu -1. All zero is a pure number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,6 +180,62 @@ impl fmt::Display for Dimension {
     }
 }
 
+impl FromStr for Dimension {
+    type Err = UnknownDimension;
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    fn from_str(text: &str) -> Result<Self, UnknownDimension> {
+        let unknown = || UnknownDimension(text.to_owned());
+        if text == "1" {
+            return Ok(Self::NONE);
+        }
+        let mut dimension = Self::NONE;
+        let mut rest = text;
+        let mut sign = 1;
+        loop {
+            let end = rest.find(['*', '/']).unwrap_or(rest.len());
+            let (factor, behind) = rest.split_at(end);
+            let (name, exponent) = factor.split_once('^').unwrap_or((factor, "1"));
+            let base = Base::ALL.into_iter().find(|base| base.name() == name).ok_or_else(unknown)?;
+            let exponent: i16 = exponent.parse().map_err(|_| unknown())?;
+            let exponent = i8::try_from(sign * exponent).map_err(|_| unknown())?;
+            let factor = Self::of(base).power(exponent).ok_or_else(unknown)?;
+            dimension = dimension.multiply(factor).ok_or_else(unknown)?;
+            let mut characters = behind.chars();
+            sign = match characters.next() {
+                None => return Ok(dimension),
+                Some('*') => 1,
+                Some(_) => -1,
+            };
+            rest = characters.as_str();
+        }
+    }
+}
+
+/// A text that is no dimension.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownDimension(String);
+
+impl fmt::Display for UnknownDimension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is no dimension", self.0)
+    }
+}
+
+impl std::error::Error for UnknownDimension {}
+
+impl Serialize for Dimension {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Dimension {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 struct Factor(Base, i16);
 
 impl fmt::Display for Factor {
@@ -212,6 +272,7 @@ mod tests {
         #[test]
         fn display_tells_dimensions_apart(a in small(), b in small()) {
             prop_assert_eq!(a == b, a.to_string() == b.to_string());
+            prop_assert_eq!(a.to_string().parse(), Ok(a));
         }
     }
 
@@ -223,6 +284,9 @@ mod tests {
         assert_eq!(Dimension::FLOP_PER_EXAMPLE.to_string(), "FLOP/example");
         assert_eq!(of(Base::Second).multiply(of(Base::Gpu)).unwrap().to_string(), "s*gpu");
         assert_eq!(Dimension::NONE.to_string(), "1");
+        for wrong in ["", "m", "s^", "s/", "s^200", "1/s"] {
+            assert!(wrong.parse::<Dimension>().is_err(), "{wrong}");
+        }
         assert_eq!(per(Dimension::NONE, Base::Second).to_string(), "s^-1");
         assert_eq!(per(per(Dimension::NONE, Base::Second), Base::Gpu).to_string(), "s^-1/gpu");
         assert_eq!(per(per(Dimension::FLOP.power(2).unwrap(), Base::Second), Base::Second).to_string(), "FLOP^2/s^2");

@@ -106,6 +106,12 @@ impl Shape {
         self
     }
 
+    /// The largest difference of one size, in its logarithm.
+    pub fn distance(self, other: Self) -> f64 {
+        let along = |axis| (self.get(axis) as f64 / other.get(axis) as f64).ln().abs();
+        Axis::ALL.into_iter().map(along).fold(0.0, f64::max)
+    }
+
     /// As real numbers, for laws.
     pub fn reals(&self) -> PerAxis<f64> {
         PerAxis::from_fn(|axis| self.get(axis) as f64)

@@ -98,6 +98,8 @@ pub(crate) fn case() -> Case {
                 mlp: at(Range::stepped(512, 16384, 16)),
             },
             requires: Vec::new(),
+            prefer: None,
+            runners_up: 0,
             serving: None,
             training: None,
             compare: Vec::new(),
@@ -121,6 +123,8 @@ pub(crate) fn case() -> Case {
         frontier: PerAxis { width: 1148.7, depth: 27.03, mlp: 4320.5 },
         frontier_interval: None,
         loss: None,
+        preference: None,
+        runners_up: Vec::new(),
         alternatives: vec![Alternative {
             shape: Shape { width: 1136, ..shape },
             params: neighbour.params,

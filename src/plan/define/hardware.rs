@@ -5,8 +5,8 @@ use crate::hardware::{AttentionLibrary, Device, device, devices};
 use crate::plan::check::Checker;
 use crate::plan::names::list_of;
 use crate::plan::schema::{Field, Fields, Schema};
-use crate::plan::{Requirement, Search, Serving, ShapeVariable, codes};
-use crate::syntax::ast::{Block, ExprKind};
+use crate::plan::{Search, Serving, ShapeVariable, codes};
+use crate::syntax::ast::{Block, ExprKind, Name};
 use crate::units::Dimension;
 use crate::vit::{Architecture, AttentionKind, Named, NumberFormat, Optimizer, Step};
 
@@ -92,6 +92,10 @@ impl Checker<'_> {
 
     fn device(&mut self, field: Field<'_>) -> Option<&'static Device> {
         let name = self.name(field)?;
+        self.device_named(name)
+    }
+
+    pub(super) fn device_named(&mut self, name: &Name) -> Option<&'static Device> {
         let found = device(&name.value);
         if found.is_none() {
             let error = Diagnostic::error(codes::UNKNOWN_DEVICE, format!("there is no device `{}`", name.value))
@@ -108,7 +112,9 @@ impl Checker<'_> {
     /// Reports requirements on the time or memory of what a search does not say; whether there are none.
     pub(super) fn hardware_is_said(&mut self, search: &Search, fields: &Fields<'_>) -> bool {
         let mut missing = Vec::new();
-        for require in &search.requires {
+        let required = search.requires.iter().map(|require| (&require.predicate, require.span));
+        let preferred = search.prefer.iter().map(|preference| (&preference.objective, preference.span));
+        for (expression, span) in required.chain(preferred) {
             for (variable, needs) in [
                 (ShapeVariable::Latency, "serving"),
                 (ShapeVariable::Throughput, "serving"),
@@ -116,8 +122,8 @@ impl Checker<'_> {
             ] {
                 let said = if needs == "serving" { search.serving.is_some() } else { search.training.is_some() };
                 // A field that is there and wrong has been reported.
-                if !said && fields.get(needs).is_none() && speaks_of(require, variable) {
-                    missing.push((require.span, variable, needs));
+                if !said && fields.get(needs).is_none() && expression.speaks_of(&variable) {
+                    missing.push((span, variable, needs));
                 }
             }
         }
@@ -144,10 +150,4 @@ impl Checker<'_> {
         }
         missing.is_empty()
     }
-}
-
-fn speaks_of(require: &Requirement, wanted: ShapeVariable) -> bool {
-    let mut found = false;
-    require.predicate.variables(&mut |variable| found |= *variable == wanted);
-    found
 }

@@ -6,6 +6,7 @@ mod fit;
 mod hardware;
 mod law;
 mod model;
+mod prefer;
 mod results;
 mod search;
 mod start;

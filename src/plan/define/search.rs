@@ -12,10 +12,13 @@ use crate::units::{Dimension, exact};
 use crate::vit::{Architecture, PerAxis};
 
 const SCHEMA: Schema = Schema {
-    fields: &["model", "law", "start", "budget", "serving", "training", "compare"],
+    fields: &["model", "law", "start", "budget", "serving", "training", "compare", "runners_up"],
     ranges: &["width", "depth", "mlp"],
-    requires: true,
+    chooses: true,
 };
+
+/// The most shapes that an answer holds besides the best.
+const RUNNERS_UP: u64 = 100;
 
 impl Checker<'_> {
     /// Checks a search.
@@ -50,6 +53,16 @@ impl Checker<'_> {
         let training = optional(fields.get("training").map(|field| self.training(field)));
         let compare = fields.get("compare").map_or(Some(Vec::new()), |field| self.compared(field));
 
+        let runners_up = fields
+            .get("runners_up")
+            .map_or(Some(0), |field| self.count(field.value, Dimension::NONE, (0, RUNNERS_UP), field.owner()));
+        let preferred = optional(fields.prefers.map(|(written, span)| self.preference(written, span)));
+        let on = preferred.as_ref().and_then(|preferred| preferred.as_ref()?.on);
+        let serving = match (on, serving) {
+            (Some(name), Some(serving)) => self.serving_on(name, serving).map(Some),
+            (_, serving) => serving,
+        };
+
         let search = Search {
             name: name.clone()?,
             model: model?,
@@ -58,11 +71,14 @@ impl Checker<'_> {
             budget: budget?,
             ranges: whole(ranges)?,
             requires: requires.into_iter().collect::<Option<_>>()?,
+            prefer: preferred?.map(|preferred| preferred.preference),
+            runners_up: runners_up?,
             serving: serving?,
             training: training?,
             compare: compare?,
         };
-        self.hardware_is_said(&search, &fields).then_some(search)
+        let is_known = [self.hardware_is_said(&search, &fields), self.loss_is_known(&search, &fields, plan)];
+        is_known.iter().all(|known| *known).then_some(search)
     }
 
     /// A definition that a field names, or the only one there is.

@@ -546,3 +546,113 @@ fn hardware_of_a_search() {
         ",
     );
 }
+
+/// What a search prefers, and what it may not.
+#[test]
+fn preferences_of_a_search() {
+    check(
+        "
+        model m { image = 224 px, patch = 14 px, heads = 16 }
+        results r from \"r.csv\" { width = column w, depth = column d, mlp = column m, examples = column n, error = column e }
+        law l = sovit fitted to r.error
+        start s { shape = vit_s14, compute = 0.7 EFLOP as forward }
+        budget b = 1 ZFLOP as forward
+        search a {
+          serving = { on = h200, batch = 8 }
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+          prefer fast on h200 within 120 % of best loss
+        //                           ^^^^^ S0402 `within` takes a share of the best loss, from 0 % to 100 %
+          prefer small within 1 % of best loss
+        //^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ S0204 `prefer` is given twice
+        }
+        search c {
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+          prefer latency within 1 % of best loss
+        //       ^^^^^^^ S0219 there is no goal `latency`
+        //       > prefer least latency within 1 % of best loss
+        }
+        search d {
+          serving = { on = h200, batch = 8 }
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+          prefer fast on a100 within 1 % of best loss
+        //               ^^^^ S0215 the search serves on `h200`, and prefers fast on `a100`
+        //               > prefer fast on h200 within 1 % of best loss
+        }
+        search e {
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+          prefer small on h200 within 1 % of best loss
+        //                ^^^^ S0215 `small` is the same on every device
+        //                > prefer small within 1 % of best loss
+        }
+        search f {
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+          prefer least latency + params within 1 % of best loss
+        //                       ^^^^^^ S0302 cannot add a number of parameters to a time
+        }
+        search g {
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+          prefer light within 1 % of best loss
+        //^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ S0218 `memory` is that of a training step, and search `g` says none
+        }
+        search k {
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+          runners_up = 101
+        //             ^^^ S0402 `runners_up` must lie between 0 and 100
+        }
+        search h {
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+          prefer most params
+        //^^^^^^^^^^^^^^^^^^ S0220 nothing holds the loss of what is preferred
+        //> prefer most params within 0.1 % of best loss
+        }
+        search i {
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+          prefer most tokens - tokens + 3 within 1 % of best loss
+        //                              ^ S0302 cannot add a pure number to a number of tokens
+        }
+        search j {
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+          prefer least 3 within 1 % of best loss
+        //             ^ S0415 a preference must speak of the shape
+        }
+        ",
+    );
+    check(
+        "
+        model m { image = 224 px, patch = 14 px, heads = 16, prefer small }
+        //                                                   ^^^^^^^^^^^^ S0215 model `m` has no `prefer`
+        law l = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }
+        start s { shape = vit_s14, compute = 0.7 EFLOP as forward }
+        budget b = 1 ZFLOP as forward
+        search a {
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+          require loss < 0.2
+        //        ^^^^^^^^^^ S0220 search `a` asks for a loss, and law `l` is exponents alone
+          prefer small within 1 % of best loss
+        //^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^ S0220 search `a` asks for a loss, and law `l` is exponents alone
+        }
+        ",
+    );
+}

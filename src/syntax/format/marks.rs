@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::source::Span;
-use crate::syntax::ast::{Ast, BinaryOp, Block, EntryKind, Expr, ExprKind, ItemKind, UnaryOp};
+use crate::syntax::ast::{Ast, BinaryOp, Block, EntryKind, Expr, ExprKind, Goal, ItemKind, UnaryOp};
 
 /// Places of tokens, by their first byte, that stand close to a neighbour.
 #[derive(Debug, Default)]
@@ -54,6 +54,14 @@ impl Marks {
                     }
                 }
                 EntryKind::Require { predicate } => self.expression(predicate),
+                EntryKind::Prefer(preference) => {
+                    if let Some(Goal::Least(value) | Goal::Most(value)) = &preference.goal {
+                        self.expression(value);
+                    }
+                    if let Some(share) = &preference.within {
+                        self.expression(share);
+                    }
+                }
             }
         }
     }

@@ -4,11 +4,11 @@ use nom::{Input, Parser};
 
 use super::expression::{hole, value};
 use super::recover::{enter, leave, skip_entry};
-use super::{Tall, Value};
+use super::{Tall, Value, any_name, name};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::source::{Span, Spanned};
-use crate::syntax::ast::{Block, Entry, EntryKind, Expr, ExprKind, Name, Spacing};
-use crate::syntax::expect::{Expected, Parsed, Want, expect, token};
+use crate::syntax::ast::{Block, Entry, EntryKind, Expr, ExprKind, Goal, Name, Preference, Spacing};
+use crate::syntax::expect::{Expected, Parsed, Want, expect, token, word};
 use crate::syntax::lex::Kind;
 use crate::syntax::tokens::Tokens;
 use crate::syntax::words::Word;
@@ -103,6 +103,10 @@ fn spoil(entry: &mut Entry) {
             None => high,
         },
         EntryKind::Require { predicate } => predicate,
+        EntryKind::Prefer(preference) => {
+            preference.goal = None;
+            return;
+        }
     };
     last.kind = ExprKind::Error;
 }
@@ -123,6 +127,7 @@ fn entry<'a>(input: Tokens<'a>, entries: &mut Entries) -> Tokens<'a> {
         Kind::Name if is_field => field(input, entries),
         Kind::Name if input.word(second) == Some(Word::In) => range(input, entries),
         Kind::Name if input.word(first) == Some(Word::Require) => require(input, entries),
+        Kind::Name if input.word(first) == Some(Word::Prefer) => prefer(input, entries),
         Kind::Name if input.looks_like_definition() => nested(input),
         Kind::Name | Kind::Number if is_condition(input) => condition(input, entries),
         Kind::Name if is_sentence(input) => sentence(input, entries),
@@ -190,6 +195,46 @@ fn require<'a>(input: Tokens<'a>, entries: &mut Entries) -> Tokens<'a> {
     rest
 }
 
+fn prefer<'a>(input: Tokens<'a>, entries: &mut Entries) -> Tokens<'a> {
+    let (rest, goal) = goal(input.take_from(1));
+    let (rest, share) = if rest.word(rest.raw(0)) == Some(Word::Within) {
+        let (mut rest, share) = value(rest.take_from(1));
+        for part in [Word::Of, Word::Best, Word::Loss] {
+            rest = expect(word(part, Want::OfBestLoss)).parse(rest).map_or(rest, |(rest, _)| rest);
+        }
+        (rest, Some(share))
+    } else {
+        (rest, None)
+    };
+    let height = goal.height.max(share.as_ref().map_or(0, |share| share.height));
+    let preference = Preference { goal: goal.tree, within: share.map(|share| *share.tree) };
+    entries.push(rest.since(input), height, EntryKind::Prefer(Box::new(preference)));
+    rest
+}
+
+/// `least EXPR`, `most EXPR`, or a word with an optional `on DEVICE`.
+fn goal(input: Tokens<'_>) -> (Tokens<'_>, Tall<Option<Goal>>) {
+    let make: Option<fn(Expr) -> Goal> = match input.word(input.raw(0)) {
+        Some(Word::Least) => Some(Goal::Least),
+        Some(Word::Most) => Some(Goal::Most),
+        _ => None,
+    };
+    if let Some(make) = make {
+        let (rest, value) = value(input.take_from(1));
+        return (rest, Tall { tree: Some(make(*value.tree)), height: value.height });
+    }
+    let (rest, named) = expect(name(Want::Goal)).parse(input).unwrap_or((input, None));
+    let is_on = named.is_some() && rest.word(rest.raw(0)) == Some(Word::On);
+    let (rest, device) = if is_on {
+        expect(any_name(Want::Device)).parse(rest.take_from(1)).unwrap_or((rest, None))
+    } else {
+        (rest, None)
+    };
+    // A device that is missing has been reported.
+    let is_whole = !is_on || device.is_some();
+    (rest, Tall { tree: named.filter(|_| is_whole).map(|name| Goal::Named { name, device }), height: 0 })
+}
+
 /// Whether a line compares, which only requirements do.
 fn is_condition(input: Tokens<'_>) -> bool {
     let second = input.raw(1);
@@ -244,24 +289,32 @@ fn is_sentence(input: Tokens<'_>) -> bool {
         let token = input.raw(n);
         token.kind == Kind::Name && !input.is_reserved(token)
     };
-    let is_requirement = nearest(input.text(input.raw(0)), [Word::Require.text()]).is_some();
-    is_word(1) && (is_requirement || is_word(2) || matches!(input.raw(2).kind, Kind::Number | Kind::Text))
+    let is_meant = conditional(input).is_some();
+    is_word(1) && (is_meant || is_word(2) || matches!(input.raw(2).kind, Kind::Number | Kind::Text))
+}
+
+/// The word that begins a line of a search and that the next one is probably meant to be.
+fn conditional(input: Tokens<'_>) -> Option<Word> {
+    nearest(input.text(input.raw(0)), [Word::Require.text(), Word::Prefer.text()]).and_then(Word::from_text)
 }
 
 fn sentence<'a>(input: Tokens<'a>, entries: &mut Entries) -> Tokens<'a> {
     let keyword = input.raw(0);
     let (text, place) = (input.text(keyword), input.span(keyword));
-    let is_requirement = nearest(text, [Word::Require.text()]).is_some();
+    let meant = conditional(input);
     input.report(input.at(), || {
         let message = format!("`{text}` is not in the language");
         let diagnostic = Diagnostic::error(codes::UNKNOWN_KEYWORD, message).label(place, "unknown word");
-        if is_requirement {
-            diagnostic.fix("did you mean `require`?", place, Word::Require.text())
-        } else {
-            diagnostic.note("a line says `name = value`, `name in low..high` or `require condition`")
+        match meant {
+            Some(word) => diagnostic.fix(format!("did you mean `{word}`?"), place, word.text()),
+            None => diagnostic.note("a line says `name = value`, `name in low..high` or `require condition`"),
         }
     });
-    if is_requirement { require(input, entries) } else { skip_entry(input) }
+    match meant {
+        Some(Word::Require) => require(input, entries),
+        Some(_) => prefer(input, entries),
+        None => skip_entry(input),
+    }
 }
 
 /// Says that names stand without quotes.

@@ -1,0 +1,279 @@
+//! The legal sizes of a box, its sub-boxes, and what is known of all shapes of one.
+
+use super::anchored::AxisCost;
+use super::bounds;
+use super::search::{Box3, legal};
+use crate::plan::{Expression, Requirement, ShapeVariable};
+use crate::vit::{Axis, Cost, PerAxis, Shape, Vit};
+
+/// The sizes of a box that requirements on one axis leave, and the requirements on several.
+pub(super) struct Lattice<'a> {
+    pub(super) space: &'a Box3<'a>,
+    sizes: PerAxis<Sizes>,
+    joint: Vec<&'a Requirement>,
+}
+
+/// The sizes of one axis, ascending.
+struct Sizes {
+    list: Vec<u64>,
+    cost: AxisCost,
+    /// Index of the cheapest one.
+    cheapest: usize,
+}
+
+/// A sub-box by index ranges, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ranges(PerAxis<(usize, usize)>);
+
+impl Ranges {
+    /// Both halves across the longest side; none where it is one point.
+    pub(super) fn halves(self) -> Option<[Self; 2]> {
+        let axis = Axis::ALL.into_iter().max_by_key(|&axis| {
+            let (low, high) = *self.0.get(axis);
+            high - low
+        })?;
+        let (low, high) = *self.0.get(axis);
+        let middle = usize::midpoint(low, high);
+        (low < high).then(|| {
+            [(low, middle), (middle + 1, high)].map(|half| {
+                let mut ranges = self;
+                *ranges.0.get_mut(axis) = half;
+                ranges
+            })
+        })
+    }
+
+    /// Whether it is one point.
+    pub(super) fn is_point(&self) -> bool {
+        Axis::ALL.into_iter().all(|axis| self.0.get(axis).0 == self.0.get(axis).1)
+    }
+}
+
+impl<'a> Lattice<'a> {
+    /// None where the requirements leave no size of some axis.
+    pub(super) fn new(space: &'a Box3<'a>, requires: &[&'a Requirement]) -> Option<Self> {
+        let mut joint = Vec::new();
+        let mut unary = PerAxis::<Vec<&Requirement>>::default();
+        for &require in requires {
+            match axes_of(require).as_slice() {
+                [] => unary.width.push(require),
+                [axis] => unary.get_mut(*axis).push(require),
+                _ => joint.push(require),
+            }
+        }
+        let sizes = PerAxis::from_fn(|axis| Sizes::new(space, axis, unary.get(axis)));
+        let is_empty = sizes.iter().any(|(_, sizes)| sizes.list.is_empty());
+        (!is_empty).then_some(Self { space, sizes, joint })
+    }
+
+    /// The box as a whole.
+    pub(super) fn whole(&self) -> Ranges {
+        Ranges(PerAxis::from_fn(|axis| (0, self.sizes.get(axis).list.len() - 1)))
+    }
+
+    /// The sub-box of one shape of the lattice.
+    pub(super) fn point(&self, shape: Shape) -> Ranges {
+        Ranges(PerAxis::from_fn(|axis| {
+            let at = self.sizes.get(axis).list.partition_point(|size| *size < shape.get(axis));
+            (at, at)
+        }))
+    }
+
+    /// The cheapest shape of a sub-box: the cost is convex.
+    pub(super) fn cheapest(&self, ranges: &Ranges) -> Shape {
+        self.shape(|axis| {
+            let (low, high) = *ranges.0.get(axis);
+            self.sizes.get(axis).cheapest.clamp(low, high)
+        })
+    }
+
+    /// The smallest and the largest shape of a sub-box.
+    pub(super) fn corners(&self, ranges: &Ranges) -> (Shape, Shape) {
+        (self.shape(|axis| ranges.0.get(axis).0), self.shape(|axis| ranges.0.get(axis).1))
+    }
+
+    fn shape(&self, index: impl Fn(Axis) -> usize) -> Shape {
+        let size = |axis| self.sizes.get(axis).list[index(axis)];
+        Shape { width: size(Axis::Width), depth: size(Axis::Depth), mlp_dim: size(Axis::Mlp) }
+    }
+
+    /// What a shape costs, ties decided.
+    pub(super) fn cost(&self, shape: Shape) -> f64 {
+        self.sizes.iter().map(|(axis, sizes)| sizes.cost.at(shape.get(axis) as f64)).sum()
+    }
+
+    /// Whether a shape of the box is legal.
+    pub(super) fn legal(&self, shape: Shape) -> bool {
+        legal(self.space, &self.joint, shape)
+    }
+
+    /// Whether every requirement may hold somewhere in a sub-box.
+    pub(super) fn may_hold(&self, ranges: &Ranges) -> bool {
+        let Some(corners) = Corners::new(self, *ranges) else { return true };
+        let lookup = |variable| corners.range(variable);
+        self.joint.iter().all(|require| bounds::can_hold(&require.predicate, &lookup))
+    }
+
+    /// The part of a sub-box outside of which every shape has an excess loss above `limit`; none where all have.
+    pub(super) fn within(&self, ranges: &Ranges, limit: f64) -> Option<Ranges> {
+        let loss = |axis: Axis, index: usize| {
+            let sizes = self.sizes.get(axis);
+            sizes.cost.loss(sizes.list[index] as f64)
+        };
+        let cheapest = PerAxis::from_fn(|axis| {
+            let (low, high) = *ranges.0.get(axis);
+            self.sizes.get(axis).cheapest.clamp(low, high)
+        });
+        let least: f64 = Axis::ALL.into_iter().map(|axis| loss(axis, *cheapest.get(axis))).sum();
+        if least > limit + ROUNDING {
+            return None;
+        }
+        Some(Ranges(PerAxis::from_fn(|axis| {
+            let (low, high) = *ranges.0.get(axis);
+            let here = *cheapest.get(axis);
+            let room = limit - least + loss(axis, here) + ROUNDING;
+            let is_in = |index: usize| loss(axis, index) <= room;
+            (furthest(here, low, is_in), furthest(here, high, is_in))
+        })))
+    }
+
+    /// What a number of shapes cannot go below in a sub-box.
+    pub(super) fn least(&self, ranges: &Ranges, number: &Expression<ShapeVariable>) -> f64 {
+        let Some(corners) = Corners::new(self, *ranges) else { return f64::NEG_INFINITY };
+        bounds::range(number, &|variable| corners.range(variable)).0
+    }
+}
+
+/// What rounding may do to a sum of losses.
+const ROUNDING: f64 = 1e-11;
+
+/// The furthest index from `here` towards `end` that is good; on the way goodness ends once.
+fn furthest(here: usize, end: usize, good: impl Fn(usize) -> bool) -> usize {
+    if good(end) {
+        return end;
+    }
+    let (mut inside, mut outside) = (here, end);
+    while inside.abs_diff(outside) > 1 {
+        let middle = usize::midpoint(inside, outside);
+        if good(middle) { inside = middle } else { outside = middle }
+    }
+    inside
+}
+
+/// The smallest and the largest shape of a sub-box, and what they cost.
+struct Corners<'a> {
+    lattice: &'a Lattice<'a>,
+    ranges: Ranges,
+    small: Vit,
+    large: Vit,
+    cheap: Cost,
+    dear: Cost,
+}
+
+impl<'a> Corners<'a> {
+    /// None where a corner is no model; then nothing is known.
+    fn new(lattice: &'a Lattice<'a>, ranges: Ranges) -> Option<Self> {
+        let (low, high) = lattice.corners(&ranges);
+        let architecture = lattice.space.architecture;
+        let (small, large) = (architecture.with(low).ok()?, architecture.with(high).ok()?);
+        let (cheap, dear) = (small.cost(), large.cost());
+        Some(Self { lattice, ranges, small, large, cheap, dear })
+    }
+
+    /// What a variable lies between. Parameters, FLOPs and memory rise with every axis.
+    fn range(&self, variable: ShapeVariable) -> (f64, f64) {
+        let space = self.lattice.space;
+        let low = || value(space, &self.small, &self.cheap, variable);
+        let high = || value(space, &self.large, &self.dear, variable);
+        match variable {
+            ShapeVariable::Width
+            | ShapeVariable::Depth
+            | ShapeVariable::Mlp
+            | ShapeVariable::Heads
+            | ShapeVariable::HeadDim
+            | ShapeVariable::Params
+            | ShapeVariable::Tokens
+            | ShapeVariable::Flops
+            | ShapeVariable::Memory => (low(), high()),
+            ShapeVariable::Examples => (high(), low()),
+            // Sizes that are misaligned take longer than larger ones, so only what none goes below is known.
+            ShapeVariable::Latency => (space.hardware.least_latency(&self.small), f64::INFINITY),
+            ShapeVariable::Throughput => (0.0, space.hardware.throughput(space.hardware.least_latency(&self.small))),
+            ShapeVariable::Loss => {
+                let ends = |axis: Axis| {
+                    let (sizes, (low, high)) = (self.lattice.sizes.get(axis), *self.ranges.0.get(axis));
+                    let loss = |index: usize| sizes.cost.loss(sizes.list[index] as f64);
+                    (loss(sizes.cheapest.clamp(low, high)), loss(low).max(loss(high)))
+                };
+                let ends = Axis::ALL.map(ends);
+                let least: f64 = ends.iter().map(|(least, _)| least).sum();
+                let most: f64 = ends.iter().map(|(_, most)| most).sum();
+                (space.level + least - ROUNDING, space.level + most + ROUNDING)
+            }
+        }
+    }
+}
+
+/// A number of a shape.
+pub(super) fn value(space: &Box3<'_>, vit: &Vit, cost: &Cost, variable: ShapeVariable) -> f64 {
+    match variable {
+        ShapeVariable::Width => vit.shape.width as f64,
+        ShapeVariable::Depth => vit.shape.depth as f64,
+        ShapeVariable::Mlp => vit.shape.mlp_dim as f64,
+        ShapeVariable::Heads => space.architecture.heads as f64,
+        ShapeVariable::HeadDim => vit.head_dim() as f64,
+        ShapeVariable::Params => cost.params as f64,
+        ShapeVariable::Tokens => space.architecture.tokens() as f64,
+        ShapeVariable::Flops => cost.forward_flops_per_example as f64,
+        ShapeVariable::Examples => space.forward_flops / cost.forward_flops_per_example as f64,
+        ShapeVariable::Latency => space.hardware.latency(vit),
+        ShapeVariable::Throughput => space.hardware.throughput(space.hardware.latency(vit)),
+        ShapeVariable::Memory => space.hardware.memory(vit),
+        ShapeVariable::Loss => space.level + space.excess(vit.shape),
+    }
+}
+
+/// The axes a requirement speaks of, each once.
+fn axes_of(require: &Requirement) -> Vec<Axis> {
+    let mut axes = Vec::new();
+    require.predicate.variables(&mut |variable| match variable {
+        ShapeVariable::Width | ShapeVariable::HeadDim => axes.push(Axis::Width),
+        ShapeVariable::Depth => axes.push(Axis::Depth),
+        ShapeVariable::Mlp => axes.push(Axis::Mlp),
+        ShapeVariable::Heads | ShapeVariable::Tokens => {}
+        ShapeVariable::Params
+        | ShapeVariable::Flops
+        | ShapeVariable::Examples
+        | ShapeVariable::Latency
+        | ShapeVariable::Throughput
+        | ShapeVariable::Memory
+        | ShapeVariable::Loss => axes.extend(Axis::ALL),
+    });
+    axes.sort_unstable();
+    axes.dedup();
+    axes
+}
+
+impl Sizes {
+    fn new(space: &Box3<'_>, axis: Axis, requires: &[&Requirement]) -> Self {
+        let lowest =
+            Shape { width: space.ranges.width.low, depth: space.ranges.depth.low, mlp_dim: space.ranges.mlp.low };
+        let heads = space.architecture.heads;
+        let holds = |size: u64| {
+            if axis == Axis::Width && !size.is_multiple_of(heads) {
+                return false;
+            }
+            // Only this axis's variables occur, and a legal width keeps the shape buildable.
+            let mut shape = lowest.with(axis, size);
+            if axis != Axis::Width {
+                shape.width = heads;
+            }
+            requires.is_empty() || legal(space, requires, shape)
+        };
+        let list: Vec<u64> = space.ranges.get(axis).iter().filter(|&size| holds(size)).collect();
+        let cost = *space.costs.get(axis);
+        let at = |i: &usize| cost.at(list[*i] as f64);
+        let cheapest = (0..list.len()).min_by(|i, j| at(i).total_cmp(&at(j))).unwrap_or(0);
+        Self { list, cost, cheapest }
+    }
+}
