@@ -98,3 +98,66 @@ fn wrong_ranges_searches_and_files_are_named() {
     }
     assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join("picture.png").exists());
 }
+
+fn pareto(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sovitc"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .arg("pareto")
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+/// Along a front loss rises while the number falls, from the least loss to what a preference chooses.
+#[test]
+fn a_front_trades_loss_for_a_number() {
+    for (number, key) in [("latency", "latency"), ("params", "params"), ("flops", "forward_flops_per_example")] {
+        let arguments =
+            ["examples/star/fast.sov", "fast", "--of", number, "--within", "0.1", "--points", "6", "--format", "json"];
+        let output = pareto(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let front: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let points = front["points"].as_array().unwrap();
+        assert!(points.len() > 2, "{front}");
+        for pair in points.windows(2) {
+            assert!(pair[0][key].as_f64() > pair[1][key].as_f64(), "{number}: {pair:?}");
+            assert!(pair[0]["predicted"][0].as_f64() < pair[1]["predicted"][0].as_f64(), "{number}: {pair:?}");
+        }
+        assert!(points.iter().all(|point| point["more_loss"].as_f64().unwrap() <= 1e-3 + 1e-12));
+        if number == "latency" {
+            let out = tempfile::tempdir().unwrap();
+            let build = Command::new(env!("CARGO_BIN_EXE_sovitc"))
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .args(["examples/star/fast.sov", "--format", "json", "--out"])
+                .arg(out.path())
+                .output()
+                .unwrap();
+            let summary: Value = serde_json::from_slice(&build.stdout).unwrap();
+            assert_eq!(points.last().unwrap()["latency"], summary["searches"][1]["preference"]["value"]);
+        }
+    }
+}
+
+#[test]
+fn fronts_are_written_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (svg, csv) = (path("a.svg"), path("a.csv"));
+    let written = pareto(&["examples/star/fast.sov", "fast", "--points", "5", "--out", &svg, "--out", &csv]);
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+    let rows: Vec<csv::StringRecord> =
+        csv::Reader::from_path(&csv).unwrap().records().collect::<Result<_, _>>().unwrap();
+    let picture = std::fs::read_to_string(&svg).unwrap();
+    assert_eq!(rows.len(), picture.matches("<circle").count());
+    for (arguments, says) in [
+        (vec!["examples/star/plan.sov", "--of", "latency"], "does not say what its `latency` is of"),
+        (vec!["examples/serving/plan.sov"], "exponents alone"),
+        (vec!["examples/star/plan.sov", "--within", "0"], "no share"),
+        (vec!["examples/star/fast.sov"], "several searches"),
+        (vec!["examples/star/plan.sov", "--out", "a.txt"], "no `.svg`"),
+    ] {
+        let output = pareto(&arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && error.contains(says), "{arguments:?}: {error}");
+    }
+}

@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::asked::{chosen, starts, write_each};
 use super::{Common, Format, Located, Status, Uses, answer, build, codes, report, tell};
-use crate::diagnostic::{Diagnostic, list_of, nearest};
+use crate::Question;
+use crate::diagnostic::Diagnostic;
 use crate::emit::{Trajectory, trajectory_csv, trajectory_json, trajectory_svg, trajectory_table};
-use crate::law::NamedStart;
-use crate::plan::StartKind;
 use crate::shape::{budgets, trajectory};
 use crate::source::Sources;
-use crate::{Outcome, Question, disk};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -86,60 +85,13 @@ pub(super) fn run(arguments: &Arguments) -> Status {
         };
         return answer(&text, format);
     }
-    let mut said = String::new();
-    for path in &arguments.out {
-        let text = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("svg") => trajectory_svg(&picture),
-            Some("csv") => trajectory_csv(&picture),
-            Some("json") => Ok(trajectory_json(&picture)),
-            _ => {
-                let message = format!("`{}` is no `.svg`, `.csv` or `.json`", path.display());
-                Err(Diagnostic::error(codes::UNKNOWN_ENDING, message).help("name a file with one of these endings"))
-            }
-        };
-        match text.and_then(|text| disk::write_file(path, text.as_bytes())) {
-            Ok(true) => said.extend([path.to_string_lossy().as_ref(), " written\n"]),
-            Ok(false) => said.extend([path.to_string_lossy().as_ref(), " is up to date\n"]),
-            Err(error) => return fail(error),
-        }
-    }
-    if format == Format::Human { answer(&said, format) } else { Status::Done }
-}
-
-/// The search of that name, or the only one.
-fn chosen(outcome: &Outcome, name: Option<&str>) -> Result<usize, Diagnostic> {
-    let names = || outcome.plan.searches.iter().map(|search| search.name.value.as_str());
-    let Some(name) = name else {
-        return match outcome.plan.searches.len() {
-            1 => Ok(0),
-            0 => {
-                Err(Diagnostic::error(codes::NO_SEARCH, "the plan has no search")
-                    .help("write one: `search NAME { ... }`"))
-            }
-            _ => {
-                let error = Diagnostic::error(codes::NO_SEARCH, "the plan has several searches, and none was named");
-                Err(error.help(format!("name one: {}", list_of(names()))))
-            }
-        };
+    let write = |ending: &str| match ending {
+        "svg" => Some(trajectory_svg(&picture)),
+        "csv" => Some(trajectory_csv(&picture)),
+        "json" => Some(Ok(trajectory_json(&picture))),
+        _ => None,
     };
-    outcome.plan.searches.iter().position(|search| search.name.value == name).ok_or_else(|| {
-        let error = Diagnostic::error(codes::NO_SEARCH, format!("the plan has no search `{name}`"));
-        match nearest(name, names()) {
-            Some(near) => error.help(format!("there is `{near}`")),
-            None => error.help(format!("the plan has {}", list_of(names()))),
-        }
-    })
-}
-
-/// The plan's starts in its order: those that it states, and those that were found in grids.
-fn starts(outcome: &Outcome) -> Vec<Option<NamedStart>> {
-    let one = |start: &crate::plan::Start| match &start.kind {
-        StartKind::Stated(optimum) => {
-            Some(NamedStart { name: start.name.value.clone(), optimum: *optimum, grid: None })
-        }
-        StartKind::BestOf { .. } => outcome.lock.starts.iter().find(|found| found.name == start.name.value).cloned(),
-    };
-    outcome.plan.starts.iter().map(one).collect()
+    write_each(&arguments.out, format, write)
 }
 
 /// The forward FLOPs of an expression among the plan's values.

@@ -3,6 +3,7 @@
 //! Answers go to stdout, diagnostics to stderr.
 //! Exit status: 0 done, 1 the plan or its data is wrong, 2 wrong usage, 3 the outside world failed.
 
+mod asked;
 mod build;
 mod check;
 mod cost;
@@ -14,6 +15,7 @@ mod frontier;
 mod init;
 mod kernels;
 mod lock;
+mod pareto;
 mod query;
 
 use std::io::{ErrorKind, Write as _};
@@ -61,6 +63,8 @@ enum Command {
     Cost(Box<cost::Arguments>),
     /// Show the shape at every budget of a range: a table, CSV, JSON or a picture.
     Frontier(Box<frontier::Arguments>),
+    /// Show what less latency, memory or parameters cost in loss: a table, CSV, JSON or a picture.
+    Pareto(Box<pareto::Arguments>),
     /// Show what plans can emit.
     Emit(emit::Arguments),
     /// Work with the CUDA kernels of a plan.
@@ -128,6 +132,8 @@ pub mod codes {
     pub const NO_BUDGETS: Code = Code::new("S0054", "no-budgets");
     /// A file whose ending says nothing.
     pub const UNKNOWN_ENDING: Code = Code::new("S0055", "unknown-ending");
+    /// A front of which something is not known.
+    pub const NO_FRONT: Code = Code::new("S0056", "no-front");
     /// A model whose FLOPs nothing needs.
     pub const UNUSED_MODEL: Code = Code::new("S0045", "unused-model");
 }
@@ -146,6 +152,7 @@ pub fn run() -> ExitCode {
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Cost(arguments) => cost::run(&arguments),
         Command::Frontier(arguments) => frontier::run(&arguments),
+        Command::Pareto(arguments) => pareto::run(&arguments),
         Command::Emit(arguments) => emit::run(&arguments),
         Command::Kernels(command) => kernels::run(&command),
     };

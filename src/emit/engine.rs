@@ -44,7 +44,9 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "terminal.txt.j2",
     "starter.sov.j2",
     "frontier.csv.j2",
-    "frontier.svg.j2"
+    "frontier.svg.j2",
+    "pareto.csv.j2",
+    "pareto.svg.j2"
 ];
 
 /// A bound on the work of one rendering; the largest template needs about a hundredth.

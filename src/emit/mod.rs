@@ -4,7 +4,9 @@ pub mod codes;
 pub(crate) mod engine;
 pub mod fits;
 mod kernels;
+mod pareto;
 pub(crate) mod path;
+mod picture;
 mod ratio;
 mod rust;
 mod starter;
@@ -14,6 +16,7 @@ mod terminal;
 mod trajectory;
 
 pub use kernels::kernel_source;
+pub use pareto::{Front, front_csv, front_json, front_svg, front_table};
 pub use rust::{RustModule, rust_module};
 pub use starter::{Starter, StarterTable, StarterTarget, starter};
 pub use terminal::{laws_report, report};

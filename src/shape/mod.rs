@@ -10,6 +10,7 @@
 //! hardware   what a shape takes on the hardware that a search names
 //! infeasible which requirements conflict, and how far they are from agreeing
 //! choose     all of it for every search of a plan
+//! pareto     what less of a number costs in loss
 //! trajectory one search over a range of budgets
 //! ```
 
@@ -22,6 +23,7 @@ mod frontier;
 mod hardware;
 mod infeasible;
 mod lattice;
+mod pareto;
 mod prefer;
 mod prices;
 mod search;
@@ -29,6 +31,7 @@ mod trajectory;
 
 pub use answer::*;
 pub use choose::choose;
+pub use pareto::pareto;
 pub use trajectory::{TrajectoryPoint, budgets, trajectory};
 
 use frontier::exponents;
