@@ -8,7 +8,7 @@ use std::path::Path;
 use so400m::case;
 use sovitc::diagnostic::{Diagnostic, Help};
 use sovitc::emit::{Artefact, RustModule, render, rust_module};
-use sovitc::plan::Target;
+use sovitc::plan::{EmitOptions, ModelType, Target, TextTower};
 use sovitc::vit::{Activation, Architecture, Pooling, Position, QkNorm, QkvBias, Variant};
 
 /// Compares with `tests/golden/NAME`; `SOVIT_UPDATE=1` rewrites it.
@@ -91,24 +91,62 @@ fn the_summary_lists_every_other_file() {
     assert!(summary["searches"][0]["predicted"].is_null());
 }
 
+/// The first class that can be the model, or the one that the plan names.
 #[test]
-fn transformers_refuses_what_siglip_has_not() {
+fn transformers_chooses_the_model_class() {
     let base = Architecture::default();
+    let class = Architecture { class_token: true, pooling: Pooling::Class, ..base };
+    let clip = Variant { pre_norm: true, patch_bias: false, ..Variant::default() };
+    for (architecture, model_type, class) in [
+        (base, "siglip_vision_model", "SiglipVisionModel"),
+        (class, "vit", "ViTForImageClassification"),
+        (Architecture { variant: clip, ..class }, "clip_vision_model", "CLIPVisionModel"),
+        (Architecture { pooling: Pooling::Average, ..base }, "ijepa", "IJepaForImageClassification"),
+    ] {
+        let artefacts = render(&case().with(architecture).emitting(&[(Target::Transformers, "hf")]).request()).unwrap();
+        let config: serde_json::Value = serde_json::from_str(find(&artefacts, "flagship/hf/config.json")).unwrap();
+        assert_eq!((&config["model_type"], &config["architectures"][0]), (&model_type.into(), &class.into()));
+    }
+    let named = |model_type, text| {
+        let mut case = case().emitting(&[(Target::Transformers, "hf")]);
+        case.plan.emits[0].options = EmitOptions { model_type, text, ..EmitOptions::default() };
+        render(&case.request()).map(|artefacts| {
+            serde_json::from_str::<serde_json::Value>(find(&artefacts, "flagship/hf/config.json")).unwrap()
+        })
+    };
+    let packed = named(Some(ModelType::Siglip2VisionModel), None).unwrap();
+    assert_eq!((&packed["num_patches"], &packed["image_size"]), (&256.into(), &serde_json::Value::Null));
+    let dual = named(None, Some(TextTower { width: 512, depth: 6, heads: 8 })).unwrap();
+    assert_eq!(dual["model_type"], "siglip");
+    assert_eq!(dual["vision_config"]["hidden_size"], 1152);
+    assert_eq!(
+        (&dual["text_config"]["hidden_size"], &dual["text_config"]["projection_size"]),
+        (&512.into(), &1152.into())
+    );
+    let refused = named(Some(ModelType::Vit), None).unwrap_err().remove(0);
+    assert!(refused.message.contains("MAP pooling"), "{}", refused.message);
+}
+
+/// Sizes that a config cannot carry are refused, for the library would build others without a word.
+#[test]
+fn transformers_refuses_what_no_class_can_be() {
+    let base = Architecture::default();
+    let class = Architecture { class_token: true, pooling: Pooling::Class, ..base };
+    let dino = Variant { layer_scale: Some(1e-5), mask_token: true, ..Variant::default() };
     for (architecture, what) in [
         (Architecture { class_token: true, ..base }, "class token"),
-        (Architecture { pooling: Pooling::Class, class_token: true, ..base }, "class token"),
-        (Architecture { pooling: Pooling::Average, ..base }, "average pooling"),
         (Architecture { classes: 10, ..base }, "classifier"),
+        (Architecture { variant: dino, ..class }, "an MLP of 4304 at width 1152"),
     ] {
         let diagnostic = refusal(Target::Transformers, architecture);
         assert!(diagnostic.message.contains(what), "{}", diagnostic.message);
-        assert_eq!(diagnostic.help[0].edits[0].text, "timm");
     }
+    assert_eq!(refusal(Target::Transformers, Architecture { classes: 10, ..base }).help[0].edits[0].text, "timm");
 }
 
 #[test]
 fn a_refusal_says_what_to_do_with_the_rest_of_the_plan() {
-    let class = Architecture { class_token: true, pooling: Pooling::Class, ..Architecture::default() };
+    let class = Architecture { class_token: true, ..Architecture::default() };
     let refused = |emits: &[(Target, &str)]| {
         let found = render(&case().with(class).emitting(emits).request()).unwrap_err();
         found.into_iter().next().unwrap().help.swap_remove(0)
@@ -175,6 +213,29 @@ fn hostile_names_stay_data() {
     assert!(python.lines().all(|line| !line.trim_start().starts_with("import os")), "{python}");
     let summary: serde_json::Value = serde_json::from_str(find(&artefacts, "summary.json")).unwrap();
     assert_eq!(summary["plan"], hostile);
+    // In every language that is written.
+    let average = Architecture { pooling: Pooling::Average, classes: 0, ..Architecture::default() };
+    let class = Architecture { pooling: Pooling::Class, class_token: true, classes: 10, ..average };
+    for (target, path, architecture) in [
+        (Target::OpenClip, "out", Architecture::default()),
+        (Target::Torchvision, "out.py", Architecture { activation: Activation::Gelu, ..class }),
+        (Target::Scenic, "out.py", class),
+        (Target::KerasHub, "out.py", Architecture { activation: Activation::Gelu, ..average }),
+        (Target::NanoVlm, "out.py", average),
+        (Target::Candle, "out", Architecture::default()),
+    ] {
+        let mut case = so400m::case().with(architecture).emitting(&[(target, path)]);
+        case.plan.name = hostile.to_owned();
+        case.answers[0].budget.name = "{{ 7 * 7 }}\r\n$(true)".to_owned();
+        for artefact in render(&case.request()).unwrap() {
+            let is_code = |line: &str| line.trim_start().starts_with("import os") || line.contains("49");
+            assert!(
+                artefact.path == "summary.json" || target.ending().is_none() || !artefact.text.lines().any(is_code),
+                "{}",
+                artefact.text
+            );
+        }
+    }
     case.plan.name = "so400m".to_owned();
     let module = rust_module(&case.request(), &RustModule { folder: "x", runtime: None }).unwrap();
     assert!(module.text.lines().all(|line| !line.trim_start().starts_with("import os")), "{}", module.text);

@@ -65,6 +65,25 @@ fn the_fastest_shape_costs_a_little_loss() {
     assert!(excess.is_sorted() && excess[0] < 0.0, "{excess:?}");
 }
 
+/// Five encoders, and a file for each trainer that can express one of them.
+#[test]
+fn trainers_get_what_they_can_express() {
+    let (out, summary) = build("trainers");
+    let files: Vec<&str> = summary["files"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap()).collect();
+    assert_eq!(files.len(), 17);
+    let classes: Vec<String> = files
+        .iter()
+        .filter(|path| path.contains("/hf") && path.ends_with("config.json"))
+        .map(|path| {
+            let config: Value = serde_json::from_slice(&fs::read(out.path().join(path)).unwrap()).unwrap();
+            config["model_type"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let want =
+        ["vit", "clip_vision_model", "dinov3_vit", "siglip", "siglip2_vision_model", "siglip_vision_model", "ijepa"];
+    assert_eq!(classes, want);
+}
+
 fn codes(summary: &Value) -> Vec<&str> {
     summary["warnings"].as_array().unwrap().iter().map(|w| w["code"].as_str().unwrap()).collect()
 }

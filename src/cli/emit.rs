@@ -20,7 +20,11 @@ pub(super) fn run(arguments: &Arguments) -> Status {
     let text = match arguments.common.format {
         Format::Json => serde_json::to_string_pretty(&list).unwrap_or_default() + "\n",
         Format::Human => {
-            let lines: Vec<String> = list.iter().map(|t| format!("{:<14} {}", t.name, t.writes)).collect();
+            let line = |t: &targets::Listed| {
+                let doubt = if t.verified { "" } else { " (unverified)" };
+                format!("{:<14} {}{doubt}", t.name, t.writes)
+            };
+            let lines: Vec<String> = list.iter().map(line).collect();
             lines.join("\n") + "\n"
         }
     };

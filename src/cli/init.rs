@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::{Format, Located, Status, answer, codes, tell};
@@ -59,8 +60,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PRICE")]
     price: Option<String>,
     /// What to write for the shape; may be given several times.
-    #[arg(long, value_enum, value_name = "TARGET")]
-    emit: Vec<Emit>,
+    #[arg(long, value_parser = target(), value_name = "TARGET")]
+    emit: Vec<Target>,
     /// Ask nothing.
     #[arg(long, short)]
     yes: bool,
@@ -74,15 +75,6 @@ enum Pool {
     Map,
     Average,
     Class,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Emit {
-    Transformers,
-    Timm,
-    BigVision,
-    Kernels,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Status {
@@ -158,7 +150,7 @@ impl Arguments {
             device: self.device.clone(),
             mfu,
             price: self.price.clone(),
-            targets: self.emit.iter().map(|emit| StarterTarget::usual(emit.target())).collect(),
+            targets: self.emit.iter().map(|target| StarterTarget::usual(*target)).collect(),
         }
     }
 
@@ -176,15 +168,10 @@ impl Arguments {
     }
 }
 
-impl Emit {
-    const fn target(self) -> Target {
-        match self {
-            Self::Transformers => Target::Transformers,
-            Self::Timm => Target::Timm,
-            Self::BigVision => Target::BigVision,
-            Self::Kernels => Target::Kernels,
-        }
-    }
+/// Takes the name of a target.
+fn target() -> impl TypedValueParser<Value = Target> {
+    PossibleValuesParser::new(Target::ALL.map(|(name, _)| name))
+        .try_map(|name| Target::ALL.iter().find(|(known, _)| *known == name).map(|(_, target)| *target).ok_or(name))
 }
 
 /// What a person answers; the default where that is nothing.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Artefact, Printed, Request, engine, printed, whole_examples};
+use super::{Artefact, Printed, Request, engine, printed, targets, whole_examples};
 use crate::diagnostic::Diagnostic;
 use crate::kernel::KernelPlan;
 use crate::plan::Target;
@@ -65,7 +65,7 @@ struct Search<'a> {
 #[derive(Serialize)]
 struct Config {
     name: String,
-    about: &'static str,
+    about: String,
     path: String,
 }
 
@@ -88,7 +88,7 @@ impl<'a> Search<'a> {
         for Printed { emit, artefact, kernel, .. } in printed {
             let path = format!("{}/{}", module.folder, artefact.path);
             match (config(emit.target.value), kernel) {
-                (Some((name, about)), _) => configs.push(Config { name: taken.take(name), about, path }),
+                (Some((name, about)), _) => configs.push(Config { name: taken.take(&name), about, path }),
                 (None, Some(plan)) if module.runtime.is_some() => {
                     let name = taken.take(&plan.template.to_ascii_uppercase());
                     kernels.push(Kernel { name, path, plan });
@@ -114,13 +114,10 @@ impl<'a> Search<'a> {
 }
 
 /// The constant that holds a target's config, and what it is.
-fn config(target: Target) -> Option<(&'static str, &'static str)> {
-    match target {
-        Target::Transformers => Some(("CONFIG_TRANSFORMERS", "`config.json` for Hugging Face transformers.")),
-        Target::Timm => Some(("CONFIG_TIMM", "`config.json` for timm.")),
-        Target::BigVision => Some(("CONFIG_BIG_VISION", "`get_config` for big_vision.")),
-        Target::Kernels => None,
-    }
+fn config(target: Target) -> Option<(String, String)> {
+    let listed = targets::list().into_iter().find(|listed| listed.name == target.name())?;
+    let about = format!("For {}: {}.", target.name(), listed.writes);
+    (target != Target::Kernels).then(|| (format!("CONFIG_{}", target.name().to_ascii_uppercase()), about))
 }
 
 /// Names given so far.

@@ -84,18 +84,19 @@ pub struct StarterTarget {
     /// Its name in plans.
     pub name: &'static str,
     /// Its usual path.
-    pub path: &'static str,
+    pub path: String,
 }
 
 impl StarterTarget {
     /// A target at its usual path.
-    pub const fn usual(target: Target) -> Self {
-        match target {
-            Target::Transformers => Self { name: "transformers", path: "hf/" },
-            Target::Timm => Self { name: "timm", path: "timm/" },
-            Target::BigVision => Self { name: "big_vision", path: "big_vision.py" },
-            Target::Kernels => Self { name: "kernels", path: "kernels/" },
-        }
+    pub fn usual(target: Target) -> Self {
+        let name = target.name();
+        let path = match (target, target.ending()) {
+            (Target::Transformers, _) => "hf/".to_owned(),
+            (_, Some(ending)) => format!("{name}.{ending}"),
+            (_, None) => format!("{name}/"),
+        };
+        Self { name, path }
     }
 }
 

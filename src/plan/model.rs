@@ -542,28 +542,120 @@ pub struct Emit {
     pub search: Option<usize>,
     /// Architectures to compile kernels for, such as `sm_90a`; kernels only.
     pub arch: Vec<String>,
+    /// What else it says.
+    pub options: EmitOptions,
 }
 
 /// What can be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// Hugging Face transformers: a folder with `config.json`, model type `siglip_vision_model`.
+    /// Hugging Face transformers: a folder with `config.json`.
     Transformers,
     /// timm: a folder with `config.json` for `create_model("local-dir:...")`.
     Timm,
+    /// `open_clip`: a folder for `add_model_config`.
+    OpenClip,
     /// `big_vision`: a Python file with `get_config`.
     BigVision,
+    /// torchvision: a Python file with `get_model`.
+    Torchvision,
+    /// Scenic: a Python file with `get_config`.
+    Scenic,
+    /// `KerasHub`: a Python file with `get_model`.
+    KerasHub,
+    /// nanoVLM: a Python file with the vision fields of `VLMConfig`.
+    NanoVlm,
+    /// candle-transformers: a folder with the `config.json` of a `siglip::VisionConfig`.
+    Candle,
     /// Fused CUDA kernels: a folder of sources.
     Kernels,
 }
 
 impl Target {
     /// All of them with their names in plans.
-    pub const ALL: [(&'static str, Self); 4] = [
+    pub const ALL: [(&'static str, Self); 10] = [
         ("transformers", Self::Transformers),
         ("timm", Self::Timm),
+        ("open_clip", Self::OpenClip),
         ("big_vision", Self::BigVision),
+        ("torchvision", Self::Torchvision),
+        ("scenic", Self::Scenic),
+        ("keras_hub", Self::KerasHub),
+        ("nano_vlm", Self::NanoVlm),
+        ("candle", Self::Candle),
         ("kernels", Self::Kernels),
     ];
+
+    /// The name in plans.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name)
+    }
+
+    /// The ending of the one file that it writes; none where it writes a folder.
+    pub const fn ending(self) -> Option<&'static str> {
+        match self {
+            Self::BigVision | Self::Torchvision | Self::Scenic | Self::KerasHub | Self::NanoVlm => Some("py"),
+            Self::Transformers | Self::Timm | Self::OpenClip | Self::Candle | Self::Kernels => None,
+        }
+    }
+}
+
+/// What an emit says beyond its path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EmitOptions {
+    /// The model class of transformers; the first that can express the model where absent.
+    pub model_type: Option<ModelType>,
+    /// Size of the space that images and texts share; the text tower's width where absent.
+    pub embed_dim: Option<u64>,
+    /// The text tower beside the encoder.
+    pub text: Option<TextTower>,
+}
+
+/// `text = { width = .., depth = .., heads = .. }`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextTower {
+    /// Embedding width.
+    pub width: u64,
+    /// Blocks.
+    pub depth: u64,
+    /// Attention heads.
+    pub heads: u64,
+}
+
+/// Model classes of transformers, by the `model_type` of their configs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is the name it is found by")]
+pub enum ModelType {
+    SiglipVisionModel,
+    Vit,
+    ClipVisionModel,
+    Ijepa,
+    VitMae,
+    Dinov2,
+    Dinov2WithRegisters,
+    Dinov3Vit,
+    Siglip2VisionModel,
+    Siglip,
+}
+
+impl ModelType {
+    /// All of them with their names, in the order in which they are tried.
+    pub const ALL: [(&'static str, Self); 10] = [
+        ("siglip_vision_model", Self::SiglipVisionModel),
+        ("vit", Self::Vit),
+        ("clip_vision_model", Self::ClipVisionModel),
+        ("ijepa", Self::Ijepa),
+        ("vit_mae", Self::VitMae),
+        ("dinov2", Self::Dinov2),
+        ("dinov2_with_registers", Self::Dinov2WithRegisters),
+        ("dinov3_vit", Self::Dinov3Vit),
+        ("siglip2_vision_model", Self::Siglip2VisionModel),
+        ("siglip", Self::Siglip),
+    ];
+
+    /// The name.
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name)
+    }
 }

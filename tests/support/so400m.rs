@@ -4,7 +4,7 @@
 use sovitc::emit::Request;
 use sovitc::law::{Law, NamedLaw};
 use sovitc::plan::{
-    Budget, Counting, Emit, LawKind, LawSpec, Model, Plan, Range, Search, SmallOptimum, Start, StartKind,
+    Budget, Counting, Emit, EmitOptions, LawKind, LawSpec, Model, Plan, Range, Search, SmallOptimum, Start, StartKind,
     StatedExponents, Target, Uncertain,
 };
 use sovitc::shape::{Alternative, Answer, Spending};
@@ -39,6 +39,7 @@ impl Case {
             path: at(path.to_owned()),
             search: None,
             arch: vec!["sm_80".to_owned(), "sm_90a".to_owned()],
+            options: EmitOptions::default(),
         };
         self.plan.emits = emits.iter().map(emit).collect();
         self

@@ -1,18 +1,24 @@
 //! Trainers and tools that are written for; one file each.
 
 mod big_vision;
+mod candle;
+mod keras_hub;
 mod kernels;
+mod nano_vlm;
+mod open_clip;
+mod scenic;
 mod timm;
+mod torchvision;
 mod transformers;
 
 use serde::Serialize;
 
-use super::{Artefact, codes, path};
+use super::{Artefact, codes, engine, path};
 use crate::diagnostic::{Diagnostic, Edit, Help};
 use crate::kernel::KernelPlan;
 use crate::plan::{Emit, Plan, Target};
-use crate::shape::Answer;
-use crate::vit::{Activation, Feature, Pooling, Position, PositionRows, QkNorm, QkvBias};
+use crate::shape::{Answer, Spending};
+use crate::vit::{Activation, Cost, Feature, Pooling, Position, PositionRows, QkNorm, QkvBias, Vit};
 
 /// One `emit` for one answer.
 pub(super) struct Job<'a> {
@@ -38,7 +44,13 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
     match job.emit.target.value {
         Target::Transformers => transformers::print(job).map(one),
         Target::Timm => timm::print(job).map(one),
+        Target::OpenClip => open_clip::print(job),
         Target::BigVision => big_vision::print(job).map(one),
+        Target::Torchvision => torchvision::print(job).map(one),
+        Target::Scenic => scenic::print(job).map(one),
+        Target::KerasHub => keras_hub::print(job).map(one),
+        Target::NanoVlm => nano_vlm::print(job).map(one),
+        Target::Candle => candle::print(job).map(one),
         Target::Kernels => kernels::print(job),
     }
 }
@@ -57,7 +69,7 @@ impl Job<'_> {
     /// The file that the plan names.
     fn file(&self, text: String) -> Result<Artefact, Diagnostic> {
         if self.emit.path.value.ends_with('/') {
-            let message = format!("`{}` writes one file, but this names a folder", name(self.emit.target.value));
+            let message = format!("`{}` writes one file, but this names a folder", self.emit.target.value.name());
             let help = format!("name the file, such as \"{}config.py\"", self.emit.path.value);
             return Err(self.here(Diagnostic::error(codes::UNSAFE_PATH, message).help(help)));
         }
@@ -71,7 +83,7 @@ impl Job<'_> {
 
     /// The target has no way to say `what`; `why` is one clause.
     fn inexpressible(&self, what: &str, why: &str) -> Diagnostic {
-        let target = name(self.emit.target.value);
+        let target = self.emit.target.value.name();
         Diagnostic::error(codes::INEXPRESSIBLE, format!("`{target}` cannot express {what}: {why}"))
             .label(self.emit.target.span, format!("for search `{}`", self.answer.search))
     }
@@ -97,8 +109,8 @@ impl Job<'_> {
         if self.plan.emits.iter().any(|emit| timm(&emit)) {
             return error.help("leave this out: the plan emits for timm already, which can");
         }
-        let mut edits = vec![Edit { span: self.emit.target.span, text: name(Target::Timm).to_owned() }];
-        if self.emit.target.value == Target::BigVision {
+        let mut edits = vec![Edit { span: self.emit.target.span, text: Target::Timm.name().to_owned() }];
+        if self.emit.target.value.ending().is_some() {
             // One writes a file, the other a folder.
             edits.push(Edit { span: self.emit.path.span, text: "\"timm/\"".to_owned() });
         }
@@ -114,21 +126,107 @@ pub struct Listed {
     pub name: &'static str,
     /// What it writes.
     pub writes: &'static str,
+    /// Whether the tests of sovitc load it with its library.
+    pub verified: bool,
 }
 
 /// Every target, in the order of [`Target::ALL`].
 pub fn list() -> Vec<Listed> {
-    let writes = |target| match target {
-        Target::Transformers => "config.json of a SigLIP vision model for `AutoConfig.from_pretrained`",
-        Target::Timm => "config.json for `create_model(\"local-dir:...\")`",
-        Target::BigVision => "a Python file with `get_config`",
-        Target::Kernels => "CUDA sources specialised to the shape, and their manifest.json",
-    };
-    Target::ALL.iter().map(|&(name, target)| Listed { name, writes: writes(target) }).collect()
+    Target::ALL
+        .iter()
+        .map(|&(name, target)| Listed { name, writes: writes(target), verified: verified(target) })
+        .collect()
 }
 
-fn name(target: Target) -> &'static str {
-    Target::ALL.iter().find(|&&(_, other)| other == target).map_or("?", |&(name, _)| name)
+const fn writes(target: Target) -> &'static str {
+    match target {
+        Target::Transformers => "`config.json` of Hugging Face transformers for `AutoConfig.from_pretrained`",
+        Target::Timm => "`config.json` of timm for `create_model(\"local-dir:...\")`",
+        Target::OpenClip => "a JSON file for `open_clip.add_model_config`, and a module that registers what it names",
+        Target::BigVision => "a Python file with `get_config` for big_vision",
+        Target::Torchvision => "a Python file with `get_model` for torchvision",
+        Target::Scenic => "a Python file with `get_config` for Scenic",
+        Target::KerasHub => "a Python file with `get_model` for KerasHub",
+        Target::NanoVlm => "a Python file with the vision fields of nanoVLM's `VLMConfig`",
+        Target::Candle => "`config.json` of candle's `siglip::VisionConfig`",
+        Target::Kernels => "CUDA sources specialised to the shape, and their `manifest.json`",
+    }
+}
+
+const fn verified(target: Target) -> bool {
+    match target {
+        Target::Transformers
+        | Target::Timm
+        | Target::OpenClip
+        | Target::BigVision
+        | Target::Torchvision
+        | Target::Kernels => true,
+        Target::Scenic | Target::KerasHub | Target::NanoVlm | Target::Candle => false,
+    }
+}
+
+/// What the templates of files for people see, and what one target adds.
+#[derive(Serialize)]
+struct View<'a, T> {
+    plan: &'a str,
+    search: &'a str,
+    vit: Vit,
+    cost: Cost,
+    budget: &'a Spending,
+    /// Whole examples that the budget pays for.
+    examples: u64,
+    verified: bool,
+    #[serde(flatten)]
+    own: T,
+}
+
+impl Job<'_> {
+    /// A template's text, with what the target adds to what all see.
+    fn text(&self, template: &str, own: impl Serialize) -> Result<String, Diagnostic> {
+        let answer = self.answer;
+        let view = View {
+            plan: &self.plan.name,
+            search: &answer.search,
+            vit: answer.vit,
+            cost: answer.cost,
+            budget: &answer.budget,
+            examples: super::whole_examples(&answer.budget),
+            verified: verified(self.emit.target.value),
+            own,
+        };
+        engine::render(template, view)
+    }
+
+    /// Refuses a class token, or one that is missing, and MAP pooling: for libraries that read a class token or the mean.
+    fn class_or_average(&self) -> Result<(), Diagnostic> {
+        let architecture = &self.answer.vit.architecture;
+        match architecture.pooling {
+            Pooling::Map => Err(self.use_timm("MAP pooling", "its encoders have no probe")),
+            Pooling::Average if architecture.class_token => {
+                Err(self.use_timm("a class token that nobody reads", "its encoders have one only to be read"))
+            }
+            Pooling::Average | Pooling::Class => Ok(()),
+        }
+    }
+
+    /// Refuses other activations than one.
+    fn only_activation(&self, can: Activation, why: &str) -> Result<(), Diagnostic> {
+        let activation = self.answer.vit.architecture.activation;
+        if activation == can {
+            return Ok(());
+        }
+        let what = format!("the activation `{}`", activation.name());
+        Err(if activation == Activation::SwiGlu { self.inexpressible(&what, why) } else { self.use_timm(&what, why) })
+    }
+
+    /// Refuses other epsilons than 1e-6.
+    fn only_fixed_epsilon(&self) -> Result<(), Diagnostic> {
+        if self.answer.vit.architecture.norm_epsilon == FIXED_EPSILON {
+            return Ok(());
+        }
+        let help = "use the epsilon 1e-6 in the model, or emit for transformers";
+        Err(self.inexpressible("this layer norm epsilon", "its layer norms use 1e-6").help(help))
+    }
 }
 
 /// Layer norms whose epsilon a target fixes.

@@ -4,7 +4,7 @@
 //! norm behind average pooling (`fc_norm`), which changes no count.
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Activation, FIXED_EPSILON, Feature, Job, Pooling, PositionRows, QkNorm, QkvBias};
 use crate::diagnostic::Diagnostic;
@@ -12,6 +12,39 @@ use crate::emit::{Artefact, codes, engine, ratio};
 use crate::vit::Vit;
 
 pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
+    let vit = job.answer.vit;
+    let arguments = arguments(job)?;
+    let context = Context {
+        vit,
+        architecture: match vit.architecture.pooling {
+            Pooling::Map => "vit_so400m_patch14_siglip_224",
+            Pooling::Average | Pooling::Class => "vit_base_patch16_224",
+        },
+        global_pool: global_pool(vit.architecture.pooling),
+        arguments,
+    };
+    let text = engine::render("timm.json.j2", context)?;
+    recheck(&text, &vit)?;
+    job.in_folder("config.json", text)
+}
+
+const fn global_pool(pooling: Pooling) -> &'static str {
+    match pooling {
+        Pooling::Map => "map",
+        Pooling::Average => "avg",
+        Pooling::Class => "token",
+    }
+}
+
+/// An argument of timm's `VisionTransformer`.
+#[derive(Serialize)]
+pub(super) struct Argument {
+    name: &'static str,
+    value: Value,
+}
+
+/// The arguments with which timm's `VisionTransformer` is the model, its classifier aside.
+pub(super) fn arguments(job: &Job<'_>) -> Result<Vec<Argument>, Diagnostic> {
     let vit = job.answer.vit;
     let architecture = &vit.architecture;
     if architecture.norm_epsilon != FIXED_EPSILON {
@@ -38,38 +71,36 @@ pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
         let help = "write `pre_norm = true, patch_bias = false`, or neither";
         return Err(job.inexpressible("one without the other", why).help(help));
     }
-    let context = Context {
-        vit,
-        architecture: match architecture.pooling {
-            Pooling::Map => "vit_so400m_patch14_siglip_224",
-            Pooling::Average | Pooling::Class => "vit_base_patch16_224",
-        },
-        global_pool: match architecture.pooling {
-            Pooling::Map => "map",
-            Pooling::Average => "avg",
-            Pooling::Class => "token",
-        },
-        // The MAP probe attends to every token; timm would leave class token and registers out.
-        pool_include_prefix: architecture.prefix() > 0 && architecture.pooling == Pooling::Map,
-        no_embed_class: no_embed_class && architecture.prefix() > 0,
-        registers: variant.registers,
-        layer_scale: variant.layer_scale,
-        pre_norm: variant.pre_norm,
-        qkv_bias: variant.qkv_bias == QkvBias::All,
-        qk_norm: variant.qk_norm == QkNorm::Layer,
-        act_layer: match architecture.activation {
-            Activation::Gelu => "gelu",
-            Activation::GeluTanh => "gelu_tanh",
-            Activation::QuickGelu => "quick_gelu",
-            Activation::SwiGlu => {
-                return Err(job.inexpressible("the activation `swiglu`", "its configs cannot name a gated MLP"));
-            }
-        },
-        mlp_ratio: ratio::mlp_ratio(vit.shape.width, vit.shape.mlp_dim),
+    let act_layer = match architecture.activation {
+        Activation::Gelu => "gelu",
+        Activation::GeluTanh => "gelu_tanh",
+        Activation::QuickGelu => "quick_gelu",
+        Activation::SwiGlu => {
+            return Err(job.inexpressible("the activation `swiglu`", "its configs cannot name a gated MLP"));
+        }
     };
-    let text = engine::render("timm.json.j2", context)?;
-    recheck(&text, &vit)?;
-    job.in_folder("config.json", text)
+    let has_prefix = architecture.prefix() > 0;
+    let all = [
+        ("img_size", Some(json!(architecture.image))),
+        ("patch_size", Some(json!(architecture.patch))),
+        ("in_chans", Some(json!(architecture.channels))),
+        ("embed_dim", Some(json!(vit.shape.width))),
+        ("depth", Some(json!(vit.shape.depth))),
+        ("num_heads", Some(json!(architecture.heads))),
+        ("mlp_ratio", Some(json!(ratio::mlp_ratio(vit.shape.width, vit.shape.mlp_dim)))),
+        ("class_token", Some(json!(architecture.class_token))),
+        ("global_pool", Some(json!(global_pool(architecture.pooling)))),
+        // The MAP probe attends to every token; timm would leave class token and registers out.
+        ("pool_include_prefix", (has_prefix && architecture.pooling == Pooling::Map).then_some(json!(true))),
+        ("reg_tokens", (variant.registers > 0).then(|| json!(variant.registers))),
+        ("no_embed_class", (no_embed_class && has_prefix).then_some(json!(true))),
+        ("qkv_bias", (variant.qkv_bias != QkvBias::All).then_some(json!(false))),
+        ("qk_norm", (variant.qk_norm == QkNorm::Layer).then_some(json!(true))),
+        ("init_values", variant.layer_scale.map(|scale| json!(scale))),
+        ("pre_norm", variant.pre_norm.then_some(json!(true))),
+        ("act_layer", Some(json!(act_layer))),
+    ];
+    Ok(all.into_iter().filter_map(|(name, value)| Some(Argument { name, value: value? })).collect())
 }
 
 /// What the arguments of timm's `VisionTransformer` can say.
@@ -87,20 +118,11 @@ pub(super) fn can(feature: Feature) -> bool {
 }
 
 #[derive(Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an argument of the config")]
 struct Context {
     vit: Vit,
     architecture: &'static str,
     global_pool: &'static str,
-    pool_include_prefix: bool,
-    no_embed_class: bool,
-    registers: u64,
-    layer_scale: Option<f64>,
-    pre_norm: bool,
-    qkv_bias: bool,
-    qk_norm: bool,
-    act_layer: &'static str,
-    mlp_ratio: f64,
+    arguments: Vec<Argument>,
 }
 
 /// Reads the text as timm does and computes the MLP size it would build.

@@ -3,13 +3,19 @@
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::plan::check::{Checker, Scope};
 use crate::plan::names::list_of;
-use crate::plan::schema::{Field, Schema};
-use crate::plan::{Emit, Target, codes};
+use crate::plan::schema::{Field, Fields, Schema};
+use crate::plan::values::optional;
+use crate::plan::{Emit, EmitOptions, ModelType, Target, TextTower, codes};
 use crate::source::Spanned;
 use crate::syntax::ast::{Item, ItemKind, Name};
+use crate::units::Dimension;
+use crate::vit::Architecture;
 
 const KERNELS: Schema = Schema::of(&["search", "arch", "dtype"]);
 const CONFIGS: Schema = Schema::of(&["search"]);
+const TRANSFORMERS: Schema = Schema::of(&["search", "model_type", "text"]);
+const OPEN_CLIP: Schema = Schema::of(&["search", "embed_dim", "text"]);
+const TEXT: Schema = Schema::of(&["width", "depth", "heads"]);
 
 /// The architectures that kernels can be compiled for.
 const ARCHITECTURES: [(&str, &str); 8] = [
@@ -39,11 +45,15 @@ impl Checker<'_> {
         let target = target.as_ref().and_then(|name| self.target(name));
         let path = path.as_ref().and_then(|path| self.emit_path(path, target.as_ref()));
         let is_kernels = target.as_ref().is_none_or(|target| target.value == Target::Kernels);
-        let (mut search, mut arch) = (Some(None), None);
+        let (mut search, mut arch, mut options) = (Some(None), None, Some(EmitOptions::default()));
         if let Some(body) = body {
-            let what =
-                target.as_ref().map_or("this `emit`".into(), |target| format!("`emit {}`", name_of(target.value)));
-            let schema = if is_kernels { KERNELS } else { CONFIGS };
+            let what = target.as_ref().map_or("this `emit`".into(), |target| format!("`emit {}`", target.value.name()));
+            let schema = match target.as_ref().map(|target| target.value) {
+                None | Some(Target::Kernels) => KERNELS,
+                Some(Target::Transformers) => TRANSFORMERS,
+                Some(Target::OpenClip) => OPEN_CLIP,
+                Some(_) => CONFIGS,
+            };
             let fields = self.fields(what, item.keyword, body, schema);
             if let Some(field) = fields.get("search") {
                 let name = self.name(field);
@@ -53,6 +63,7 @@ impl Checker<'_> {
             if let Some(field) = fields.get("dtype") {
                 self.word(field, &[("bf16", ())])?;
             }
+            options = self.emit_options(&fields);
         }
         let (target, path, search) = (target?, path?, search?);
         let arch = match arch {
@@ -60,7 +71,33 @@ impl Checker<'_> {
             None if is_kernels => DEFAULT_ARCHITECTURES.map(str::to_owned).to_vec(),
             None => Vec::new(),
         };
-        Some(Emit { target, path, search, arch })
+        Some(Emit { target, path, search, arch, options: options? })
+    }
+
+    fn emit_options(&mut self, fields: &Fields<'_>) -> Option<EmitOptions> {
+        let model_type = optional(fields.get("model_type").map(|field| self.word(field, &ModelType::ALL)));
+        let size = |checker: &mut Self, field: Field<'_>| {
+            checker.count(field.value, Dimension::NONE, (1, Architecture::LIMIT), field.owner())
+        };
+        let embed_dim = optional(fields.get("embed_dim").map(|field| size(self, field)));
+        let text = optional(fields.get("text").map(|field| {
+            let block = self.record(field)?;
+            let inner = self.fields(format!("`{}`", field.name.value), field.name.span, block, TEXT);
+            let [width, depth, heads] = ["width = 512", "depth = 12", "heads = 8"].map(|example| {
+                let name = example.split(' ').next().unwrap_or_default();
+                self.required(&inner, name, example).and_then(|field| size(self, field))
+            });
+            let (width, depth, heads) = (width?, depth?, heads?);
+            if !width.is_multiple_of(heads) {
+                let message = format!("{heads} heads do not divide the text tower's width {width}");
+                let at = inner.get("heads").map_or(field.value.span, |heads| heads.value.span);
+                let error = Diagnostic::error(codes::HEADS, message).label(at, "does not divide the width");
+                self.report(error.help("choose a width that is a multiple of the heads"));
+                return None;
+            }
+            Some(TextTower { width, depth, heads })
+        }));
+        Some(EmitOptions { model_type: model_type?, embed_dim: embed_dim?, text: text? })
     }
 
     /// Reports artefacts that would overwrite one another, for those emits that share a search.
@@ -136,18 +173,24 @@ impl Checker<'_> {
             self.report(error);
             return None;
         }
-        if let Some(target) = target.filter(|target| target.value == Target::BigVision)
-            && !text.strip_suffix(".py").is_some_and(|stem| !stem.is_empty() && !stem.ends_with('/'))
+        if let Some((target, ending)) = target.and_then(|target| Some((target, target.value.ending()?)))
+            && let suffix = format!(".{ending}")
+            && !text.strip_suffix(&suffix).is_some_and(|stem| !stem.is_empty() && !stem.ends_with('/'))
         {
-            let file = match text.trim_end_matches(".py") {
-                folder if folder.ends_with('/') => format!("{folder}config.py"),
-                stem => format!("{stem}.py"),
+            let file = match text.trim_end_matches(&suffix) {
+                folder if folder.ends_with('/') => format!("{folder}config{suffix}"),
+                stem => format!("{stem}{suffix}"),
             };
-            let error =
-                Diagnostic::error(codes::BAD_PATH, "`big_vision` is one Python file, so its path must end in `.py`")
-                    .label(path.span, "not a Python file")
-                    .label(target.span, "writes a Python file")
-                    .fix("name a file", path.span, quoted(file));
+            let kind = match ending {
+                "py" => "Python",
+                other => other,
+            };
+            let name = target.value.name();
+            let message = format!("`{name}` is one {kind} file, so its path must end in `{suffix}`");
+            let error = Diagnostic::error(codes::BAD_PATH, message)
+                .label(path.span, format!("not a {kind} file"))
+                .label(target.span, format!("writes a {kind} file"))
+                .fix("name a file", path.span, quoted(file));
             self.report(error);
             return None;
         }
@@ -188,12 +231,8 @@ fn clean(emit: &Emit) -> String {
 /// Whether one path is the other, or lies below it though it is a file.
 fn collide(a: &(&Emit, String), b: &(&Emit, String)) -> bool {
     let below_file = |inner: &str, (emit, outer): &(&Emit, String)| {
-        emit.target.value == Target::BigVision
+        emit.target.value.ending().is_some()
             && inner.strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('/'))
     };
     a.1 == b.1 || below_file(&b.1, a) || below_file(&a.1, b)
-}
-
-fn name_of(target: Target) -> &'static str {
-    Target::ALL.iter().find(|(_, known)| *known == target).map_or("", |(name, _)| name)
 }

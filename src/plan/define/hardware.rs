@@ -71,7 +71,7 @@ impl Checker<'_> {
         models.into_iter().collect()
     }
 
-    fn record<'a>(&mut self, field: Field<'a>) -> Option<&'a Block> {
+    pub(super) fn record<'a>(&mut self, field: Field<'a>) -> Option<&'a Block> {
         if let ExprKind::Record(block) = &field.value.kind {
             return Some(block);
         }

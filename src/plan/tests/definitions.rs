@@ -656,3 +656,29 @@ fn preferences_of_a_search() {
         ",
     );
 }
+
+/// What an emit says beyond its path.
+#[test]
+fn options_of_an_emit() {
+    check(
+        "
+        model m { image = 224 px, patch = 14 px, heads = 16 }
+        law l = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }
+        start s { shape = vit_s14, compute = 0.7 EFLOP as forward }
+        budget b = 1 ZFLOP as forward
+        search a { width in 384..2048 step 16, depth in 6..60, mlp in 512..16384 step 16 }
+        emit transformers \"a/\" { model_type = siglip3 }
+        //                                    ^^^^^^^ S0210 `model_type` has no `siglip3`
+        //                       > emit transformers \"a/\" { model_type = siglip }
+        emit open_clip \"b/\" { text = { width = 512, depth = 12, heads = 7 } }
+        //                                                              ^ S0407 7 heads do not divide the text tower's width 512
+        emit open_clip \"c/\" { text = { width = 512, depth = 12 } }
+        //                    ^^^^ S0205 `text` needs `heads`
+        emit timm \"d/\" { embed_dim = 512 }
+        //               ^^^^^^^^^ S0203 `emit timm` has no `embed_dim`
+        emit torchvision \"e/\"
+        //               ^^^^ S0408 `torchvision` is one Python file, so its path must end in `.py`
+        //               > emit torchvision \"e/config.py\"
+        ",
+    );
+}

@@ -31,9 +31,9 @@ pub mod flagship {
     pub const FORWARD_FLOPS_PER_EXAMPLE: u64 = 220353896448;
     /// Whole examples that the budget pays for.
     pub const EXAMPLES: u64 = 38755838392;
-    /// `config.json` for Hugging Face transformers.
+    /// For transformers: `config.json` of Hugging Face transformers for `AutoConfig.from_pretrained`.
     pub const CONFIG_TRANSFORMERS: &str = include_str!("so400m/flagship/hf/config.json");
-    /// `config.json` for timm.
+    /// For timm: `config.json` of timm for `create_model("local-dir:...")`.
     pub const CONFIG_TIMM: &str = include_str!("so400m/flagship/timm/config.json");
     /// Fused kernel `sovit_layernorm_residual_w1152`.
     pub static LAYERNORM_RESIDUAL: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {

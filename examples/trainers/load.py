@@ -1,0 +1,118 @@
+"""Loads every emitted config with its library and compares the parameters with those that sovitc predicts.
+
+    sovitc examples/trainers/plan.sov
+    python examples/trainers/load.py sovit-out/trainers
+
+Models are built on the meta device: no weight is allocated. A library that is not there is said to be missing. Ends
+with 1 where a model has other parameters.
+"""
+
+import importlib.util
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(re.sub(r"\W", "_", str(path)), path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def trainable(model):
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def of_transformers(path):
+    import torch
+    import transformers
+
+    config = transformers.AutoConfig.from_pretrained(path.parent)
+    with torch.device("meta"):
+        model = getattr(transformers, config.architectures[0])(config)
+    # Of two towers the vision one.
+    return transformers, trainable(model.vision_model if hasattr(config, "vision_config") else model)
+
+
+def of_timm(path):
+    import timm
+
+    return timm, trainable(timm.create_model(f"local-dir:{path.parent}", device="meta"))
+
+
+def of_open_clip(path):
+    import open_clip
+    import torch
+
+    if (path.parent / "register.py").exists():
+        load(path.parent / "register.py")
+    open_clip.add_model_config(path.parent)
+    with torch.device("meta"):
+        visual = open_clip.create_model(path.stem, device="meta").visual
+    # The projection into the space of the texts is no part of the encoder.
+    return open_clip, trainable(visual.trunk) if hasattr(visual, "trunk") else trainable(visual) - visual.proj.numel()
+
+
+def of_torchvision(path):
+    import torch
+    import torchvision
+
+    with torch.device("meta"):
+        return torchvision, trainable(load(path).get_model())
+
+
+def of_big_vision(path):
+    import ml_collections
+
+    load(path).get_config().lock()
+    return ml_collections, None
+
+
+def loader(path):
+    """What loads a file; nothing where no library here does."""
+    if path.name == "torchvision.py":
+        return of_torchvision
+    if path.name == "big_vision.py":
+        return of_big_vision
+    if path.suffix != ".json":
+        return None
+    config = json.loads(path.read_text())
+    if "model_type" in config:
+        return of_transformers
+    if "model_args" in config:
+        return of_timm
+    return of_open_clip if "vision_cfg" in config else None
+
+
+def main():
+    out = Path(sys.argv[1])
+    summary = json.loads((out / "summary.json").read_text())
+    predicted = {search["name"]: search["cost"]["params"] for search in summary["searches"]}
+    wrong = False
+    for file in summary["files"]:
+        path = out / file["path"]
+        find = loader(path)
+        if find is None:
+            continue
+        name = find.__name__.removeprefix("of_")
+        try:
+            library, params = find(path)
+        except ImportError as error:
+            print(f"{name:13} missing: {error}")
+            continue
+        want = predicted[file["path"].split("/")[0]]
+        verdict = "loads" if params is None else "equal" if params == want else f"WRONG, predicted {want}"
+        wrong |= params not in (None, want)
+        version = getattr(library, "__version__", "")
+        print(f"{name:13} {version:14} {file['path']:32} {'' if params is None else params:>12} {verdict}")
+    sys.exit(wrong)
+
+
+main()

@@ -1,0 +1,90 @@
+//! open_clip: a folder with a JSON file for `add_model_config`; its stem is the model's name.
+//!
+//! open_clip's own tower has a class token and no bias of the patches. What else the encoder may be is built by timm:
+//! the JSON file names a model that the module beside it registers, for a config cannot describe one.
+
+use serde::Serialize;
+
+use super::{Activation, Feature, Job, Piece, Pooling, Position, timm};
+use crate::diagnostic::Diagnostic;
+use crate::emit::ratio;
+use crate::plan::TextTower;
+
+/// The text tower of CLIP with ViT-B, open_clip's own default (Radford et al., 2103.00020).
+const TEXT: TextTower = TextTower { width: 512, depth: 12, heads: 8 };
+
+pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
+    let vit = &job.answer.vit;
+    let architecture = &vit.architecture;
+    if architecture.classes > 0 {
+        return Err(job.use_timm("a classifier", "its towers are compared with texts"));
+    }
+    if architecture.channels != 3 {
+        return Err(job.use_timm("other channels than 3", "its towers take RGB images"));
+    }
+    let text = job.emit.options.text.unwrap_or(TEXT);
+    let own = Own {
+        embed_dim: job.emit.options.embed_dim.unwrap_or(text.width),
+        text_width: text.width,
+        text_depth: text.depth,
+        text_heads: text.heads,
+        head_width: vit.head_dim(),
+        mlp_ratio: ratio::mlp_ratio(vit.shape.width, vit.shape.mlp_dim),
+        pool_type: if architecture.pooling == Pooling::Average { "avg" } else { "tok" },
+        tanh: architecture.activation == Activation::GeluTanh,
+        quick: architecture.activation == Activation::QuickGelu,
+        sines: architecture.variant.position == Position::SinCos2d,
+        pre_norm: architecture.variant.pre_norm,
+        layer_scale: architecture.variant.layer_scale,
+        registered: None,
+        arguments: Vec::new(),
+    };
+    let file = format!("{}.json", job.answer.search);
+    if is_native(job) {
+        return Ok(vec![job.in_folder(&file, job.text("open_clip.json.j2", &own)?)?.into()]);
+    }
+    let arguments = timm::arguments(job)?;
+    let registered = Some(format!("sovit_{}", job.answer.search.to_lowercase()));
+    let own = Own { registered, arguments, ..own };
+    Ok(vec![
+        job.in_folder(&file, job.text("open_clip.json.j2", &own)?)?.into(),
+        job.in_folder("register.py", job.text("open_clip.py.j2", &own)?)?.into(),
+    ])
+}
+
+#[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a line of the config")]
+struct Own {
+    embed_dim: u64,
+    text_width: u64,
+    text_depth: u64,
+    text_heads: u64,
+    head_width: u64,
+    mlp_ratio: f64,
+    pool_type: &'static str,
+    tanh: bool,
+    quick: bool,
+    sines: bool,
+    pre_norm: bool,
+    layer_scale: Option<f64>,
+    /// The name under which the module registers the encoder.
+    registered: Option<String>,
+    arguments: Vec<timm::Argument>,
+}
+
+/// Whether open_clip's own tower is the encoder.
+fn is_native(job: &Job<'_>) -> bool {
+    let architecture = &job.answer.vit.architecture;
+    let can = |feature: &Feature| {
+        matches!(
+            feature,
+            Feature::PreNorm | Feature::NoPatchBias | Feature::LayerScale | Feature::Position(Position::SinCos2d)
+        )
+    };
+    let variant = &architecture.variant;
+    architecture.class_token
+        && architecture.pooling != Pooling::Map
+        && architecture.activation != Activation::SwiGlu
+        && !variant.patch_bias
+        && variant.features().iter().all(can)
+}
