@@ -337,3 +337,70 @@ fn the_example_loads_with_every_library() {
     assert_eq!(said.lines().filter(|line| line.ends_with(" equal")).count(), 13, "{said}");
     assert!(said.contains("loads") && !said.contains("missing"), "{said}");
 }
+
+/// One image through tiny models with the same weights: every library computes what the encoder says it is.
+#[test]
+fn libraries_compute_what_the_model_says() {
+    for module in ["torch", "transformers", "timm", "open_clip", "torchvision"] {
+        if let Err(reason) = has(module) {
+            return support::skip(module, "libraries_compute_what_the_model_says", &reason);
+        }
+    }
+    let base = Architecture { image: 42, heads: 4, ..Architecture::default() };
+    let class = |variant| Architecture { pooling: Pooling::Class, class_token: true, variant, ..base };
+    let clip = Variant { pre_norm: true, patch_bias: false, ..PLAIN };
+    let dino = Variant { layer_scale: Some(1e-5), mask_token: true, ..PLAIN };
+    let average = Architecture { pooling: Pooling::Average, ..base };
+    let gelu = Activation::Gelu;
+    let architectures = [
+        (base, 3),
+        (Architecture { activation: gelu, norm_epsilon: 1e-3, ..base }, 1),
+        (Architecture { class_token: true, ..base }, 2),
+        (average, 2),
+        (Architecture { classes: 10, activation: gelu, ..average }, 2),
+        (Architecture { classes: 10, activation: gelu, ..class(PLAIN) }, 3),
+        (class(Variant { qkv_bias: QkvBias::None, ..PLAIN }), 3),
+        (Architecture { activation: Activation::QuickGelu, ..class(clip) }, 3),
+        (Architecture { activation: gelu, norm_epsilon: 1e-3, ..class(clip) }, 2),
+        (Architecture { pooling: Pooling::Average, ..class(clip) }, 2),
+        (class(Variant { layer_scale: Some(1e-5), ..clip }), 2),
+        (class(dino), 1),
+        (Architecture { activation: Activation::SwiGlu, ..class(dino) }, 1),
+        (class(Variant { registers: 3, ..dino }), 1),
+        (Architecture { variant: Variant { registers: 3, position_rows: PositionRows::Patches, ..PLAIN }, ..base }, 2),
+        (class(Variant { registers: 3, position_rows: PositionRows::All, qk_norm: QkNorm::Layer, ..PLAIN }), 2),
+        (class(Variant { position_rows: PositionRows::Patches, ..PLAIN }), 2),
+    ];
+    let out = tempfile::tempdir().unwrap();
+    let mut cases = Vec::new();
+    for (i, (architecture, least)) in architectures.into_iter().enumerate() {
+        let mut expressed = 0;
+        for (target, library) in [
+            (Target::Transformers, "transformers"),
+            (Target::Timm, "timm"),
+            (Target::OpenClip, "open_clip"),
+            (Target::Torchvision, "torchvision"),
+        ] {
+            let mut case = case();
+            // Four times the width is an MLP that every library can express; two thirds of it for a gate.
+            let mlp_dim = if architecture.activation == Activation::SwiGlu { 128 } else { 192 };
+            case.answers[0].vit.shape = Shape { width: 48, depth: 2, mlp_dim };
+            let name = if target.ending().is_some() { "out.py" } else { "out" };
+            let case = case.with(architecture).emitting(&[(target, name)]);
+            let Ok(artefacts) = render(&case.request()) else { continue };
+            let folder = out.path().join(format!("{i}-{library}"));
+            write_all(&folder, &artefacts).expect("written files");
+            let path = folder.join("flagship").join(name);
+            cases.push(json!({ "library": library, "path": path, "vit": case.answers[0].vit }));
+            expressed += 1;
+        }
+        assert!(expressed >= least, "{expressed} libraries express {architecture:?}");
+    }
+    let said = run("check_forward.py", &[], &json!(cases).to_string()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(said.lines().count(), cases.len());
+    for (line, case) in said.lines().zip(&cases) {
+        let found: Value = serde_json::from_str(line).unwrap();
+        let (difference, largest) = (found["difference"].as_f64().unwrap(), found["largest"].as_f64().unwrap());
+        assert!(largest > 0.1 && difference < 1e-5, "{found} {case}");
+    }
+}

@@ -170,5 +170,6 @@ def load(path):
     return module
 
 
-for case in json.load(sys.stdin):
-    print(json.dumps(globals()[case["library"]](case)))
+if __name__ == "__main__":
+    for case in json.load(sys.stdin):
+        print(json.dumps(globals()[case["library"]](case)))

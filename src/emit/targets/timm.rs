@@ -1,7 +1,6 @@
 //! timm: a folder with the `config.json` that `create_model("local-dir:...")` and the hub read.
 //!
-//! `model_args` override every size of the named architecture, which only chooses the model class. timm moves the final
-//! norm behind average pooling (`fc_norm`), which changes no count.
+//! `model_args` override every size of the named architecture, which only chooses the model class.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -90,6 +89,8 @@ pub(super) fn arguments(job: &Job<'_>) -> Result<Vec<Argument>, Diagnostic> {
         ("mlp_ratio", Some(json!(ratio::mlp_ratio(vit.shape.width, vit.shape.mlp_dim)))),
         ("class_token", Some(json!(architecture.class_token))),
         ("global_pool", Some(json!(global_pool(architecture.pooling)))),
+        // timm alone would take the mean first, and norm it then.
+        ("fc_norm", (architecture.pooling == Pooling::Average).then_some(json!(false))),
         // The MAP probe attends to every token; timm would leave class token and registers out.
         ("pool_include_prefix", (has_prefix && architecture.pooling == Pooling::Map).then_some(json!(true))),
         ("reg_tokens", (variant.registers > 0).then(|| json!(variant.registers))),
