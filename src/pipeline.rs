@@ -5,6 +5,7 @@ mod fits;
 mod query;
 #[cfg(feature = "fit")]
 mod table;
+mod templates;
 mod uses;
 
 #[cfg(feature = "fit")]
@@ -18,6 +19,7 @@ use std::cell::RefCell;
 use std::io::{self, Read};
 
 use crate::diagnostic::{self, Code, Diagnostic, Fault};
+use crate::emit::Template;
 use crate::law::NamedLaw;
 use crate::lock::{Input, Lock};
 use crate::plan::{self, Plan, StartKind};
@@ -36,6 +38,7 @@ mod codes {
     pub(super) const USE_CYCLE: Code = Code::new("S0005", "circular-use");
     pub(super) const OUTSIDE: Code = Code::new("S0006", "outside-the-folder");
     pub(super) const NO_FILE: Code = Code::new("S0007", "no-file-to-use");
+    pub(super) const UNREADABLE_TEMPLATE: Code = Code::new("S0019", "unreadable-template");
 }
 
 /// What keeps a file from being read at all.
@@ -103,6 +106,8 @@ pub struct Outcome {
     pub answers: Vec<Answer>,
     /// What pins them.
     pub lock: Lock,
+    /// The templates that it emits.
+    pub templates: Vec<Template>,
 }
 
 /// Reads and checks a plan: [`syntax`], then [`plan`].
@@ -163,10 +168,12 @@ pub fn format(world: &dyn World, file: &PlanFile<'_>) -> Formatted {
 /// Compiles a plan: [`check`], then `results`, `law`, `shape`.
 #[cfg(feature = "fit")]
 pub fn compile(world: &dyn World, file: &PlanFile<'_>) -> Compiled {
-    let Checked { sources, hash, used, plan, mut diagnostics } = check(world, file);
+    let Checked { mut sources, hash, used, plan, mut diagnostics } = check(world, file);
     if diagnostic::any_error(&diagnostics) {
         return Compiled { read: paths(&used), ..Compiled::failed(sources, diagnostics) };
     }
+    let (templates, found) = templates::read(world, file, &plan, &mut sources);
+    diagnostics.extend(found);
     let recorder = Recorder { world, inputs: RefCell::new(used) };
     let (tables, found) = crate::results::read(&plan, &recorder);
     diagnostics.extend(found);
@@ -181,13 +188,14 @@ pub fn compile(world: &dyn World, file: &PlanFile<'_>) -> Compiled {
     let inputs = recorder.inputs.into_inner();
     let mut compiled = Compiled::failed(sources, diagnostics);
     compiled.read = paths(&inputs);
+    compiled.read.extend(templates.iter().map(|template| template.path.clone()));
     compiled.laws = laws.into_iter().flatten().collect();
     if !diagnostic::any_error(&compiled.diagnostics) {
         let (laws, answers) = (compiled.laws.clone(), answers.into_iter().flatten().collect::<Vec<_>>());
         let warnings = crate::lock::Warning::among(&compiled.diagnostics);
         let starts = starts.into_iter().flatten().filter(|start| start.grid.is_some()).collect();
         let lock = Lock { starts, ..Lock::new(hash, inputs, laws.clone(), answers.clone(), warnings) };
-        compiled.outcome = Some(Outcome { plan, laws, answers, lock });
+        compiled.outcome = Some(Outcome { plan, laws, answers, lock, templates });
     }
     compiled
 }
@@ -197,7 +205,9 @@ pub fn compile(world: &dyn World, file: &PlanFile<'_>) -> Compiled {
 /// Tables are read for their hashes only; one that is not there, as in a published crate without its data, is not held
 /// against the lock.
 pub fn locked(world: &dyn World, file: &PlanFile<'_>, lock: Result<Lock, Diagnostic>) -> Compiled {
-    let Checked { sources, hash, used, plan, diagnostics } = check(world, file);
+    let Checked { mut sources, hash, used, plan, mut diagnostics } = check(world, file);
+    let (templates, found) = templates::read(world, file, &plan, &mut sources);
+    diagnostics.extend(found);
     let mut compiled = Compiled { read: paths(&used), ..Compiled::failed(sources, diagnostics) };
     if diagnostic::any_error(&compiled.diagnostics) {
         return compiled;
@@ -219,6 +229,7 @@ pub fn locked(world: &dyn World, file: &PlanFile<'_>, lock: Result<Lock, Diagnos
         |path: &str| lists.iter().any(|(pattern, files)| pattern.matches(path) && !files.iter().any(|f| f == path));
     let inputs = recorder.inputs.into_inner();
     compiled.read = paths(&inputs);
+    compiled.read.extend(templates.iter().map(|template| template.path.clone()));
     match lock.and_then(|lock| {
         let hash = Input { path: file.shown.to_owned(), ..hash };
         lock.verify_left(&hash, is_gone)?;
@@ -227,7 +238,7 @@ pub fn locked(world: &dyn World, file: &PlanFile<'_>, lock: Result<Lock, Diagnos
         Ok(lock) => {
             let (laws, answers) = (lock.laws.clone(), lock.answers.clone());
             compiled.laws.clone_from(&laws);
-            compiled.outcome = Some(Outcome { plan, laws, answers, lock });
+            compiled.outcome = Some(Outcome { plan, laws, answers, lock, templates });
         }
         Err(diagnostic) => compiled.diagnostics.push(diagnostic),
     }

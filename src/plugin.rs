@@ -167,6 +167,7 @@ impl Run {
             starts: &outcome.lock.starts,
             answers: &outcome.answers,
             warnings: &outcome.lock.warnings,
+            templates: &outcome.templates,
         };
         let folder = &outcome.plan.name;
         let mut artefacts =

@@ -463,3 +463,53 @@ search encoder {{
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Case::new(plan(bound * 0.99)).fails(1, "infeasible");
 }
+
+/// A template of one's own is rendered, and its mistakes are shown in its own text.
+#[test]
+fn templates_are_rendered_or_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan() + "\nemit template \"mine.j2\" to \"a/mine.txt\"\n";
+    std::fs::write(folder.path().join("plan.sov"), plan).unwrap();
+    let run = |template: Option<&str>| {
+        let path = folder.path().join("mine.j2");
+        match template {
+            Some(text) => std::fs::write(&path, text).unwrap(),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        Command::new(env!("CARGO_BIN_EXE_sovitc"))
+            .current_dir(folder.path())
+            .args(["plan.sov", "--out", "out"])
+            .output()
+            .unwrap()
+    };
+    let right = "{{ plan | json }} {{ plan | shell }} {{ shape.width }} {{ mlp_ratio }} {{ cost.params }}\n";
+    let output = run(Some(right));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut out = std::fs::read_dir(folder.path().join("out")).unwrap().map(|entry| entry.unwrap().path());
+    let text = out.find_map(|path| std::fs::read_to_string(path.join("a/mine.txt")).ok()).unwrap();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let name = words[0].trim_matches('"');
+    assert_eq!(words[1], format!("'{name}'"));
+    let (width, ratio): (f64, f64) = (words[2].parse().unwrap(), words[3].parse().unwrap());
+    assert!(width > 100.0 && (width * ratio).trunc() % 16.0 == 0.0, "{text}");
+    for (template, status, says) in [
+        (Some("a\n{{ shape.widht }}"), 1, "mine.j2:2:4"),
+        (Some("{{ plan }}"), 1, "must go through a filter"),
+        (Some("{{ plan | yaml }}"), 1, "no such filter"),
+        (Some("{% if plan"), 1, "error[S0706]"),
+        (Some("{% include \"/etc/passwd\" %}"), 1, "error[S0706]"),
+        (
+            Some("{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"),
+            1,
+            "works without end",
+        ),
+        (Some("{{ \"x\" * 20000000 | json }}"), 1, "error[S0706]"),
+        (Some("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"), 1, "error[S0706]"),
+        (None, 1, "cannot read the template `mine.j2`"),
+    ] {
+        let output = run(template);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(status) && error.contains(says), "{template:?}: {error}");
+        assert!(!error.contains("this is a fault of sovitc"), "{error}");
+    }
+}

@@ -96,6 +96,7 @@ fn write(located: &Located, out: &Path, outcome: &Outcome, lock: bool) -> Result
         starts: &outcome.lock.starts,
         answers: &outcome.answers,
         warnings: &outcome.lock.warnings,
+        templates: &outcome.templates,
     };
     let artefacts = emit::render(&request)?;
     let report = emit::report(&request, &artefacts, &out.to_string_lossy())?;

@@ -25,6 +25,79 @@ pub(crate) fn render(template: &str, context: impl Serialize) -> Result<String, 
         .map_err(|error| failure(template, &error))
 }
 
+/// Why a template of a user does not render.
+pub(super) struct Problem {
+    /// What is wrong, in words.
+    pub(super) message: String,
+    /// The same in short.
+    pub(super) label: &'static str,
+    /// The bytes of the template that are wrong.
+    pub(super) range: Option<std::ops::Range<usize>>,
+    /// What to do.
+    pub(super) help: Option<String>,
+}
+
+/// Most bytes that a template of a user may write.
+const LARGEST: usize = 16 << 20;
+
+/// Renders a user's template: it sees no file and no other template, and ends in bounded time and room.
+pub(super) fn render_text(source: &str, context: impl Serialize) -> Result<String, Problem> {
+    let context = Value::from(Serde(context));
+    let mut environment = bare().map_err(|error| problem(&error, &Value::UNDEFINED))?;
+    environment.add_template("user", source).map_err(|error| problem(&error, &context))?;
+    let mut out = Limited(Vec::new());
+    let template = environment.get_template("user").map_err(|error| problem(&error, &context))?;
+    match template.render_captured_to(context.clone(), &mut out) {
+        Err(_) if out.0.len() >= LARGEST => Err(Problem {
+            message: format!("it writes more than {LARGEST} bytes"),
+            label: "writes too much",
+            range: None,
+            help: Some("write less".to_owned()),
+        }),
+        Err(error) => Err(problem(&error, &context)),
+        Ok(_) => Ok(String::from_utf8_lossy(&out.0).into_owned()),
+    }
+}
+
+/// Takes no more than [`LARGEST`] bytes.
+struct Limited(Vec<u8>);
+
+impl std::io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let room = LARGEST - self.0.len().min(LARGEST);
+        self.0.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        if room < bytes.len() { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn problem(error: &Error, context: &Value) -> Problem {
+    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let (label, help) = match error.kind() {
+        ErrorKind::UndefinedError => {
+            let names: Vec<String> = context.try_iter().into_iter().flatten().map(|name| name.to_string()).collect();
+            (
+                "not known here",
+                Some(format!("a template sees {}", crate::diagnostic::list_of(names.iter().map(String::as_str)))),
+            )
+        }
+        ErrorKind::OutOfFuel => ("works without end", Some("loop over less".to_owned())),
+        ErrorKind::UnknownFilter => {
+            let filters =
+                "`json` (also for YAML and TOML), `python`, `rust`, `shell`, `xml`, `identifier`, `line` and `plain`";
+            ("no such filter", Some(format!("texts are quoted by {filters}")))
+        }
+        ErrorKind::InvalidOperation => {
+            ("refused here", Some("quote texts by a filter, such as `| json`, `| python` or `| shell`".to_owned()))
+        }
+        _ => ("wrong here", None),
+    };
+    Problem { message: detail, label, range: error.range(), help }
+}
+
 /// Names with the text of `templates/NAME`.
 macro_rules! templates {
     ($($name:literal),* $(,)?) => {
@@ -64,6 +137,18 @@ const FUEL: u64 = 1_000_000;
 const DEPTH: usize = 64;
 
 fn environment() -> Result<Environment<'static>, Error> {
+    let mut environment = bare()?;
+    environment.add_filter("bold", |value: &Value| styled(value, "1"));
+    environment.add_filter("good", |value: &Value| styled(value, "32"));
+    environment.add_global("PRIMITIVES", safe(PRIMITIVES.to_owned()));
+    for &(name, source) in TEMPLATES.iter().chain(KERNELS) {
+        environment.add_template(name, source)?;
+    }
+    Ok(environment)
+}
+
+/// Without any template.
+fn bare<'a>() -> Result<Environment<'a>, Error> {
     let mut environment = Environment::new();
     environment
         .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?);
@@ -79,15 +164,10 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.add_filter("rust_path", rust_path);
     environment.add_filter("line", line);
     environment.add_filter("shown", shown);
-    environment.add_filter("bold", |value: &Value| styled(value, "1"));
-    environment.add_filter("good", |value: &Value| styled(value, "32"));
     environment.add_filter("float", float);
     environment.add_filter("plain", plain);
     environment.add_filter("xml", xml);
-    environment.add_global("PRIMITIVES", safe(PRIMITIVES.to_owned()));
-    for &(name, source) in TEMPLATES.iter().chain(KERNELS) {
-        environment.add_template(name, source)?;
-    }
+    environment.add_filter("shell", shell);
     Ok(environment)
 }
 
@@ -154,6 +234,18 @@ fn xml(value: &Value) -> Result<Value, Error> {
         }
     }
     Ok(safe(escaped))
+}
+
+/// A text as one word of a POSIX shell.
+fn shell(value: &Value) -> Result<Value, Error> {
+    if value.kind() == ValueKind::Number {
+        return number(value).map(safe);
+    }
+    let word = text(value)?;
+    if word.contains('\0') {
+        return Err(wrong("a word of a shell holds no NUL".to_owned()));
+    }
+    Ok(safe(format!("'{}'", word.replace('\'', "'\\''"))))
 }
 
 /// Any value as JSON on one line.

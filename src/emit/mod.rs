@@ -30,6 +30,7 @@ use crate::law::{NamedLaw, NamedStart};
 use crate::lock::Warning;
 use crate::plan::{Emit, Plan};
 use crate::shape::{Answer, Spending};
+use crate::source::SourceId;
 
 /// A file to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,19 @@ pub struct Request<'a> {
     pub answers: &'a [Answer],
     /// What the user must know with them.
     pub warnings: &'a [Warning],
+    /// The templates that the plan emits.
+    pub templates: &'a [Template],
+}
+
+/// A template of the user's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// Its path as the plan writes it.
+    pub path: String,
+    /// It among the sources.
+    pub source: SourceId,
+    /// Its text.
+    pub text: String,
 }
 
 /// The name of the summary, at the root of the output folder.
@@ -86,9 +100,15 @@ pub(crate) fn printed<'a>(request: &Request<'a>) -> Result<Vec<Printed<'a>>, Vec
     let mut wrong = Vec::new();
     for answer in request.answers {
         for emit in request.plan.emits.iter().filter(|emit| applies(request.plan, emit, answer)) {
-            let pieces = targets::print(&targets::Job { plan: request.plan, emit, answer });
+            let pieces = targets::print(&targets::Job { request, emit, answer });
             for targets::Piece { artefact, kernel } in pieces.unwrap_or_else(|diagnostic| {
-                wrong.push(diagnostic);
+                // What is wrong with a template is wrong for every search, and said once.
+                let place = |found: &Diagnostic| found.labels.first().map(|label| label.span);
+                let is_known =
+                    |known: &Diagnostic| known.message == diagnostic.message && place(known) == place(&diagnostic);
+                if !(diagnostic.code == codes::USER_TEMPLATE && wrong.iter().any(is_known)) {
+                    wrong.push(diagnostic);
+                }
                 Vec::new()
             }) {
                 if let Some(other) = clash(&taken, &artefact.path) {

@@ -27,6 +27,11 @@ pub(super) fn pretty(value: &impl Serialize) -> Result<String, Diagnostic> {
     }
 }
 
+/// What a summary says of one search.
+pub(super) fn search<'a>(answer: &'a Answer, laws: &'a [NamedLaw]) -> impl Serialize + use<'a> {
+    Search::new(answer, laws)
+}
+
 #[derive(Serialize)]
 struct Summary<'a> {
     plan: &'a str,

@@ -104,6 +104,12 @@ impl Gatherer<'_> {
                     table.value = joined;
                 }
             }
+            // So do templates.
+            ItemKind::Emit { path: Some(template), to: Some(_), .. } if id != SourceId(0) => {
+                if let Some(joined) = join(path, &template.value) {
+                    template.value = joined;
+                }
+            }
             _ => {}
         }
         gathered.ast.items.push(item);
@@ -154,13 +160,13 @@ impl Gatherer<'_> {
     }
 }
 
-fn is_absolute(path: &str) -> bool {
+pub(super) fn is_absolute(path: &str) -> bool {
     let bytes = path.as_bytes();
     path.starts_with('/') || bytes.first().is_some_and(u8::is_ascii_alphabetic) && bytes.get(1) == Some(&b':')
 }
 
 /// The path that a file at `by` means by `path`, without `.` and inner `..`; what leads out of the root begins with `..`.
-fn join(by: &str, path: &str) -> Option<String> {
+pub(super) fn join(by: &str, path: &str) -> Option<String> {
     let folder = by.rfind('/').map_or("", |at| &by[..at]);
     let root = if by.starts_with('/') { "/" } else { "" };
     let mut parts: Vec<&str> = Vec::new();

@@ -544,6 +544,8 @@ pub struct Emit {
     pub arch: Vec<String>,
     /// What else it says.
     pub options: EmitOptions,
+    /// The user's template, from the plan's folder; that target only.
+    pub template: Option<Spanned<String>>,
 }
 
 /// What can be written.
@@ -570,11 +572,13 @@ pub enum Target {
     Candle,
     /// Fused CUDA kernels: a folder of sources.
     Kernels,
+    /// A template of the user's own: a file.
+    Template,
 }
 
 impl Target {
     /// All of them with their names in plans.
-    pub const ALL: [(&'static str, Self); 10] = [
+    pub const ALL: [(&'static str, Self); 11] = [
         ("transformers", Self::Transformers),
         ("timm", Self::Timm),
         ("open_clip", Self::OpenClip),
@@ -585,6 +589,7 @@ impl Target {
         ("nano_vlm", Self::NanoVlm),
         ("candle", Self::Candle),
         ("kernels", Self::Kernels),
+        ("template", Self::Template),
     ];
 
     /// The name in plans.
@@ -592,11 +597,16 @@ impl Target {
         Self::ALL.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name)
     }
 
-    /// The ending of the one file that it writes; none where it writes a folder.
+    /// Whether it writes one file, not a folder.
+    pub const fn is_file(self) -> bool {
+        self.ending().is_some() || matches!(self, Self::Template)
+    }
+
+    /// The ending of the one file that it writes; none where it writes a folder, or a file of any ending.
     pub const fn ending(self) -> Option<&'static str> {
         match self {
             Self::BigVision | Self::Torchvision | Self::Scenic | Self::KerasHub | Self::NanoVlm => Some("py"),
-            Self::Transformers | Self::Timm | Self::OpenClip | Self::Candle | Self::Kernels => None,
+            Self::Transformers | Self::Timm | Self::OpenClip | Self::Candle | Self::Kernels | Self::Template => None,
         }
     }
 }

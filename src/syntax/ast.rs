@@ -88,12 +88,14 @@ pub enum ItemKind {
         /// Fields, ranges and requirements.
         body: Option<Block>,
     },
-    /// `emit TARGET "PATH"` with an optional block.
+    /// `emit TARGET "PATH"`, or `emit template "FILE" to "PATH"`, with an optional block.
     Emit {
         /// The target, such as `timm`.
         target: Option<Name>,
-        /// Where to.
+        /// Where to; of a template, which.
         path: Option<Spanned<String>>,
+        /// Where a template's text goes.
+        to: Option<Spanned<String>>,
         /// Its fields.
         body: Option<Block>,
     },

@@ -52,8 +52,12 @@ impl Printer {
                 self.body(body.as_ref())
             }
             ItemKind::Budget { name, value } => self.head("budget", name.as_ref()).text(" = ").expression(value, 0),
-            ItemKind::Emit { target, path, body } => {
-                self.head("emit", target.as_ref()).text(" ").quoted(path.as_ref()).body(body.as_ref())
+            ItemKind::Emit { target, path, to, body } => {
+                self.head("emit", target.as_ref()).text(" ").quoted(path.as_ref());
+                if to.is_some() {
+                    self.text(" to ").quoted(to.as_ref());
+                }
+                self.body(body.as_ref())
             }
         };
     }

@@ -21,7 +21,14 @@ pub(crate) struct Case {
 impl Case {
     /// Everything that is emitted for it.
     pub(crate) fn request(&self) -> Request<'_> {
-        Request { plan: &self.plan, laws: &self.laws, starts: &[], answers: &self.answers, warnings: &[] }
+        Request {
+            plan: &self.plan,
+            laws: &self.laws,
+            starts: &[],
+            answers: &self.answers,
+            warnings: &[],
+            templates: &[],
+        }
     }
 
     /// The same for another model.
@@ -40,6 +47,7 @@ impl Case {
             search: None,
             arch: vec!["sm_80".to_owned(), "sm_90a".to_owned()],
             options: EmitOptions::default(),
+            template: None,
         };
         self.plan.emits = emits.iter().map(emit).collect();
         self

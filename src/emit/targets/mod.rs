@@ -7,22 +7,23 @@ mod kernels;
 mod nano_vlm;
 mod open_clip;
 mod scenic;
+mod template;
 mod timm;
 mod torchvision;
 mod transformers;
 
 use serde::Serialize;
 
-use super::{Artefact, codes, engine, path};
+use super::{Artefact, Request, codes, engine, path};
 use crate::diagnostic::{Diagnostic, Edit, Help};
 use crate::kernel::KernelPlan;
-use crate::plan::{Emit, Plan, Target};
+use crate::plan::{Emit, Target};
 use crate::shape::{Answer, Spending};
 use crate::vit::{Activation, Cost, Feature, Pooling, Position, PositionRows, QkNorm, QkvBias, Vit};
 
 /// One `emit` for one answer.
 pub(super) struct Job<'a> {
-    pub(super) plan: &'a Plan,
+    pub(super) request: &'a Request<'a>,
     pub(super) emit: &'a Emit,
     pub(super) answer: &'a Answer,
 }
@@ -52,6 +53,7 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
         Target::NanoVlm => nano_vlm::print(job).map(one),
         Target::Candle => candle::print(job).map(one),
         Target::Kernels => kernels::print(job),
+        Target::Template => template::print(job).map(one),
     }
 }
 
@@ -105,12 +107,13 @@ impl Job<'_> {
     /// As [`Job::inexpressible`], where timm can express it.
     fn use_timm(&self, what: &str, why: &str) -> Diagnostic {
         let error = self.inexpressible(what, why);
-        let timm = |emit: &&Emit| emit.target.value == Target::Timm && super::applies(self.plan, emit, self.answer);
-        if self.plan.emits.iter().any(|emit| timm(&emit)) {
+        let timm =
+            |emit: &&Emit| emit.target.value == Target::Timm && super::applies(self.request.plan, emit, self.answer);
+        if self.request.plan.emits.iter().any(|emit| timm(&emit)) {
             return error.help("leave this out: the plan emits for timm already, which can");
         }
         let mut edits = vec![Edit { span: self.emit.target.span, text: Target::Timm.name().to_owned() }];
-        if self.emit.target.value.ending().is_some() {
+        if self.emit.target.value.is_file() {
             // One writes a file, the other a folder.
             edits.push(Edit { span: self.emit.path.span, text: "\"timm/\"".to_owned() });
         }
@@ -149,6 +152,7 @@ const fn writes(target: Target) -> &'static str {
         Target::KerasHub => "a Python file with `get_model` for KerasHub",
         Target::NanoVlm => "a Python file with the vision fields of nanoVLM's `VLMConfig`",
         Target::Candle => "`config.json` of candle's `siglip::VisionConfig`",
+        Target::Template => "whatever a template of your own says: `emit template \"mine.j2\" to \"mine.yaml\"`",
         Target::Kernels => "CUDA sources specialised to the shape, and their `manifest.json`",
     }
 }
@@ -160,7 +164,8 @@ const fn verified(target: Target) -> bool {
         | Target::OpenClip
         | Target::BigVision
         | Target::Torchvision
-        | Target::Kernels => true,
+        | Target::Kernels
+        | Target::Template => true,
         Target::Scenic | Target::KerasHub | Target::NanoVlm | Target::Candle => false,
     }
 }
@@ -185,7 +190,7 @@ impl Job<'_> {
     fn text(&self, template: &str, own: impl Serialize) -> Result<String, Diagnostic> {
         let answer = self.answer;
         let view = View {
-            plan: &self.plan.name,
+            plan: &self.request.plan.name,
             search: &answer.search,
             vit: answer.vit,
             cost: answer.cost,

@@ -35,7 +35,7 @@ const DEFAULT_ARCHITECTURES: [&str; 2] = ["sm_80", "sm_90a"];
 impl Checker<'_> {
     /// Checks an emit.
     pub(in crate::plan) fn emit(&mut self, item: &Item, scope: &Scope) -> Option<Emit> {
-        let ItemKind::Emit { target, path, body } = &item.kind else { return None };
+        let ItemKind::Emit { target, path, to, body } = &item.kind else { return None };
         if target.is_some() && scope.searches.len() == 0 && scope.laws.len() > 0 {
             let error = Diagnostic::error(codes::MISSING_DEFINITION, "`emit` needs a search, and the plan has none")
                 .label(item.keyword, "emits the shape of a search")
@@ -43,7 +43,9 @@ impl Checker<'_> {
             self.report(error);
         }
         let target = target.as_ref().and_then(|name| self.target(name));
-        let path = path.as_ref().and_then(|path| self.emit_path(path, target.as_ref()));
+        let is_template = target.as_ref().is_some_and(|target| target.value == Target::Template);
+        let (template, path) = self.template_and_path(target.as_ref(), path.as_ref(), to.as_ref())?;
+        let path = self.emit_path(path, target.as_ref());
         let is_kernels = target.as_ref().is_none_or(|target| target.value == Target::Kernels);
         let (mut search, mut arch, mut options) = (Some(None), None, Some(EmitOptions::default()));
         if let Some(body) = body {
@@ -71,7 +73,38 @@ impl Checker<'_> {
             None if is_kernels => DEFAULT_ARCHITECTURES.map(str::to_owned).to_vec(),
             None => Vec::new(),
         };
-        Some(Emit { target, path, search, arch, options: options? })
+        Some(Emit { target, path, search, arch, options: options?, template: template.filter(|_| is_template) })
+    }
+
+    /// The template, if it is one, and where to write.
+    fn template_and_path<'a>(
+        &mut self,
+        target: Option<&Spanned<Target>>,
+        path: Option<&'a Spanned<String>>,
+        to: Option<&'a Spanned<String>>,
+    ) -> Option<(Option<Spanned<String>>, &'a Spanned<String>)> {
+        let (path, is_template) = (path?, target?.value == Target::Template);
+        match to {
+            Some(to) if is_template => Some((Some(path.clone()), to)),
+            None if is_template => {
+                let error = Diagnostic::error(codes::MISSING_FIELD, "a template's text must go somewhere")
+                    .label(path.span, "the template")
+                    .fix("say where", path.span.after(), " to \"config.yaml\"");
+                self.report(error);
+                None
+            }
+            Some(to) => {
+                let message = format!("`{}` is no template, and has one path", target?.value.name());
+                let error = Diagnostic::error(codes::MISPLACED, message).label(to.span, "one path too many").fix(
+                    "leave it out",
+                    path.span.after().to(to.span),
+                    "",
+                );
+                self.report(error);
+                None
+            }
+            None => Some((None, path)),
+        }
     }
 
     fn emit_options(&mut self, fields: &Fields<'_>) -> Option<EmitOptions> {
@@ -231,8 +264,7 @@ fn clean(emit: &Emit) -> String {
 /// Whether one path is the other, or lies below it though it is a file.
 fn collide(a: &(&Emit, String), b: &(&Emit, String)) -> bool {
     let below_file = |inner: &str, (emit, outer): &(&Emit, String)| {
-        emit.target.value.ending().is_some()
-            && inner.strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        emit.target.value.is_file() && inner.strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('/'))
     };
     a.1 == b.1 || below_file(&b.1, a) || below_file(&a.1, b)
 }

@@ -679,6 +679,15 @@ fn options_of_an_emit() {
         emit torchvision \"e/\"
         //               ^^^^ S0408 `torchvision` is one Python file, so its path must end in `.py`
         //               > emit torchvision \"e/config.py\"
+        emit template \"mine.j2\"
+        //            ^^^^^^^^^ S0205 a template's text must go somewhere
+        //            > emit template \"mine.j2\" to \"config.yaml\"
+        emit timm \"f/\" to \"g/\"
+        //                ^^^^ S0215 `timm` is no template, and has one path
+        //                > emit timm \"f/\"
+        emit template \"mine.j2\" to \"../up\"
+        //                         ^^^^^^^ S0408 nothing can be written to this path
+        //                         > emit template \"mine.j2\" to \"up\"
         ",
     );
 }

@@ -126,8 +126,12 @@ fn named_value(input: Tokens<'_>, make: fn(Option<Name>, Expr) -> ItemKind) -> R
 fn emit(input: Tokens<'_>) -> Read<'_, ItemKind> {
     let (rest, target) = must(name(Want::Target), input);
     let (rest, path) = must(quoted(Want::FilePath), rest);
+    let (rest, to) = match word(Word::To, Want::To).parse(rest) {
+        Ok((rest, _)) => must(quoted(Want::FilePath), rest),
+        Err(_) => (rest, None),
+    };
     let (rest, body) = optional_body(rest);
-    (rest, ItemKind::Emit { target, path, body })
+    (rest, ItemKind::Emit { target, path, to, body })
 }
 
 /// Runs a parser that must succeed; reports where it does not.
