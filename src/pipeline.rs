@@ -215,13 +215,15 @@ pub fn locked(world: &dyn World, file: &PlanFile<'_>, lock: Result<Lock, Diagnos
     let recorder = Recorder { world, inputs: RefCell::new(used) };
     let mut lists = Vec::new();
     for results in &plan.results {
-        let files = crate::results::files(&results.path.value, world).unwrap_or_default();
-        for path in &files {
-            // What is dropped is read to its end.
-            drop(recorder.open(path));
-        }
-        if !files.is_empty() && files != [results.path.value.as_str()] {
-            lists.push((Pattern::of_list(&results.path.value), files));
+        for source in crate::results::sources(results) {
+            let files = crate::results::files(&source, world).unwrap_or_default();
+            for path in &files {
+                // What is dropped is read to its end.
+                drop(recorder.open(path));
+            }
+            if !files.is_empty() && files != [source.as_str()] {
+                lists.push((Pattern::of_list(&source), files));
+            }
         }
     }
     // A folder without its data is no other than a file that is not there; one of which a part is gone has changed.

@@ -61,6 +61,7 @@ fn star_fit(csv: &str) -> (SovitLaw, Vec<Diagnostic>) {
     let results = Results {
         name: at("star".into()),
         path: at("star.csv".into()),
+        trainer: None,
         model: Some(0),
         columns: ["width", "depth", "mlp_dim", "examples_seen", "inet_10shot"].map(|name| at(name.into())).into(),
         shape: Some(PerAxis { width: column(0), depth: column(1), mlp: column(2) }),
@@ -134,6 +135,7 @@ fn curves(form: &str) -> Vec<FormFit> {
     let results = Results {
         name: at("curves".into()),
         path: at("curves.csv".into()),
+        trainer: None,
         model: None,
         columns: ["Seen Examples", "Loss", "Training", "Model"].map(|name| at(name.into())).into(),
         shape: None,

@@ -132,6 +132,7 @@ fn every_word_is_in_it() {
         let line = match word {
             Word::Use => "use \"a.sov\"".to_owned(),
             Word::From => "results a from \"b\"".to_owned(),
+            Word::Trainer => "results a from trainer b \"c\"".to_owned(),
             Word::Fitted => "law a = b fitted to c.d".to_owned(),
             Word::Best | Word::Of => "start a = best of b.c".to_owned(),
             Word::Least | Word::Most => format!("prefer {word} a"),

@@ -404,3 +404,45 @@ fn libraries_compute_what_the_model_says() {
         assert!(largest > 0.1 && difference < 1e-5, "{found} {case}");
     }
 }
+
+/// Tiny models are trained from what is emitted, by the trainers' own code, and their logs come back as the rows they are.
+#[test]
+fn emitted_models_train_and_their_logs_come_back() {
+    for module in ["torch", "transformers", "timm", "accelerate"] {
+        if let Err(reason) = has(module) {
+            return support::skip(module, "emitted_models_train_and_their_logs_come_back", &reason);
+        }
+    }
+    let class = class_token(PLAIN);
+    let architecture = Architecture { image: 32, patch: 8, heads: 4, classes: 2, ..class };
+    let out = tempfile::tempdir().unwrap();
+    for (target, library, says) in
+        [(Target::Timm, "timm", "dataset = 50 example"), (Target::Transformers, "transformers", "accumulation = 2")]
+    {
+        let mut case = case();
+        case.answers[0].vit.shape = Shape { width: 64, depth: 2, mlp_dim: 239 };
+        let folder = out.path().join(library);
+        let emitted = emitted(case.with(architecture), target, &folder);
+        let logs = folder.join("runs/first");
+        let arguments = [library.to_owned(), emitted, logs.to_str().expect("UTF-8").to_owned()];
+        let said = run("train.py", &arguments, "").unwrap_or_else(|error| panic!("{error}"));
+        // Trainers talk; the count comes last.
+        let seen: f64 = said.lines().last().and_then(|line| line.parse().ok()).unwrap_or_else(|| panic!("{said}"));
+        let plan = folder.join("plan.sov");
+        let metric = if library == "timm" { "error" } else { "loss" };
+        let text = format!(
+            "model m {{ image = 32 px, patch = 8 px, heads = 4, pool = class }}\n\
+             results runs from trainer {library} \"runs/*\" {{ {says} }}\nlaw l = sovit fitted to runs.{metric}\n"
+        );
+        std::fs::write(&plan, text).unwrap();
+        let world = sovitc::disk::DiskWorld::of_plan(&plan);
+        let checked = sovitc::check(&world, &sovitc::PlanFile::named("plan", "plan.sov"));
+        assert!(checked.diagnostics.is_empty(), "{:#?}", checked.diagnostics);
+        let (tables, found) = sovitc::results::read(&checked.plan, &world);
+        assert!(found.is_empty(), "{library}: {found:#?}");
+        let rows = &tables[0].as_ref().unwrap().rows;
+        assert_eq!((rows.len(), rows[0].examples), (1, Some(seen)), "{library}");
+        assert_eq!(rows[0].shape, Some(Shape { width: 64, depth: 2, mlp_dim: 239 }));
+        assert!(rows[0].metrics[0] > 0.0 && rows[0].metrics[0] < 2.0, "{library}: {:?}", rows[0].metrics);
+    }
+}

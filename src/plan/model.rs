@@ -65,6 +65,8 @@ pub struct Results {
     pub name: Spanned<String>,
     /// The table's path as written.
     pub path: Spanned<String>,
+    /// The trainer whose runs lie there.
+    pub trainer: Option<Trainer>,
     /// Index of the model whose FLOPs count; needed with shapes.
     pub model: Option<usize>,
     /// Every column the expressions read, each name once; [`Column`] points here.
@@ -89,6 +91,60 @@ pub struct Results {
     pub cluster: Option<Column>,
     /// What becomes of rows that repeat one another.
     pub seeds: Seeds,
+}
+
+/// `from trainer TIMM "runs/*" { processes = .., dataset = .., batch = .., accumulation = .. }`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Trainer {
+    /// Which trainer.
+    pub kind: TrainerKind,
+    /// Where the plan names it.
+    pub span: Span,
+    /// Processes that trained together; its logs do not say.
+    pub processes: u64,
+    /// Examples of the data set.
+    pub dataset: Option<f64>,
+    /// Examples of one process's batch, where the logs do not say.
+    pub batch: Option<u64>,
+    /// Batches whose gradients are added up.
+    pub accumulation: u64,
+}
+
+/// Trainers whose logs are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TrainerKind {
+    /// `summary.csv` and `args.yaml` of timm's `train.py`.
+    Timm,
+    /// `trainer_state.json` and `config.json` of the Trainer of transformers.
+    Transformers,
+    /// `big_vision_metrics.txt` and `config.json`.
+    BigVision,
+    /// `metrics.csv` of Lightning's CSV logger.
+    Lightning,
+    /// `results.jsonl` of open_clip.
+    OpenClip,
+}
+
+impl TrainerKind {
+    /// All of them with their names in plans.
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("timm", Self::Timm),
+        ("transformers", Self::Transformers),
+        ("big_vision", Self::BigVision),
+        ("lightning", Self::Lightning),
+        ("open_clip", Self::OpenClip),
+    ];
+
+    /// The file that a run logs to, and the one that says what it trained, in the run's folder.
+    pub const fn files(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Timm => ("summary.csv", Some("args.yaml")),
+            Self::Transformers => ("trainer_state.json", Some("config.json")),
+            Self::BigVision => ("big_vision_metrics.txt", Some("config.json")),
+            Self::Lightning => ("metrics.csv", None),
+            Self::OpenClip => ("results.jsonl", None),
+        }
+    }
 }
 
 /// What becomes of rows that differ in their metrics only: runs that were repeated with other seeds.

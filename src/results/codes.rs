@@ -36,6 +36,8 @@ pub const LONG_ROW: Code = Code::new("S0514", "row-too-long");
 pub const BAD_JSON: Code = Code::new("S0515", "bad-json");
 /// The folder has no table, or nothing fits the pattern.
 pub const NO_FILES: Code = Code::new("S0516", "no-files");
+/// A log of a trainer that says no run, or another than the plan.
+pub const BAD_LOG: Code = Code::new("S0517", "bad-log");
 
 /// All of them, for the test that holds codes unique.
 pub const ALL: &[Code] = &[
@@ -56,4 +58,5 @@ pub const ALL: &[Code] = &[
     LONG_ROW,
     BAD_JSON,
     NO_FILES,
+    BAD_LOG,
 ];

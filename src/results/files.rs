@@ -1,5 +1,6 @@
 //! Which files a table lies in, and of what format each is.
 
+use crate::plan::Results;
 use crate::source::{ReadError, World, is_pattern};
 
 /// How the rows of a table are written.
@@ -48,6 +49,16 @@ pub fn files(path: &str, world: &dyn World) -> Result<Vec<String>, ReadError> {
         files.retain(|file| Format::of(file).is_some());
     }
     Ok(files)
+}
+
+/// The patterns of the files that a table is read from.
+pub fn sources(results: &Results) -> Vec<String> {
+    let path = results.path.value.as_str();
+    let Some(trainer) = &results.trainer else { return vec![path.to_owned()] };
+    let (log, config) = trainer.kind.files();
+    let folder = path.strip_suffix(log).unwrap_or(path).trim_end_matches('/');
+    let join = |file: &str| if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") };
+    [Some(log), config].into_iter().flatten().map(join).collect()
 }
 
 #[cfg(test)]

@@ -15,8 +15,10 @@ mod row;
 mod table;
 #[cfg(all(test, feature = "fit"))]
 mod tests;
+#[cfg(feature = "fit")]
+mod trainers;
 
-pub use files::files;
+pub use files::{files, sources};
 #[cfg(feature = "fit")]
 pub use query::{Query, numbers};
 #[cfg(feature = "fit")]

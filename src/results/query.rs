@@ -42,6 +42,7 @@ pub fn numbers(query: &Query, world: &dyn World) -> (Vec<Row>, Vec<Diagnostic>) 
     let results = Results {
         name: query.path.clone(),
         path: query.path.clone(),
+        trainer: None,
         model: None,
         columns: query.columns.clone(),
         shape: None,

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::files::files;
+use super::files::{files, sources};
 use super::records::{Record, open};
 use super::row::{Reader, short};
-use super::{Table, codes};
+use super::{Table, codes, trainers};
 use crate::diagnostic::{DataPlace, Diagnostic, any_error, nearest};
 use crate::plan::{Plan, Results};
 use crate::source::{ReadError, World, is_pattern};
@@ -32,7 +32,7 @@ pub fn read(plan: &Plan, world: &dyn World) -> (Vec<Option<Table>>, Vec<Diagnost
 }
 
 fn read_one(plan: &Plan, results: &Results, world: &dyn World) -> (Option<Table>, Vec<Diagnostic>) {
-    let path = &results.path.value;
+    let path = &sources(results).swap_remove(0);
     let files = match files(path, world) {
         Ok(files) => files,
         Err(why) => return (None, vec![unreadable(results, path, &why)]),
@@ -42,7 +42,10 @@ fn read_one(plan: &Plan, results: &Results, world: &dyn World) -> (Option<Table>
     }
     let mut reader = Reader::new(plan, results);
     for file in &files {
-        read_file(results, file, world, &mut reader);
+        match &results.trainer {
+            None => read_file(results, file, world, &mut reader),
+            Some(_) => read_run(plan, results, file, world, &mut reader),
+        }
     }
     reader.finish()
 }
@@ -98,6 +101,27 @@ fn read_file(results: &Results, path: &str, world: &dyn World, reader: &mut Read
     }
 }
 
+/// Reads one run of a trainer.
+fn read_run(plan: &Plan, results: &Results, path: &str, world: &dyn World, reader: &mut Reader<'_>) {
+    let model = results.model.and_then(|model| plan.models.get(model));
+    let run = match trainers::run(results, model, path, world) {
+        Ok(run) => run,
+        Err(found) => return reader.push(found),
+    };
+    reader.begin(path, None);
+    let (places, wrong) = find_columns(results, path, &run.header);
+    reader.places = places;
+    if !wrong.is_empty() {
+        return wrong.into_iter().for_each(|found| reader.push(found));
+    }
+    for (line, cells) in &run.rows {
+        reader.row(&Record::of(*line, cells));
+    }
+    if run.rows.is_empty() {
+        reader.push(empty(results, path, "no step of it has all that the plan reads"));
+    }
+}
+
 fn unreadable(results: &Results, path: &str, why: &ReadError) -> Diagnostic {
     Diagnostic::error(codes::UNREADABLE_TABLE, format!("cannot read the table `{path}`: {why}"))
         .from_world()
@@ -106,7 +130,7 @@ fn unreadable(results: &Results, path: &str, why: &ReadError) -> Diagnostic {
 }
 
 fn no_files(results: &Results) -> Diagnostic {
-    let path = &results.path.value;
+    let path = &sources(results).swap_remove(0);
     let (what, why) = if is_pattern(path) {
         (format!("no file fits `{path}`"), "fits no file")
     } else {
@@ -116,7 +140,10 @@ fn no_files(results: &Results) -> Diagnostic {
         .from_world()
         .label(results.path.span, why)
         .at(DataPlace { path: path.clone(), line: None, column: None })
-        .help("write the path of a table, of a folder with tables, or a pattern such as `runs/*.csv`")
+        .help(match results.trainer {
+            None => "write the path of a table, of a folder with tables, or a pattern such as `runs/*.csv`",
+            Some(_) => "write the folder of a run, or a pattern of such folders, such as `runs/*`",
+        })
 }
 
 /// A header of one column that other characters separate, where none of it is asked for as it stands.

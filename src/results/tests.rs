@@ -33,6 +33,7 @@ fn sweep(metric: &str, value: RowExpression) -> Results {
     Results {
         name: at(0, "star".to_owned()),
         path: at(1, "star.csv".to_owned()),
+        trainer: None,
         model: Some(0),
         columns: ["width", "depth", "mlp", "seen", "acc"].map(|name| at(2, name.to_owned())).into(),
         shape: Some(PerAxis { width: column(0), depth: column(1), mlp: column(2) }),

@@ -45,10 +45,12 @@ pub enum ItemKind {
         /// Its fields.
         body: Option<Block>,
     },
-    /// `results NAME from "FILE" { ... }`
+    /// `results NAME from "FILE" { ... }` or `results NAME from trainer TRAINER "FOLDER" { ... }`
     Results {
         /// Its name.
         name: Option<Name>,
+        /// The trainer whose runs they are.
+        trainer: Option<Name>,
         /// The table's path.
         path: Option<Spanned<String>>,
         /// Its columns.

@@ -75,6 +75,7 @@ pub(super) enum Want {
     Goal,
     Device,
     OfBestLoss,
+    Trainer,
     TablePath,
     FilePath,
     ComputeKind,
@@ -87,7 +88,7 @@ pub(super) enum Want {
 }
 
 impl Want {
-    const ALL: [(Self, &'static str); 31] = [
+    const ALL: [(Self, &'static str); 32] = [
         (Self::Definition, "a definition"),
         (Self::Name, "a name"),
         (Self::Target, "a target such as `timm`"),
@@ -110,6 +111,7 @@ impl Want {
         (Self::Goal, "a goal such as `fast` or `least params`"),
         (Self::Device, "a device such as `h200`"),
         (Self::OfBestLoss, "`of best loss`"),
+        (Self::Trainer, "a trainer such as `timm`"),
         (Self::TablePath, "a table's metric such as `star.error`"),
         (Self::FilePath, "a path in quotes"),
         (Self::ComputeKind, "a kind of compute such as `forward`"),

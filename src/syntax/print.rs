@@ -41,8 +41,12 @@ impl Printer {
                 self.body(body.as_ref())
             }
             ItemKind::Search { name, body } => self.head("search", name.as_ref()).body(body.as_ref()),
-            ItemKind::Results { name, path, body } => {
-                self.head("results", name.as_ref()).text(" from ").quoted(path.as_ref()).body(body.as_ref())
+            ItemKind::Results { name, trainer, path, body } => {
+                self.head("results", name.as_ref()).text(" from ");
+                if let Some(trainer) = trainer {
+                    self.text("trainer ").text(&trainer.value).text(" ");
+                }
+                self.quoted(path.as_ref()).body(body.as_ref())
             }
             ItemKind::Law { name, form, fitted_to, body } => {
                 self.head("law", name.as_ref()).text(" = ").text(form.as_ref().map_or("", |form| &form.value));

@@ -16,6 +16,7 @@ pub enum Word {
     Search,
     Emit,
     From,
+    Trainer,
     Fitted,
     Best,
     Of,
@@ -56,7 +57,7 @@ impl Word {
     ];
 
     /// Every word.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Use,
         Self::Let,
         Self::Model,
@@ -67,6 +68,7 @@ impl Word {
         Self::Search,
         Self::Emit,
         Self::From,
+        Self::Trainer,
         Self::Fitted,
         Self::Best,
         Self::Of,
@@ -105,6 +107,7 @@ impl Word {
             "search" => Self::Search,
             "emit" => Self::Emit,
             "from" => Self::From,
+            "trainer" => Self::Trainer,
             "fitted" => Self::Fitted,
             "best" => Self::Best,
             "of" => Self::Of,
@@ -145,6 +148,7 @@ impl Word {
             Self::Search => "search",
             Self::Emit => "emit",
             Self::From => "from",
+            Self::Trainer => "trainer",
             Self::Fitted => "fitted",
             Self::Best => "best",
             Self::Of => "of",

@@ -121,6 +121,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("S0514", include_str!("../../../grammar/explain/S0514.md")),
     ("S0515", include_str!("../../../grammar/explain/S0515.md")),
     ("S0516", include_str!("../../../grammar/explain/S0516.md")),
+    ("S0517", include_str!("../../../grammar/explain/S0517.md")),
     ("S0520", include_str!("../../../grammar/explain/S0520.md")),
     ("S0521", include_str!("../../../grammar/explain/S0521.md")),
     ("S0522", include_str!("../../../grammar/explain/S0522.md")),

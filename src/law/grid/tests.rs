@@ -77,6 +77,7 @@ fn find(rows: Vec<Row>, compute: Option<f64>) -> (Option<NamedStart>, Vec<Diagno
     plan.results.push(Results {
         name: Spanned::new("grid".to_owned(), Span::default()),
         path: Spanned::new("grid.csv".to_owned(), Span::default()),
+        trainer: None,
         model: Some(0),
         columns: Vec::new(),
         shape: None,

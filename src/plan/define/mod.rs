@@ -10,3 +10,4 @@ mod prefer;
 mod results;
 mod search;
 mod start;
+mod trainer;

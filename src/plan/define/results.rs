@@ -1,11 +1,12 @@
 //! `results NAME from "FILE" { ... }`
 
+use super::trainer;
 use crate::diagnostic::Diagnostic;
 use crate::plan::check::{Checker, Scope};
 use crate::plan::rows::Columns;
 use crate::plan::schema::{Field, Fields, Schema};
 use crate::plan::values::{optional, whole};
-use crate::plan::{Column, Results, RowExpression, RowNumber, Seeds, codes};
+use crate::plan::{Column, Results, RowExpression, RowNumber, Seeds, Trainer, TrainerKind, codes};
 use crate::source::Spanned;
 use crate::syntax::ast::{ExprKind, Item, ItemKind};
 use crate::units::Dimension;
@@ -15,6 +16,50 @@ const SCHEMA: Schema = Schema::of(&[
     "model", "width", "depth", "mlp", "examples", "error", "loss", "n", "params", "d", "tokens", "unique", "c", "m",
     "t", "x", "where", "hold_out", "group", "cluster", "seeds", "weight",
 ]);
+
+/// The same for runs of a trainer, and what their logs do not say.
+const LOGS: Schema = Schema::of(&[
+    "processes",
+    "dataset",
+    "batch",
+    "accumulation",
+    "model",
+    "width",
+    "depth",
+    "mlp",
+    "examples",
+    "error",
+    "loss",
+    "n",
+    "params",
+    "d",
+    "tokens",
+    "unique",
+    "c",
+    "m",
+    "t",
+    "x",
+    "where",
+    "hold_out",
+    "group",
+    "cluster",
+    "seeds",
+    "weight",
+]);
+
+/// Whether a run of the trainer has a file that says its sizes.
+const fn has_config(trainer: &Trainer) -> bool {
+    trainer.kind.files().1.is_some()
+}
+
+/// Whether examples follow from what the logs say and what the plan does.
+const fn knows_examples(trainer: &Trainer) -> bool {
+    match trainer.kind {
+        TrainerKind::Timm | TrainerKind::Transformers | TrainerKind::BigVision => true,
+        TrainerKind::Lightning => trainer.batch.is_some(),
+        TrainerKind::OpenClip => trainer.dataset.is_some(),
+    }
+}
 
 /// Inputs of laws besides shape and examples, as [`crate::plan::FORMS`] call them, with what a bare column counts.
 const NUMBERS: [(&str, Dimension); 9] = [
@@ -32,7 +77,7 @@ const NUMBERS: [(&str, Dimension); 9] = [
 impl Checker<'_> {
     /// Checks a table.
     pub(in crate::plan) fn results(&mut self, item: &Item, scope: &Scope) -> Option<Results> {
-        let ItemKind::Results { name, path, body } = &item.kind else { return None };
+        let ItemKind::Results { name, trainer, path, body } = &item.kind else { return None };
         let at = name.as_ref().map_or(item.keyword, |name| name.span);
         let what = name.as_ref().map_or("the table".into(), |name| format!("table `{}`", name.value));
         if let Some(path) = path.as_ref().filter(|path| path.value.is_empty() || path.value.contains('\0')) {
@@ -41,25 +86,43 @@ impl Checker<'_> {
                 .help("write the path of a CSV file, relative to the plan");
             self.report(error);
         }
-        let fields = self.fields(what, at, body.as_ref()?, SCHEMA);
+        let fields = self.fields(what, at, body.as_ref()?, if trainer.is_some() { LOGS } else { SCHEMA });
+        let trainer = optional(trainer.as_ref().map(|name| self.trainer(name, &fields)))?;
         let mut columns = Columns::default();
 
-        let shape = self.row_shape(&fields, &mut columns);
+        let is_shapeless = Axis::ALL.into_iter().all(|axis| fields.get(axis.name()).is_none());
+        let shape = match &trainer {
+            Some(trainer) if is_shapeless && has_config(trainer) => Ok(Some(trainer::shape(trainer, &mut columns))),
+            _ => self.row_shape(&fields, &mut columns),
+        };
         let model = self.table_model(&fields, scope, !matches!(shape, Ok(None)));
         let numbers = self.numbers(&fields, &mut columns);
         // Something must say how long a run was.
         let is_long_enough = matches!(shape, Ok(None)) && numbers.as_ref().is_none_or(|numbers| !numbers.is_empty());
         let examples = match fields.get("examples") {
             None if is_long_enough => None,
+            None if trainer.is_some_and(|trainer| knows_examples(&trainer)) => {
+                trainer.as_ref().map(|trainer| Some(trainer::examples(trainer, &mut columns)))
+            }
             None => {
                 self.missing(&fields, "examples", "examples = column examples_seen");
                 Some(None)
             }
             Some(field) => Some(self.row_number(field, Dimension::EXAMPLE, &mut columns)),
         };
-        let metrics = self.metrics(&fields, &mut columns);
+        let logged = match &trainer {
+            Some(trainer) if ["error", "loss"].iter().all(|name| fields.get(name).is_none()) => {
+                trainer::metrics(trainer, &mut columns)
+            }
+            _ => Vec::new(),
+        };
+        let metrics = if logged.is_empty() { self.metrics(&fields, &mut columns) } else { Some(logged) };
         let weight = fields.get("weight").map(|field| self.row_number(field, Dimension::NONE, &mut columns));
-        let keep = fields.get("where").map(|field| self.row_condition(field, &mut columns));
+        let keep = match (fields.get("where"), &trainer) {
+            (Some(field), _) => Some(self.row_condition(field, &mut columns)),
+            (None, Some(trainer)) => Some(Some(trainer::keep(trainer, &mut columns))),
+            (None, None) => None,
+        };
         let hold_out = fields.get("hold_out").map(|field| self.row_condition(field, &mut columns));
         let group = fields.get("group").map_or(Some(Vec::new()), |field| self.group(field, &mut columns));
         let cluster = fields.get("cluster").map(|field| self.column(field, &mut columns));
@@ -68,6 +131,7 @@ impl Checker<'_> {
         Some(Results {
             name: name.clone()?,
             path: path.clone()?,
+            trainer,
             model: model.ok()?,
             shape: shape.ok()?,
             examples: optional(examples)?,

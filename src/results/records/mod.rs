@@ -67,6 +67,17 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// A row of these cells.
+    pub(super) fn of(line: u64, cells: &[String]) -> Self {
+        let mut record = Self { line, ..Self::default() };
+        for cell in cells {
+            let start = record.text.len() as u32;
+            record.text.push_str(cell);
+            record.places.push((start, record.text.len() as u32));
+        }
+        record
+    }
+
     /// The number of cells.
     pub(super) fn len(&self) -> usize {
         self.places.len()

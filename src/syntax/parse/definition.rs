@@ -66,9 +66,13 @@ fn results(input: Tokens<'_>) -> Read<'_, ItemKind> {
         must(name(Want::Name), input)
     };
     let (rest, _) = must(word(Word::From, Want::From), rest);
+    let (rest, trainer) = match word(Word::Trainer, Want::FilePath).parse(rest) {
+        Ok((rest, _)) => must(self::name(Want::Trainer), rest),
+        Err(_) => (rest, None),
+    };
     let (rest, path) = must(quoted(Want::FilePath), rest);
     let (rest, body) = must(body(Want::Body), rest);
-    (rest, ItemKind::Results { name, path, body })
+    (rest, ItemKind::Results { name, trainer, path, body })
 }
 
 fn law(input: Tokens<'_>) -> Read<'_, ItemKind> {

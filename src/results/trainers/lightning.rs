@@ -1,0 +1,16 @@
+//! Lightning's CSV logger: `metrics.csv`, several rows a step with empty cells. Steps of the optimizer count from 0.
+
+use super::{Entry, Log, Problem, csv, merge, take};
+use crate::plan::Trainer;
+
+pub(super) fn log(text: &str, trainer: &Trainer) -> Result<Log, Problem> {
+    let mut log = Log { has_ended: true, ..Log::default() };
+    for (line, mut values) in csv(text)? {
+        let epoch = take(&mut values, "epoch").map(|epoch| epoch as u64);
+        let step = take(&mut values, "step").map(|step| step as u64);
+        let of_step = trainer.batch.map(|batch| trainer.examples_of_a_step(batch));
+        let examples = step.zip(of_step).map(|(step, of_step)| (step + 1) as f64 * of_step);
+        merge(&mut log.entries, Entry { line, step, epoch, examples, values });
+    }
+    Ok(log)
+}

@@ -1,0 +1,273 @@
+//! Logs of trainers to rows: one module a trainer, and the columns that all of them have.
+//!
+//! | column | what it holds |
+//! |---|---|
+//! | `run` | the run's folder |
+//! | `kind` | `final` for what a run ended with, else `intermediate` |
+//! | `step`, `epoch` | as the trainer counts them |
+//! | `examples` | what the run had seen |
+//! | `width`, `depth`, `mlp`, `heads` | what its config says |
+//!
+//! and every metric under the name that the trainer logs.
+
+mod big_vision;
+mod lightning;
+mod open_clip;
+mod timm;
+mod transformers;
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::codes;
+use crate::diagnostic::{DataPlace, Diagnostic};
+use crate::plan::{Model, Results, Trainer, TrainerKind};
+use crate::source::{ReadError, World};
+use crate::vit::{ConfigProblem, Vit, read_config};
+
+/// Largest log, in bytes.
+const LIMIT: usize = 64 << 20;
+
+/// What a run logged, in the order of its steps.
+#[derive(Debug, Default)]
+struct Log {
+    entries: Vec<Entry>,
+    /// Whether the last of them is the end of the run.
+    has_ended: bool,
+}
+
+/// Cells with their names.
+type Values = Vec<(String, String)>;
+
+/// What was logged at one point of a run.
+#[derive(Debug, Default)]
+struct Entry {
+    line: u64,
+    step: Option<u64>,
+    epoch: Option<u64>,
+    examples: Option<f64>,
+    /// Metrics with their names.
+    values: Values,
+}
+
+/// The rows of one run.
+pub(super) struct Run {
+    pub(super) header: Vec<String>,
+    pub(super) rows: Vec<(u64, Vec<String>)>,
+}
+
+/// Why a file of a run cannot be used: the line, what is wrong with it, and what to do.
+struct Problem(Option<u64>, String, &'static str);
+
+/// Reads the run whose log lies at `path`. Rows without one of the metrics that the plan asks for are left out.
+pub(super) fn run(results: &Results, model: Option<&Model>, path: &str, world: &dyn World) -> Result<Run, Diagnostic> {
+    let Some(trainer) = &results.trainer else { return Ok(Run { header: Vec::new(), rows: Vec::new() }) };
+    let text = read(results, path, world)?;
+    let folder = path.rfind('/').map_or("", |at| &path[..at]);
+    let config = match trainer.kind.files().1 {
+        None => None,
+        Some(file) => {
+            let at = if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") };
+            match world.read(&at) {
+                Ok(bytes) => Some((at, String::from_utf8_lossy(&bytes).into_owned())),
+                Err(ReadError::NotFound) => None,
+                Err(error) => return Err(unreadable(results, &at, &error)),
+            }
+        }
+    };
+    let told = |path: &str, Problem(line, what, help): Problem| {
+        Diagnostic::error(codes::BAD_LOG, format!("`{path}` {what}"))
+            .label(results.path.span, "a run of this trainer")
+            .at(DataPlace { path: path.to_owned(), line, column: None })
+            .help(help)
+    };
+    let config_text = config.as_ref().map(|(_, text)| text.as_str());
+    let log = match trainer.kind {
+        TrainerKind::Timm => timm::log(&text, config_text, trainer),
+        TrainerKind::Transformers => transformers::log(&text, trainer),
+        TrainerKind::BigVision => big_vision::log(&text, config_text),
+        TrainerKind::Lightning => lightning::log(&text, trainer),
+        TrainerKind::OpenClip => open_clip::log(&text, trainer),
+    };
+    let log = log.map_err(|problem| told(path, problem))?;
+    let asks_sizes = results.columns.iter().any(|column| SIZES.contains(&column.value.as_str()));
+    let vit = match &config {
+        Some((at, text)) if asks_sizes => {
+            let found = match trainer.kind {
+                TrainerKind::Timm => timm::encoder(text),
+                _ => read_config(text).map(|read| read.vit).map_err(|problem| unknown_sizes(&problem)),
+            };
+            let vit = found.map_err(|problem| told(at, problem))?;
+            same_parts(results, model, &vit).map_err(|problem| told(at, problem))?;
+            Some(vit)
+        }
+        None if asks_sizes => {
+            let file = trainer.kind.files().1.unwrap_or("config");
+            let what = format!("has no `{file}` beside it, which says what was trained");
+            return Err(told(
+                path,
+                Problem(None, what, "keep it there, or write `width`, `depth` and `mlp` in the plan"),
+            ));
+        }
+        _ => None,
+    };
+    Ok(table(results, &log, folder, vit.as_ref()))
+}
+
+/// Columns that a run's config gives.
+const SIZES: [&str; 4] = ["width", "depth", "mlp", "heads"];
+/// Columns of every run, before the metrics.
+const COLUMNS: [&str; 9] = ["run", "kind", "step", "epoch", "examples", "width", "depth", "mlp", "heads"];
+
+fn table(results: &Results, log: &Log, folder: &str, vit: Option<&Vit>) -> Run {
+    let mut header: Vec<String> = COLUMNS.map(str::to_owned).to_vec();
+    let names: BTreeSet<&str> =
+        log.entries.iter().flat_map(|entry| entry.values.iter().map(|(name, _)| name.as_str())).collect();
+    header.extend(names.iter().filter(|name| !COLUMNS.contains(name)).map(|name| (*name).to_owned()));
+    let wanted: Vec<&str> = results.columns.iter().map(|column| column.value.as_str()).collect();
+    let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
+    let size = |pick: fn(&Vit) -> u64| vit.map_or_else(String::new, |vit| pick(vit).to_string());
+    for entry in &log.entries {
+        let value =
+            |name: &str| entry.values.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
+        let cells: Vec<String> = header
+            .iter()
+            .map(|name| match name.as_str() {
+                "run" => folder.to_owned(),
+                "kind" => "intermediate".to_owned(),
+                "step" => number(entry.step),
+                "epoch" => number(entry.epoch),
+                "examples" => entry.examples.map_or_else(String::new, |examples| examples.to_string()),
+                "width" => size(|vit| vit.shape.width),
+                "depth" => size(|vit| vit.shape.depth),
+                "mlp" => size(|vit| vit.shape.mlp_dim),
+                "heads" => size(|vit| vit.architecture.heads),
+                name => value(name).unwrap_or_default(),
+            })
+            .collect();
+        // Metrics are logged now and then: what is not there at a step is no mistake.
+        let is_there = |name: &&str| {
+            let at = header.iter().position(|known| known == *name);
+            at.is_none_or(|at| cells.get(at).is_some_and(|cell| !cell.is_empty()))
+        };
+        if wanted.iter().all(is_there) {
+            rows.push((entry.line, cells));
+        }
+    }
+    if let Some((_, last)) = rows.last_mut().filter(|_| log.has_ended) {
+        "final".clone_into(&mut last[1]);
+    }
+    Run { header, rows }
+}
+
+/// The parts of the encoder that FLOPs hang on are those of the plan's model.
+fn same_parts(results: &Results, model: Option<&Model>, vit: &Vit) -> Result<(), Problem> {
+    let Some(model) = model.filter(|_| results.shape.is_some()) else { return Ok(()) };
+    let (run, plan) = (&vit.architecture, &model.architecture);
+    let texts = [
+        ("heads", run.heads.to_string(), plan.heads.to_string()),
+        ("image", run.image.to_string(), plan.image.to_string()),
+        ("patch", run.patch.to_string(), plan.patch.to_string()),
+        ("pool", run.pooling.name().to_owned(), plan.pooling.name().to_owned()),
+        ("class_token", run.class_token.to_string(), plan.class_token.to_string()),
+        ("registers", run.variant.registers.to_string(), plan.variant.registers.to_string()),
+    ];
+    match texts.into_iter().find(|(_, run, plan)| run != plan) {
+        None => Ok(()),
+        Some((name, run, plan)) => {
+            let what =
+                format!("was trained with `{name} = {run}`, and model `{}` has `{name} = {plan}`", model.name.value);
+            Err(Problem(None, what, "give the table a model of these runs: their FLOPs are counted by it"))
+        }
+    }
+}
+
+fn unknown_sizes(problem: &ConfigProblem) -> Problem {
+    let what = match problem {
+        ConfigProblem::NotJson(why) => format!("is no JSON: {why}"),
+        ConfigProblem::UnknownFormat => "says no encoder".to_owned(),
+        ConfigProblem::UnknownModel(name) => format!("is of `{name}`, whose sizes are not known"),
+        ConfigProblem::Missing(field) => format!("does not say `{field}`"),
+        ConfigProblem::Field(field, value) => format!("says `{field} = {value}`, which means nothing here"),
+    };
+    Problem(None, what, "write `width`, `depth` and `mlp` of these runs in the plan")
+}
+
+fn read(results: &Results, path: &str, world: &dyn World) -> Result<String, Diagnostic> {
+    let bytes = world.read(path).map_err(|error| unreadable(results, path, &error))?;
+    let wrong = |what: String| {
+        Diagnostic::error(codes::BAD_LOG, format!("`{path}` {what}"))
+            .label(results.path.span, "a run of this trainer")
+            .at(DataPlace { path: path.to_owned(), line: None, column: None })
+    };
+    if bytes.len() > LIMIT {
+        return Err(wrong(format!("has {} bytes, and the limit is {LIMIT}", bytes.len())).help("log less often"));
+    }
+    String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8".to_owned()).help("a log is text"))
+}
+
+fn unreadable(results: &Results, path: &str, why: &ReadError) -> Diagnostic {
+    Diagnostic::error(codes::UNREADABLE_TABLE, format!("cannot read `{path}`: {why}"))
+        .from_world()
+        .label(results.path.span, why.to_string())
+}
+
+/// The lines of JSON objects.
+fn json_lines(text: &str) -> impl Iterator<Item = Result<(u64, serde_json::Map<String, Value>), Problem>> + '_ {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines.map(|(index, line)| match serde_json::from_str(line) {
+        Ok(Value::Object(object)) => Ok((index as u64 + 1, object)),
+        Ok(_) => Err(Problem(Some(index as u64 + 1), "holds a line that is no object".to_owned(), "remove it")),
+        Err(error) => Err(Problem(Some(index as u64 + 1), format!("is no JSON lines: {error}"), "remove the line")),
+    })
+}
+
+/// A logged value as a cell; lists, objects and nulls are none.
+fn cell(value: &Value) -> Option<String> {
+    match value {
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// The rows of a CSV log by the names of its header.
+fn csv(text: &str) -> Result<Vec<(u64, Values)>, Problem> {
+    let mut reader = super::records::open("log.csv", Box::new(text.as_bytes()))
+        .map_err(|_| Problem(None, "is no CSV".to_owned(), "keep it as the trainer wrote it"))?;
+    let header = reader.header().to_vec();
+    let mut record = super::records::Record::default();
+    let mut rows = Vec::new();
+    while reader
+        .next(&mut record)
+        .map_err(|_| Problem(None, "is no CSV to its end".to_owned(), "keep it as the trainer wrote it"))?
+    {
+        let cells =
+            header.iter().enumerate().map(|(at, name)| (name.trim().to_owned(), record.cell(at).trim().to_owned()));
+        rows.push((record.line, cells.filter(|(_, cell)| !cell.is_empty()).collect()));
+    }
+    Ok(rows)
+}
+
+fn take(values: &mut Values, name: &str) -> Option<f64> {
+    let at = values.iter().position(|(known, _)| known == name)?;
+    values.remove(at).1.parse().ok()
+}
+
+/// Adds what was logged to the entry of its step, or begins one.
+fn merge(entries: &mut Vec<Entry>, new: Entry) {
+    match entries.last_mut() {
+        Some(last) if last.step == new.step && last.epoch == new.epoch => last.values.extend(new.values),
+        _ => entries.push(new),
+    }
+}
+
+impl Trainer {
+    /// Examples of one optimizer step.
+    fn examples_of_a_step(&self, batch: u64) -> f64 {
+        batch as f64 * self.processes as f64 * self.accumulation as f64
+    }
+}
