@@ -84,6 +84,27 @@ fn trainers_get_what_they_can_express() {
     assert_eq!(classes, want);
 }
 
+/// What templates see is what the schema says, whatever a search asks for.
+#[test]
+fn summaries_are_what_the_schema_says() {
+    let output = Command::new(env!("CARGO_BIN_EXE_sovitc")).args(["emit", "--schema"]).output().unwrap();
+    let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let known = schema["properties"].as_object().unwrap();
+    let required = schema["required"].as_array().unwrap();
+    for (_, summary) in [build("serving"), build("trainers"), build_plan("star/fast")] {
+        for search in summary["searches"].as_array().unwrap() {
+            let search = search.as_object().unwrap();
+            assert!(search.keys().all(|key| known.contains_key(key)), "{:?}", search.keys());
+            let others = ["plan", "examples", "mlp_ratio"];
+            let is_there =
+                |key: &Value| key.as_str().is_some_and(|key| others.contains(&key) || search.contains_key(key));
+            assert!(required.iter().all(is_there), "{required:?}");
+        }
+    }
+    let described = known.values().filter(|property| property["description"].is_string()).count();
+    assert_eq!(described, known.len());
+}
+
 fn codes(summary: &Value) -> Vec<&str> {
     summary["warnings"].as_array().unwrap().iter().map(|w| w["code"].as_str().unwrap()).collect()
 }

@@ -1,4 +1,4 @@
-//! `sovitc emit --list`
+//! `sovitc emit --list` and `sovitc emit --schema`
 
 use clap::Args;
 
@@ -9,13 +9,20 @@ use crate::emit::targets;
 #[command(after_help = "Example: sovitc emit --list", arg_required_else_help = true)]
 pub(super) struct Arguments {
     /// List the targets of `emit`.
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "schema", conflicts_with = "schema")]
     list: bool,
+    /// Print what templates of your own see, as JSON Schema.
+    #[arg(long)]
+    schema: bool,
     #[command(flatten)]
     common: Common,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Status {
+    if arguments.schema {
+        let text = serde_json::to_string_pretty(&targets::schema()).unwrap_or_default() + "\n";
+        return answer(&text, Format::Json);
+    }
     let list = targets::list();
     let text = match arguments.common.format {
         Format::Json => serde_json::to_string_pretty(&list).unwrap_or_default() + "\n",

@@ -27,11 +27,6 @@ pub(super) fn pretty(value: &impl Serialize) -> Result<String, Diagnostic> {
     }
 }
 
-/// What a summary says of one search.
-pub(super) fn search<'a>(answer: &'a Answer, laws: &'a [NamedLaw]) -> impl Serialize + use<'a> {
-    Search::new(answer, laws)
-}
-
 #[derive(Serialize)]
 struct Summary<'a> {
     plan: &'a str,
@@ -63,39 +58,59 @@ impl<'a> Summary<'a> {
     }
 }
 
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Serialize)]
-struct Search<'a> {
+pub(super) struct Search<'a> {
+    /// The search's name.
     name: &'a str,
+    /// The model it scales.
     model: &'a str,
+    /// The chosen shape in its architecture.
     shape: Model,
+    /// What it costs.
     cost: CostSummary,
+    /// What it is trained with.
     budget: Budget<'a>,
+    /// The law it asked.
     law: LawName<'a>,
     /// Where the law wants to be.
     frontier: PerAxis<f64>,
+    /// 95 % interval of that, where the law is uncertain.
     frontier_interval: Option<PerAxis<(f64, f64)>>,
+    /// The loss of the chosen shape; null where the law has none.
     predicted: Option<Predicted<'a>>,
+    /// Shapes that are practically as good; null where the law has no loss.
     plateau: Option<&'a Plateau>,
     /// Where each axis alone would be best, the others at the centre of the star.
     star_optimum: Option<PerAxis<Estimate>>,
+    /// What was preferred to the least loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     preference: Option<&'a Preferred>,
+    /// Legal neighbours one grid step away.
     alternatives: Vec<Neighbour>,
+    /// The next best shapes, as many as the plan asks for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     runners_up: Vec<Neighbour>,
+    /// Axes at an end of their range while the law wants to go beyond it.
     at_edge: &'a [Axis],
+    /// Requirements without which another shape would have been chosen.
     binding: &'a [String],
+    /// What a little more of each binding requirement would be worth.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     shadow_prices: &'a [ShadowPrice],
+    /// Published shapes at the same budget.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     compared: &'a [Compared],
+    /// How fast it serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     serving: Option<&'a Served>,
+    /// What training it takes of each device.
     #[serde(skip_serializing_if = "Option::is_none")]
     training: Option<&'a Trained>,
 }
 
 /// A shape in its architecture, flat.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct Model {
     width: u64,
@@ -117,6 +132,7 @@ struct Model {
     variant: Variant,
 }
 
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct CostSummary {
     params: u64,
@@ -124,6 +140,7 @@ struct CostSummary {
     forward_flops_per_example: u64,
 }
 
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct Budget<'a> {
     name: &'a str,
@@ -132,12 +149,14 @@ struct Budget<'a> {
     examples: f64,
 }
 
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct LawName<'a> {
     name: &'a str,
     form: Option<&'a str>,
 }
 
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct Predicted<'a> {
     metric: &'a str,
@@ -147,6 +166,7 @@ struct Predicted<'a> {
     excess: f64,
 }
 
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct Neighbour {
     shape: Shape,
@@ -156,6 +176,7 @@ struct Neighbour {
     wasted_compute: Option<f64>,
 }
 
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Serialize)]
 struct NeighbourCost {
     params: u64,
@@ -163,7 +184,7 @@ struct NeighbourCost {
 }
 
 impl<'a> Search<'a> {
-    fn new(answer: &'a Answer, laws: &'a [NamedLaw]) -> Self {
+    pub(super) fn new(answer: &'a Answer, laws: &'a [NamedLaw]) -> Self {
         let Cost { params, params_by_component, forward_flops_per_example } = answer.cost;
         let (vit, architecture) = (&answer.vit, &answer.vit.architecture);
         let law = laws.iter().find(|law| law.name == answer.law);

@@ -27,6 +27,7 @@ pub enum Law {
 }
 
 /// A number with its 95 % interval, where there is one.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The value.

@@ -62,16 +62,26 @@ impl Checker<'_> {
     /// Checks `require EXPR`.
     pub(super) fn requirement(&mut self, expr: &Expr) -> Option<Requirement> {
         let predicate = self.truth(expr, &mut Shapes)?;
+        self.speaks_of_shapes(expr, &predicate, "a requirement")?;
+        let text = self.sources.slice(expr.span).split_whitespace().collect::<Vec<_>>().join(" ");
+        Some(Requirement { text, span: expr.span, predicate })
+    }
+
+    /// Reports an expression that is the same for every shape.
+    pub(super) fn speaks_of_shapes(
+        &mut self,
+        expr: &Expr,
+        expression: &Expression<ShapeVariable>,
+        what: &str,
+    ) -> Option<()> {
         let mut speaks = false;
-        predicate.variables(&mut |_| speaks = true);
+        expression.variables(&mut |_| speaks = true);
         if !speaks {
-            let error = Diagnostic::error(codes::CONSTANT_REQUIREMENT, "a requirement must speak of the shape")
+            let error = Diagnostic::error(codes::CONSTANT_REQUIREMENT, format!("{what} must speak of the shape"))
                 .label(expr.span, "the same for every shape")
                 .help(format!("speak of {}", list_of(ShapeVariable::ALL.iter().map(|(name, _)| *name))));
             self.report(error);
-            return None;
         }
-        let text = self.sources.slice(expr.span).split_whitespace().collect::<Vec<_>>().join(" ");
-        Some(Requirement { text, span: expr.span, predicate })
+        speaks.then_some(())
     }
 }

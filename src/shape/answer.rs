@@ -59,6 +59,7 @@ pub struct Answer {
 }
 
 /// What was preferred to the least loss, and what it took.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preferred {
@@ -81,6 +82,7 @@ pub struct Preferred {
 }
 
 /// What a little more of a requirement would be worth.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShadowPrice {
@@ -96,6 +98,7 @@ pub struct ShadowPrice {
 }
 
 /// A published shape in the plan's architecture, with its own heads, at the same budget.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Compared {
@@ -111,6 +114,7 @@ pub struct Compared {
 }
 
 /// Inference on a device, as the time model predicts it.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Served {
@@ -131,6 +135,7 @@ pub struct Served {
 }
 
 /// A training step on each device.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trained {
@@ -176,6 +181,7 @@ pub struct Loss {
 }
 
 /// Shapes whose predicted loss is within a tolerance of the chosen one's.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plateau {
@@ -186,6 +192,7 @@ pub struct Plateau {
 }
 
 /// Another legal shape at the same budget.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alternative {

@@ -3,6 +3,7 @@
 use super::anchored::{Anchored, AxisCost, costs};
 use super::frontier::{self, Frontier};
 use super::hardware::Hardware;
+use super::lattice::furthest;
 use super::prefer::{number, wanted};
 use super::search::{Box3, Found, best, legal, runners_up};
 use super::{
@@ -467,19 +468,6 @@ fn inside(range: &Range, cost: &AxisCost, limit: f64, chosen: u64) -> Range {
     let here = range.position(chosen);
     let [low, high] = [0, range.len() - 1].map(|end| range.at(furthest(here, end, good)));
     Range { low, high, spacing: range.spacing }
-}
-
-/// The furthest index from `here` towards `end` that is good; on the way goodness ends once.
-fn furthest(here: u64, end: u64, good: impl Fn(u64) -> bool) -> u64 {
-    if good(end) {
-        return end;
-    }
-    let (mut inside, mut outside) = (here, end);
-    while inside.abs_diff(outside) > 1 {
-        let middle = u64::midpoint(inside, outside);
-        if good(middle) { inside = middle } else { outside = middle }
-    }
-    inside
 }
 
 fn sizes(shape: PerAxis<f64>) -> String {

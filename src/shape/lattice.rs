@@ -132,8 +132,9 @@ impl<'a> Lattice<'a> {
             let (low, high) = *ranges.0.get(axis);
             let here = *cheapest.get(axis);
             let room = limit - least + loss(axis, here) + ROUNDING;
-            let is_in = |index: usize| loss(axis, index) <= room;
-            (furthest(here, low, is_in), furthest(here, high, is_in))
+            let is_in = |index: u64| loss(axis, index as usize) <= room;
+            let end = |end: usize| furthest(here as u64, end as u64, is_in) as usize;
+            (end(low), end(high))
         })))
     }
 
@@ -148,13 +149,13 @@ impl<'a> Lattice<'a> {
 const ROUNDING: f64 = 1e-11;
 
 /// The furthest index from `here` towards `end` that is good; on the way goodness ends once.
-fn furthest(here: usize, end: usize, good: impl Fn(usize) -> bool) -> usize {
+pub(super) fn furthest(here: u64, end: u64, good: impl Fn(u64) -> bool) -> u64 {
     if good(end) {
         return end;
     }
     let (mut inside, mut outside) = (here, end);
     while inside.abs_diff(outside) > 1 {
-        let middle = usize::midpoint(inside, outside);
+        let middle = u64::midpoint(inside, outside);
         if good(middle) { inside = middle } else { outside = middle }
     }
     inside

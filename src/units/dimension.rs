@@ -236,6 +236,17 @@ impl<'de> Deserialize<'de> for Dimension {
     }
 }
 
+#[cfg(feature = "cli")]
+impl schemars::JsonSchema for Dimension {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Dimension".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "description": "As a plan writes it: `FLOP/s/gpu`, `s^2`; `1` for a pure number." })
+    }
+}
+
 struct Factor(Base, i16);
 
 impl fmt::Display for Factor {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Position, PositionRows, Shape, Variant};
 
 /// How the tokens become one vector.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -33,6 +34,7 @@ impl Pooling {
 }
 
 /// The MLP's activation. It changes numerics, not counts.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

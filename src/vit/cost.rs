@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Pooling, Vit};
 
 /// Parameters by component. The sum is the model.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Components {

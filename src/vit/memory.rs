@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Activation, Pooling, Position, QkNorm, QkvBias, Vit};
 
 /// A number format of weights or activations.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NumberFormat {
@@ -34,6 +35,7 @@ impl NumberFormat {
 }
 
 /// An optimizer, by what it remembers of every parameter. States are fp32.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -54,6 +56,7 @@ impl Optimizer {
 }
 
 /// How attention runs, by what it keeps.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttentionKind {
@@ -69,6 +72,7 @@ impl AttentionKind {
 }
 
 /// How a model is trained, as far as memory goes.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Images a device sees at once; at most [`Architecture::LIMIT`](super::Architecture::LIMIT).
@@ -101,6 +105,7 @@ impl Step {
 }
 
 /// Bytes on one device by what they are for; saturating.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// The device's share of the weights, and what of them it gathers or keeps in the activations' format: with shards

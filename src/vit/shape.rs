@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A scaled dimension of the shape; "dimension k" in the SoViT paper.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Axis {
@@ -29,6 +30,7 @@ impl Axis {
 }
 
 /// One value for each scaled dimension.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PerAxis<T> {
     /// For the width.
@@ -75,6 +77,7 @@ impl<T> PerAxis<T> {
 }
 
 /// Width, depth and MLP size of one encoder.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Shape {
     /// Embedding width.

@@ -122,6 +122,12 @@ impl Job<'_> {
     }
 }
 
+/// What templates of users see, as JSON Schema.
+#[cfg(feature = "cli")]
+pub fn schema() -> serde_json::Value {
+    template::schema()
+}
+
 /// A target as `sovitc emit --list` shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Listed {

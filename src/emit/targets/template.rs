@@ -23,7 +23,7 @@ pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
         plan: &job.request.plan.name,
         examples: whole_examples(&answer.budget),
         mlp_ratio: ratio::mlp_ratio(shape.width, shape.mlp_dim),
-        search: summary::search(answer, job.request.laws),
+        search: summary::Search::new(answer, job.request.laws),
     };
     let text = engine::render_text(&template.text, seen).map_err(|problem| {
         let range = problem.range.unwrap_or(0..template.text.len().min(1));
@@ -39,12 +39,21 @@ pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
 
 /// What a template sees.
 #[derive(Serialize)]
-struct Seen<'a, T> {
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+struct Seen<'a> {
+    /// The plan's name.
     plan: &'a str,
     /// Whole examples that the budget pays for.
     examples: u64,
     /// The MLP size over the width, such that `int(width * ratio)` is the MLP size.
     mlp_ratio: f64,
     #[serde(flatten)]
-    search: T,
+    search: summary::Search<'a>,
+}
+
+/// What a template sees, as JSON Schema.
+#[cfg(feature = "cli")]
+pub(super) fn schema() -> serde_json::Value {
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<Seen<'_>>().into()
 }

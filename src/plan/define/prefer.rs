@@ -95,15 +95,7 @@ impl Checker<'_> {
         let term = self.numeric(expr, None, &mut Shapes)?;
         let dimension = term.measure().map_or(Dimension::NONE, |measure| measure.dimension);
         let objective = term.expression();
-        let mut speaks = false;
-        objective.variables(&mut |_| speaks = true);
-        if !speaks {
-            let error = Diagnostic::error(codes::CONSTANT_REQUIREMENT, "a preference must speak of the shape")
-                .label(expr.span, "the same for every shape")
-                .help(format!("speak of {}", list_of(ShapeVariable::ALL.iter().map(|(name, _)| *name))));
-            self.report(error);
-            return None;
-        }
+        self.speaks_of_shapes(expr, &objective, "a preference")?;
         Some((objective, dimension))
     }
 
