@@ -42,6 +42,8 @@ pub const NO_HARDWARE: Code = Code::new("S0218", "no-hardware");
 pub const UNKNOWN_GOAL: Code = Code::new("S0219", "unknown-goal");
 /// A loss is asked of a law that has none, or nothing is.
 pub const NO_LOSS: Code = Code::new("S0220", "no-loss");
+/// A trainer whose logs are not known.
+pub const UNKNOWN_TRAINER: Code = Code::new("S0221", "unknown-trainer");
 
 /// A value of another dimension than its field's.
 pub const DIMENSION: Code = Code::new("S0301", "dimension-mismatch");

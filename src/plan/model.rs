@@ -104,7 +104,7 @@ pub struct Trainer {
     pub processes: u64,
     /// Examples of the data set.
     pub dataset: Option<f64>,
-    /// Examples of one process's batch, where the logs do not say.
+    /// Examples of one process's batch.
     pub batch: Option<u64>,
     /// Batches whose gradients are added up.
     pub accumulation: u64,
@@ -134,6 +134,16 @@ impl TrainerKind {
         ("lightning", Self::Lightning),
         ("open_clip", Self::OpenClip),
     ];
+
+    /// What the plan may say of runs, for their logs do not.
+    pub const fn told(self) -> &'static [&'static str] {
+        match self {
+            Self::Timm => &["processes", "dataset"],
+            Self::Transformers => &["processes", "accumulation"],
+            Self::BigVision | Self::OpenClip => &["dataset"],
+            Self::Lightning => &["processes", "batch", "accumulation"],
+        }
+    }
 
     /// The file that a run logs to, and the one that says what it trained, in the run's folder.
     pub const fn files(self) -> (&'static str, Option<&'static str>) {

@@ -8,7 +8,7 @@ use super::records::{Record, open};
 use super::row::{Reader, short};
 use super::{Table, codes, trainers};
 use crate::diagnostic::{DataPlace, Diagnostic, any_error, nearest};
-use crate::plan::{Plan, Results};
+use crate::plan::{Plan, Results, Trainer};
 use crate::source::{ReadError, World, is_pattern};
 
 /// Reads every table of a plan: one slot for each of `plan.results`, empty where its table has an error.
@@ -44,7 +44,7 @@ fn read_one(plan: &Plan, results: &Results, world: &dyn World) -> (Option<Table>
     for file in &files {
         match &results.trainer {
             None => read_file(results, file, world, &mut reader),
-            Some(_) => read_run(plan, results, file, world, &mut reader),
+            Some(trainer) => read_run(plan, results, trainer, file, world, &mut reader),
         }
     }
     reader.finish()
@@ -102,9 +102,9 @@ fn read_file(results: &Results, path: &str, world: &dyn World, reader: &mut Read
 }
 
 /// Reads one run of a trainer.
-fn read_run(plan: &Plan, results: &Results, path: &str, world: &dyn World, reader: &mut Reader<'_>) {
+fn read_run(plan: &Plan, results: &Results, trainer: &Trainer, path: &str, world: &dyn World, reader: &mut Reader<'_>) {
     let model = results.model.and_then(|model| plan.models.get(model));
-    let run = match trainers::run(results, model, path, world) {
+    let run = match trainers::run(results, trainer, model, path, world) {
         Ok(run) => run,
         Err(found) => return reader.push(found),
     };

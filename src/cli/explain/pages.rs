@@ -78,6 +78,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("S0218", include_str!("../../../grammar/explain/S0218.md")),
     ("S0219", include_str!("../../../grammar/explain/S0219.md")),
     ("S0220", include_str!("../../../grammar/explain/S0220.md")),
+    ("S0221", include_str!("../../../grammar/explain/S0221.md")),
     ("S0301", include_str!("../../../grammar/explain/S0301.md")),
     ("S0302", include_str!("../../../grammar/explain/S0302.md")),
     ("S0303", include_str!("../../../grammar/explain/S0303.md")),

@@ -33,6 +33,15 @@ impl Checker<'_> {
             None
         }));
         let (kind, dataset) = (kind?, dataset?);
+        let unused =
+            ["processes", "dataset", "batch", "accumulation"].into_iter().filter(|name| !kind.told().contains(name));
+        for field in unused.filter_map(|name| fields.get(name)) {
+            let message = format!("`{}` changes nothing of runs of {}", field.name.value, name.value);
+            let error = Diagnostic::error(codes::MISPLACED, message)
+                .label(field.name.span, "their logs say it, or need it not")
+                .help(format!("leave it out; they may be told {}", list_of(kind.told().iter().copied())));
+            self.report(error);
+        }
         if kind == TrainerKind::Timm && dataset.is_none() && fields.get("examples").is_none() {
             self.missing(fields, "dataset", "dataset = 1281167 example");
             return None;
@@ -47,7 +56,7 @@ impl Checker<'_> {
             let known = || TrainerKind::ALL.iter().map(|(known, _)| *known);
             let message = format!("no logs of a trainer `{}` are known", name.value);
             let error =
-                Diagnostic::error(codes::UNKNOWN_TARGET, message).label(name.span, "not a trainer that is read");
+                Diagnostic::error(codes::UNKNOWN_TRAINER, message).label(name.span, "not a trainer that is read");
             self.report(match nearest(&name.value, known()) {
                 Some(near) => error.fix(format!("there is `{near}`"), name.span, near),
                 None => error.help(format!("those of {} are; others are read as tables", list_of(known()))),

@@ -1,4 +1,5 @@
 //! Lightning's CSV logger: `metrics.csv`, several rows a step with empty cells. Steps of the optimizer count from 0.
+//! How long a run was to be is not written: its last row is taken for its end.
 
 use super::{Entry, Log, Problem, csv, merge, take};
 use crate::plan::Trainer;

@@ -17,6 +17,7 @@ mod timm;
 mod transformers;
 
 use std::collections::BTreeSet;
+use std::io::Read;
 
 use serde_json::Value;
 
@@ -24,10 +25,12 @@ use super::codes;
 use crate::diagnostic::{DataPlace, Diagnostic};
 use crate::plan::{Model, Results, Trainer, TrainerKind};
 use crate::source::{ReadError, World};
-use crate::vit::{ConfigProblem, Vit, read_config};
+use crate::vit::{Activation, Architecture, ConfigProblem, Vit, read_config};
 
 /// Largest log, in bytes.
-const LIMIT: usize = 64 << 20;
+const LOG: u64 = 64 << 20;
+/// Largest config, in bytes.
+const CONFIG: u64 = 1 << 20;
 
 /// What a run logged, in the order of its steps.
 #[derive(Debug, Default)]
@@ -61,58 +64,89 @@ pub(super) struct Run {
 struct Problem(Option<u64>, String, &'static str);
 
 /// Reads the run whose log lies at `path`. Rows without one of the metrics that the plan asks for are left out.
-pub(super) fn run(results: &Results, model: Option<&Model>, path: &str, world: &dyn World) -> Result<Run, Diagnostic> {
-    let Some(trainer) = &results.trainer else { return Ok(Run { header: Vec::new(), rows: Vec::new() }) };
-    let text = read(results, path, world)?;
-    let folder = path.rfind('/').map_or("", |at| &path[..at]);
-    let config = match trainer.kind.files().1 {
-        None => None,
-        Some(file) => {
-            let at = if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") };
-            match world.read(&at) {
-                Ok(bytes) => Some((at, String::from_utf8_lossy(&bytes).into_owned())),
-                Err(ReadError::NotFound) => None,
-                Err(error) => return Err(unreadable(results, &at, &error)),
-            }
-        }
-    };
+pub(super) fn run(
+    results: &Results,
+    trainer: &Trainer,
+    model: Option<&Model>,
+    path: &str,
+    world: &dyn World,
+) -> Result<Run, Diagnostic> {
     let told = |path: &str, Problem(line, what, help): Problem| {
         Diagnostic::error(codes::BAD_LOG, format!("`{path}` {what}"))
             .label(results.path.span, "a run of this trainer")
             .at(DataPlace { path: path.to_owned(), line, column: None })
             .help(help)
     };
-    let config_text = config.as_ref().map(|(_, text)| text.as_str());
+    let unreadable = |path: &str, why: &ReadError| {
+        Diagnostic::error(codes::UNREADABLE_TABLE, format!("cannot read `{path}`: {why}"))
+            .from_world()
+            .label(results.path.span, why.to_string())
+    };
+    let read = |path: &str, limit: u64| match world.open(path) {
+        Ok(input) => text(input, limit).map(Some).map_err(|problem| told(path, problem)),
+        Err(ReadError::NotFound) => Ok(None),
+        Err(error) => Err(unreadable(path, &error)),
+    };
+    let log = read(path, LOG)?.ok_or_else(|| unreadable(path, &ReadError::NotFound))?;
+    let folder = path.rfind('/').map_or("", |at| &path[..at]);
+    let config = match trainer.kind.files().1 {
+        None => None,
+        Some(file) => {
+            let at = if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") };
+            match read(&at, CONFIG)? {
+                None => None,
+                Some(text) => Some((parsed(trainer.kind, &text).map_err(|problem| told(&at, problem))?, at)),
+            }
+        }
+    };
+    let said = config.as_ref().map_or(&Value::Null, |(config, _)| config);
     let log = match trainer.kind {
-        TrainerKind::Timm => timm::log(&text, config_text, trainer),
-        TrainerKind::Transformers => transformers::log(&text, trainer),
-        TrainerKind::BigVision => big_vision::log(&text, config_text),
-        TrainerKind::Lightning => lightning::log(&text, trainer),
-        TrainerKind::OpenClip => open_clip::log(&text, trainer),
+        TrainerKind::Timm => timm::log(&log, said, trainer),
+        TrainerKind::Transformers => transformers::log(&log, trainer),
+        TrainerKind::BigVision => big_vision::log(&log, said, trainer),
+        TrainerKind::Lightning => lightning::log(&log, trainer),
+        TrainerKind::OpenClip => open_clip::log(&log, trainer),
     };
     let log = log.map_err(|problem| told(path, problem))?;
     let asks_sizes = results.columns.iter().any(|column| SIZES.contains(&column.value.as_str()));
     let vit = match &config {
-        Some((at, text)) if asks_sizes => {
-            let found = match trainer.kind {
-                TrainerKind::Timm => timm::encoder(text),
-                _ => read_config(text).map(|read| read.vit).map_err(|problem| unknown_sizes(&problem)),
-            };
-            let vit = found.map_err(|problem| told(at, problem))?;
+        Some((said, at)) if asks_sizes => {
+            let config = if trainer.kind == TrainerKind::Timm { timm::model_config(said) } else { said.clone() };
+            let vit = read_config(&config.to_string()).map_err(|problem| told(at, unknown_sizes(&problem)))?.vit;
             same_parts(results, model, &vit).map_err(|problem| told(at, problem))?;
             Some(vit)
         }
         None if asks_sizes => {
             let file = trainer.kind.files().1.unwrap_or("config");
             let what = format!("has no `{file}` beside it, which says what was trained");
-            return Err(told(
-                path,
-                Problem(None, what, "keep it there, or write `width`, `depth` and `mlp` in the plan"),
-            ));
+            let help = "keep it there, or write `width`, `depth` and `mlp` in the plan";
+            return Err(told(path, Problem(None, what, help)));
         }
         _ => None,
     };
     Ok(table(results, &log, folder, vit.as_ref()))
+}
+
+/// The text of a file of at most so many bytes.
+fn text(input: impl Read, limit: u64) -> Result<String, Problem> {
+    let mut bytes = Vec::new();
+    let read = input.take(limit + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Problem(None, format!("cannot be read to its end: {error}"), "make the file anew"))?;
+    if bytes.len() as u64 > limit {
+        return Err(Problem(None, format!("has more than {limit} bytes"), "name the files of one run"));
+    }
+    String::from_utf8(bytes).map_err(|_| Problem(None, "is not UTF-8".to_owned(), "save the file as UTF-8 text"))
+}
+
+/// What a config says.
+fn parsed(kind: TrainerKind, text: &str) -> Result<Value, Problem> {
+    if kind == TrainerKind::Timm {
+        return timm::yaml(text);
+    }
+    let broken = |error: serde_json::Error| {
+        Problem(Some(error.line() as u64), format!("is no JSON: {error}"), "keep it as the trainer wrote it")
+    };
+    serde_json::from_str(text).map_err(broken)
 }
 
 /// Columns that a run's config gives.
@@ -162,7 +196,7 @@ fn table(results: &Results, log: &Log, folder: &str, vit: Option<&Vit>) -> Run {
     Run { header, rows }
 }
 
-/// The parts of the encoder that FLOPs hang on are those of the plan's model.
+/// The parts of the encoder are those of the plan's model, by which FLOPs are counted; the classifier is left aside.
 fn same_parts(results: &Results, model: Option<&Model>, vit: &Vit) -> Result<(), Problem> {
     let Some(model) = model.filter(|_| results.shape.is_some()) else { return Ok(()) };
     let (run, plan) = (&vit.architecture, &model.architecture);
@@ -173,6 +207,9 @@ fn same_parts(results: &Results, model: Option<&Model>, vit: &Vit) -> Result<(),
         ("pool", run.pooling.name().to_owned(), plan.pooling.name().to_owned()),
         ("class_token", run.class_token.to_string(), plan.class_token.to_string()),
         ("registers", run.variant.registers.to_string(), plan.variant.registers.to_string()),
+        ("channels", run.channels.to_string(), plan.channels.to_string()),
+        ("masked", run.variant.masked.to_string(), plan.variant.masked.to_string()),
+        ("gated MLPs", is_gated(run).to_string(), is_gated(plan).to_string()),
     ];
     match texts.into_iter().find(|(_, run, plan)| run != plan) {
         None => Ok(()),
@@ -184,6 +221,10 @@ fn same_parts(results: &Results, model: Option<&Model>, vit: &Vit) -> Result<(),
     }
 }
 
+fn is_gated(architecture: &Architecture) -> bool {
+    architecture.activation == Activation::SwiGlu
+}
+
 fn unknown_sizes(problem: &ConfigProblem) -> Problem {
     let what = match problem {
         ConfigProblem::NotJson(why) => format!("is no JSON: {why}"),
@@ -193,25 +234,6 @@ fn unknown_sizes(problem: &ConfigProblem) -> Problem {
         ConfigProblem::Field(field, value) => format!("says `{field} = {value}`, which means nothing here"),
     };
     Problem(None, what, "write `width`, `depth` and `mlp` of these runs in the plan")
-}
-
-fn read(results: &Results, path: &str, world: &dyn World) -> Result<String, Diagnostic> {
-    let bytes = world.read(path).map_err(|error| unreadable(results, path, &error))?;
-    let wrong = |what: String| {
-        Diagnostic::error(codes::BAD_LOG, format!("`{path}` {what}"))
-            .label(results.path.span, "a run of this trainer")
-            .at(DataPlace { path: path.to_owned(), line: None, column: None })
-    };
-    if bytes.len() > LIMIT {
-        return Err(wrong(format!("has {} bytes, and the limit is {LIMIT}", bytes.len())).help("log less often"));
-    }
-    String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8".to_owned()).help("a log is text"))
-}
-
-fn unreadable(results: &Results, path: &str, why: &ReadError) -> Diagnostic {
-    Diagnostic::error(codes::UNREADABLE_TABLE, format!("cannot read `{path}`: {why}"))
-        .from_world()
-        .label(results.path.span, why.to_string())
 }
 
 /// The lines of JSON objects.

@@ -1,4 +1,5 @@
 //! open_clip: `results.jsonl`, an object for each evaluation. Its `num_samples` are those of the validation.
+//! How long a run was to be is not written: its last row is taken for its end.
 
 use serde_json::Value;
 

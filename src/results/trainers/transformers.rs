@@ -14,7 +14,7 @@ pub(super) fn log(text: &str, trainer: &Trainer) -> Result<Log, Problem> {
     let Some(history) = state["log_history"].as_array() else {
         return Err(Problem(None, "has no `log_history`".to_owned(), "keep it as it was written"));
     };
-    let batch = trainer.batch.or_else(|| state["train_batch_size"].as_u64());
+    let batch = state["train_batch_size"].as_u64();
     let mut log = Log::default();
     for logged in history.iter().filter_map(Value::as_object) {
         let step = logged.get("step").and_then(Value::as_u64);
