@@ -149,7 +149,7 @@ fn loss(loss: &Loss) -> String {
 
 /// What was preferred, what it won and what it took.
 fn preference(preferred: &Preferred) -> Vec<String> {
-    let Preferred { text, value, value_at_least_loss, unit, least_loss, loss_given_up, gap } = preferred;
+    let Preferred { text, value, value_at_least_loss, unit, least_loss, loss_given_up, proven, gap } = preferred;
     let mut rows = vec![format!("prefers {text}: {}", human(*value, *unit))];
     match least_loss.as_ref().filter(|_| value != value_at_least_loss) {
         None => rows.push("  the least loss has it too".to_owned()),
@@ -159,7 +159,10 @@ fn preference(preferred: &Preferred) -> Vec<String> {
             loss_given_up * 100.0
         )),
     }
-    rows.extend(gap.map(|gap| format!("  a shape that is better by up to {:.1} % was not ruled out", gap * 100.0)));
+    if !proven {
+        let by = gap.map_or_else(String::new, |gap| format!(" by up to {:.1} %", gap * 100.0));
+        rows.push(format!("  not proven: a shape that is better{by} was not ruled out"));
+    }
     rows
 }
 

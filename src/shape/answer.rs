@@ -76,7 +76,9 @@ pub struct Preferred {
     pub least_loss: Option<Alternative>,
     /// By what fraction the loss of the chosen shape lies above the least.
     pub loss_given_up: f64,
-    /// By what fraction a better shape may still be missed, where the search was ended before all were ruled out.
+    /// Whether every better shape was ruled out before the search was ended.
+    pub proven: bool,
+    /// Where not: by what fraction a shape may be better at most; absent where that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gap: Option<f64>,
 }

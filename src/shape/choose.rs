@@ -242,9 +242,9 @@ impl<'a> Question<'a> {
             unit: preference.dimension,
             least_loss: self.alternative(shape, least),
             loss_given_up: (self.excess(shape) - self.excess(least)) / (self.space.level + self.excess(least)),
+            proven: matches!(found, Found::Best(_)),
             gap: match found {
-                Found::Near(_, gap) if gap.is_finite() => Some(gap),
-                Found::Near(..) => Some(1.0),
+                Found::Near(_, gap) => gap,
                 _ => None,
             },
         }

@@ -1,5 +1,7 @@
 //! The legal sizes of a box, its sub-boxes, and what is known of all shapes of one.
 
+use std::cmp::Ordering;
+
 use super::anchored::AxisCost;
 use super::bounds;
 use super::search::{Box3, legal};
@@ -49,6 +51,37 @@ impl Ranges {
     }
 }
 
+/// A sub-box, and what no shape of it goes below.
+#[derive(PartialEq)]
+pub(super) struct Node {
+    /// The number that decides: the cost, or what is preferred.
+    pub(super) bound: f64,
+    pub(super) cost: f64,
+    /// Its cheapest shape.
+    pub(super) shape: Shape,
+    pub(super) ranges: Ranges,
+}
+
+impl Eq for Node {}
+
+impl Ord for Node {
+    /// A heap pops its greatest: least number first, then least cost, then smallest shape, then ranges for a total order.
+    fn cmp(&self, other: &Self) -> Ordering {
+        other
+            .bound
+            .total_cmp(&self.bound)
+            .then_with(|| other.cost.total_cmp(&self.cost))
+            .then_with(|| other.shape.cmp(&self.shape))
+            .then_with(|| other.ranges.cmp(&self.ranges))
+    }
+}
+
+impl PartialOrd for Node {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl<'a> Lattice<'a> {
     /// None where the requirements leave no size of some axis.
     pub(super) fn new(space: &'a Box3<'a>, requires: &[&'a Requirement]) -> Option<Self> {
@@ -95,6 +128,13 @@ impl<'a> Lattice<'a> {
     fn shape(&self, index: impl Fn(Axis) -> usize) -> Shape {
         let size = |axis| self.sizes.get(axis).list[index(axis)];
         Shape { width: size(Axis::Width), depth: size(Axis::Depth), mlp_dim: size(Axis::Mlp) }
+    }
+
+    /// A sub-box by its cheapest shape, where the cost decides.
+    pub(super) fn node(&self, ranges: Ranges) -> Node {
+        let shape = self.cheapest(&ranges);
+        let cost = self.cost(shape);
+        Node { bound: cost, cost, shape, ranges }
     }
 
     /// What a shape costs, ties decided.

@@ -4,7 +4,6 @@ use super::Answer;
 use super::choose::choose;
 use crate::law::{NamedLaw, NamedStart};
 use crate::plan::{Comparison, Expression, Plan, Preference, Requirement, Search, ShapeVariable};
-use crate::units::Dimension;
 use crate::vit::Vit;
 
 /// Shapes of which none has both a lower loss and a better `number` than another, least loss first: the one with the
@@ -32,7 +31,7 @@ pub fn pareto(
         text: String::new(),
         span: asked.name.span,
         objective: Expression::Variable(number),
-        dimension: Dimension::NONE,
+        dimension: number.dimension(),
         most,
         within: Some(within),
     };

@@ -3,10 +3,9 @@
 //! First the least loss, then branch and bound by what is preferred: sub-boxes shrink to what the loss allows, and are
 //! opened in the order of what their number cannot go below.
 
-use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::lattice::{Lattice, Ranges, value};
+use super::lattice::{Lattice, Node, Ranges, value};
 use super::search::{Box3, Found, NODES, best};
 use crate::plan::{Expression, Preference, Requirement, ShapeVariable, Value};
 use crate::vit::Shape;
@@ -14,27 +13,32 @@ use crate::vit::Shape;
 /// The legal shape that is wanted: by the preference where there is one, else the one with the least loss.
 /// Between equal numbers the one with the lower loss, then the smaller one.
 pub(super) fn wanted(space: &Box3<'_>, requires: &[&Requirement], preference: Option<&Preference>) -> Found {
+    wanted_in(space, requires, preference, NODES / 2)
+}
+
+/// The same, opening at most so many sub-boxes for the preference.
+fn wanted_in(space: &Box3<'_>, requires: &[&Requirement], preference: Option<&Preference>, nodes: usize) -> Found {
     let least = best(space, requires);
     let (Some(preference), Found::Best(start)) = (preference, least) else { return least };
     let excess = space.excess(start);
     let limit = preference.within.map_or(f64::INFINITY, |share| excess + share * (space.level + excess));
     let Some(lattice) = Lattice::new(space, requires) else { return least };
     let objective = minimised(preference);
-    let mut incumbent = Candidate::point(&lattice, lattice.point(start), start, &objective);
-    let mut heap: BinaryHeap<Candidate> = BinaryHeap::new();
-    let push = |heap: &mut BinaryHeap<Candidate>, incumbent: &mut Candidate, ranges: Ranges| {
+    let mut incumbent = point(&lattice, lattice.point(start), start, &objective);
+    let mut heap: BinaryHeap<Node> = BinaryHeap::new();
+    let push = |heap: &mut BinaryHeap<Node>, incumbent: &mut Node, ranges: Ranges| {
         let Some(ranges) = lattice.within(&ranges, limit) else { return };
         if ranges.is_point() {
             let shape = lattice.cheapest(&ranges);
             if space.excess(shape) <= limit && lattice.legal(shape) {
-                let point = Candidate::point(&lattice, ranges, shape, &objective);
-                if point > *incumbent {
-                    *incumbent = point;
+                let found = point(&lattice, ranges, shape, &objective);
+                if found > *incumbent {
+                    *incumbent = found;
                 }
             }
         } else if lattice.may_hold(&ranges) {
             let (bound, shape) = (lattice.least(&ranges, &objective), lattice.cheapest(&ranges));
-            let node = Candidate { bound, cost: lattice.cost(shape), shape, ranges };
+            let node = Node { bound, cost: lattice.cost(shape), shape, ranges };
             if node > *incumbent {
                 heap.push(node);
             }
@@ -48,9 +52,9 @@ pub(super) fn wanted(space: &Box3<'_>, requires: &[&Requirement], preference: Op
             break;
         }
         opened += 1;
-        if opened > NODES / 2 {
+        if opened > nodes {
             let gap = (incumbent.bound - node.bound) / incumbent.bound.abs();
-            return Found::Near(incumbent.shape, gap);
+            return Found::Near(incumbent.shape, Some(gap).filter(|gap| gap.is_finite()));
         }
         for half in node.ranges.halves().into_iter().flatten() {
             push(&mut heap, &mut incumbent, half);
@@ -77,42 +81,10 @@ fn evaluate(space: &Box3<'_>, number: &Expression<ShapeVariable>, shape: Shape) 
     number.number(&mut |variable| Value::Number(value(space, &vit, &cost, *variable))).unwrap_or(f64::NAN)
 }
 
-/// A sub-box and what its number and its cost cannot go below; of one point both.
-#[derive(PartialEq)]
-struct Candidate {
-    bound: f64,
-    cost: f64,
-    shape: Shape,
-    ranges: Ranges,
-}
-
-impl Candidate {
-    fn point(lattice: &Lattice<'_>, ranges: Ranges, shape: Shape, objective: &Expression<ShapeVariable>) -> Self {
-        let bound = evaluate(lattice.space, objective, shape);
-        // What is no number is worse than any.
-        let bound = if bound.is_nan() { f64::INFINITY } else { bound };
-        Self { bound, cost: lattice.cost(shape), shape, ranges }
-    }
-}
-
-impl Eq for Candidate {}
-
-impl Ord for Candidate {
-    /// The heap pops its greatest: least number first, then least cost, then smallest shape, then ranges.
-    fn cmp(&self, other: &Self) -> Ordering {
-        other
-            .bound
-            .total_cmp(&self.bound)
-            .then_with(|| other.cost.total_cmp(&self.cost))
-            .then_with(|| other.shape.cmp(&self.shape))
-            .then_with(|| other.ranges.cmp(&self.ranges))
-    }
-}
-
-impl PartialOrd for Candidate {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
+/// A shape with its number; what is no number is worse than any.
+fn point(lattice: &Lattice<'_>, ranges: Ranges, shape: Shape, objective: &Expression<ShapeVariable>) -> Node {
+    let bound = evaluate(lattice.space, objective, shape);
+    Node { bound: if bound.is_nan() { f64::INFINITY } else { bound }, cost: lattice.cost(shape), shape, ranges }
 }
 
 #[cfg(test)]
@@ -217,6 +189,13 @@ mod tests {
             });
             let found = wanted(&space, &requires, Some(&preference));
             prop_assert_eq!(found, brute.map_or(Found::Nothing, Found::Best));
+
+            // A search that is ended early has a legal shape all the same, and says how far off it may be.
+            if let (Found::Near(near, gap), Some(brute)) = (wanted_in(&space, &requires, Some(&preference), 3), brute) {
+                prop_assert!(legal(&space, &requires, near) && space.excess(near) <= limit);
+                let (best, near) = (key(brute).0, key(near).0);
+                prop_assert!(best <= near && gap.is_none_or(|gap| best >= near - gap * near.abs() * (1.0 + 1e-9)));
+            }
 
             let Some(taken) = least else { return Ok(()) };
             let mut all: Vec<Shape> = shapes(&space, &requires).collect();

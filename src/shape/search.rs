@@ -5,7 +5,6 @@
 //! Requirements on one axis thin out its values beforehand; the others are bounded over sub-boxes by interval
 //! arithmetic.
 
-use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::anchored::AxisCost;
@@ -40,8 +39,8 @@ impl Box3<'_> {
 pub(super) enum Found {
     /// The best legal shape.
     Best(Shape),
-    /// A legal shape; none is better by more than this fraction.
-    Near(Shape, f64),
+    /// A legal shape; none is better by more than this fraction, where any bound is known.
+    Near(Shape, Option<f64>),
     /// There is no legal shape.
     Nothing,
     /// More than [`NODES`] sub-boxes were opened.
@@ -65,7 +64,7 @@ pub(super) const NODES: usize = 2_000_000;
 /// Between equal costs the one with the smaller width, then depth, then MLP size.
 pub(super) fn best(space: &Box3<'_>, requires: &[&Requirement]) -> Found {
     let Some(lattice) = Lattice::new(space, requires) else { return Found::Nothing };
-    let mut heap = BinaryHeap::from([Node::new(&lattice, lattice.whole())]);
+    let mut heap = BinaryHeap::from([lattice.node(lattice.whole())]);
     let mut opened = 0;
     while let Some(node) = heap.pop() {
         if lattice.legal(node.shape) {
@@ -76,7 +75,7 @@ pub(super) fn best(space: &Box3<'_>, requires: &[&Requirement]) -> Found {
             return Found::GaveUp;
         }
         for half in node.ranges.halves().into_iter().flatten().filter(|half| lattice.may_hold(half)) {
-            heap.push(Node::new(&lattice, half));
+            heap.push(lattice.node(half));
         }
     }
     Found::Nothing
@@ -92,7 +91,7 @@ pub(super) fn runners_up(
 ) -> Vec<Shape> {
     let Some(lattice) = Lattice::new(space, requires) else { return Vec::new() };
     let mut found = vec![taken];
-    let mut heap = BinaryHeap::from([Node::new(&lattice, lattice.whole())]);
+    let mut heap = BinaryHeap::from([lattice.node(lattice.whole())]);
     let mut opened = 0;
     while let Some(node) = heap.pop() {
         opened += 1;
@@ -110,7 +109,7 @@ pub(super) fn runners_up(
         };
         for half in node.ranges.halves().into_iter().flatten() {
             if !is_used(&half) && lattice.may_hold(&half) {
-                heap.push(Node::new(&lattice, half));
+                heap.push(lattice.node(half));
             }
         }
     }
@@ -125,40 +124,6 @@ pub(super) fn legal(space: &Box3<'_>, requires: &[&Requirement], shape: Shape) -
         let lookup = &mut |variable: &_| Value::Number(value(space, &vit, &cost, *variable));
         require.predicate.truth(lookup) == Ok(true)
     })
-}
-
-/// A sub-box by its cheapest point.
-#[derive(PartialEq)]
-struct Node {
-    cost: f64,
-    shape: Shape,
-    ranges: Ranges,
-}
-
-impl Node {
-    fn new(lattice: &Lattice<'_>, ranges: Ranges) -> Self {
-        let shape = lattice.cheapest(&ranges);
-        Self { cost: lattice.cost(shape), shape, ranges }
-    }
-}
-
-impl Eq for Node {}
-
-impl Ord for Node {
-    /// The heap pops its greatest: cheapest first, then smallest shape, then ranges for a total order.
-    fn cmp(&self, other: &Self) -> Ordering {
-        other
-            .cost
-            .total_cmp(&self.cost)
-            .then_with(|| other.shape.cmp(&self.shape))
-            .then_with(|| other.ranges.cmp(&self.ranges))
-    }
-}
-
-impl PartialOrd for Node {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
 }
 
 #[cfg(test)]
