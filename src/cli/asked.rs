@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{Format, Status, answer, codes, tell};
+use clap::Args;
+
+use super::{Common, Format, Status, Uses, answer, codes, tell};
 use crate::diagnostic::{Diagnostic, list_of, nearest};
 use crate::law::NamedStart;
 use crate::plan::{Start, StartKind};
@@ -45,24 +47,63 @@ pub(super) fn starts(outcome: &Outcome) -> Vec<Option<NamedStart>> {
     outcome.plan.starts.iter().map(one).collect()
 }
 
-/// Writes each file by its ending, and says so; `text` knows `.svg`, `.csv` and `.json`.
-pub(super) fn write_each(
-    paths: &[PathBuf],
-    format: Format,
-    text: impl Fn(&str) -> Option<Result<String, Diagnostic>>,
-) -> Status {
-    let mut said = String::new();
-    for path in paths {
-        let ending = path.extension().and_then(|extension| extension.to_str()).unwrap_or("");
-        let text = text(ending).unwrap_or_else(|| {
-            let message = format!("`{}` is no `.svg`, `.csv` or `.json`", path.display());
-            Err(Diagnostic::error(codes::UNKNOWN_ENDING, message).help("name a file with one of these endings"))
-        });
-        match text.and_then(|text| disk::write_file(path, text.as_bytes())) {
-            Ok(true) => said.extend([path.to_string_lossy().as_ref(), " written\n"]),
-            Ok(false) => said.extend([path.to_string_lossy().as_ref(), " is up to date\n"]),
-            Err(error) => return tell(&[error], &Sources::default(), format, ""),
+/// What a command about one search is asked.
+#[derive(Debug, Args)]
+pub(super) struct Asked {
+    /// The plan.
+    #[arg(value_name = "PLAN.sov")]
+    pub(super) plan: PathBuf,
+    /// The search; may be left out where the plan has one.
+    #[arg(value_name = "SEARCH")]
+    pub(super) search: Option<String>,
+    /// Write a file instead of answering; its ending says what: `.svg`, `.csv` or `.json`. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Vec<PathBuf>,
+    /// Take laws from the lock and refuse to fit.
+    #[arg(long)]
+    pub(super) locked: bool,
+    #[command(flatten)]
+    pub(super) uses: Uses,
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// An answer in every form that it may be asked for.
+pub(super) struct Forms<'a> {
+    pub(super) table: &'a dyn Fn() -> String,
+    pub(super) json: &'a dyn Fn() -> String,
+    pub(super) csv: &'a dyn Fn() -> Result<String, Diagnostic>,
+    pub(super) svg: &'a dyn Fn() -> Result<String, Diagnostic>,
+}
+
+impl Asked {
+    /// Answers, or writes each file by its ending and says so.
+    pub(super) fn give(&self, forms: &Forms<'_>) -> Status {
+        let format = self.common.format;
+        if self.out.is_empty() {
+            let text = match format {
+                Format::Human => (forms.table)(),
+                Format::Json => (forms.json)(),
+            };
+            return answer(&text, format);
         }
+        let mut said = String::new();
+        for path in &self.out {
+            let text = match path.extension().and_then(|extension| extension.to_str()) {
+                Some("svg") => (forms.svg)(),
+                Some("csv") => (forms.csv)(),
+                Some("json") => Ok((forms.json)()),
+                _ => {
+                    let message = format!("`{}` is no `.svg`, `.csv` or `.json`", path.display());
+                    Err(Diagnostic::error(codes::UNKNOWN_ENDING, message).help("name a file with one of these endings"))
+                }
+            };
+            match text.and_then(|text| disk::write_file(path, text.as_bytes())) {
+                Ok(true) => said.extend([path.to_string_lossy().as_ref(), " written\n"]),
+                Ok(false) => said.extend([path.to_string_lossy().as_ref(), " is up to date\n"]),
+                Err(error) => return tell(&[error], &Sources::default(), format, ""),
+            }
+        }
+        if format == Format::Human { answer(&said, format) } else { Status::Done }
     }
-    if format == Format::Human { answer(&said, format) } else { Status::Done }
 }

@@ -1,11 +1,9 @@
 //! `sovitc frontier PLAN.sov [SEARCH]`
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::asked::{chosen, starts, write_each};
-use super::{Common, Format, Located, Status, Uses, answer, build, codes, report, tell};
+use super::asked::{Asked, Forms, chosen, starts};
+use super::{Format, Located, Status, build, codes, report, tell};
 use crate::Question;
 use crate::diagnostic::Diagnostic;
 use crate::emit::{Trajectory, trajectory_csv, trajectory_json, trajectory_svg, trajectory_table};
@@ -18,12 +16,8 @@ Where absent, `--from` is the compute of the search's start and `--to` ten times
 
 Example: sovitc frontier examples/star/plan.sov --from '1 EFLOP as forward' --to 'flagship * 10' --out frontier.svg")]
 pub(super) struct Arguments {
-    /// The plan.
-    #[arg(value_name = "PLAN.sov")]
-    plan: PathBuf,
-    /// The search; may be left out where the plan has one.
-    #[arg(value_name = "SEARCH")]
-    search: Option<String>,
+    #[command(flatten)]
+    asked: Asked,
     /// The least budget: an expression among the plan's values.
     #[arg(long, value_name = "BUDGET")]
     from: Option<String>,
@@ -33,27 +27,17 @@ pub(super) struct Arguments {
     /// How many budgets, evenly in their logarithm.
     #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u64).range(2..=10_000))]
     points: u64,
-    /// Write a file instead of answering; its ending says what: `.svg`, `.csv` or `.json`. May be given several times.
-    #[arg(long, value_name = "FILE")]
-    out: Vec<PathBuf>,
-    /// Take laws from the lock and refuse to fit.
-    #[arg(long)]
-    locked: bool,
-    #[command(flatten)]
-    uses: Uses,
-    #[command(flatten)]
-    common: Common,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Status {
-    let format = arguments.common.format;
-    let located = Located::new(&arguments.plan).using(arguments.uses);
-    let compiled = build::compile(&located, arguments.locked);
+    let format = arguments.asked.common.format;
+    let located = Located::new(&arguments.asked.plan).using(arguments.asked.uses);
+    let compiled = build::compile(&located, arguments.asked.locked);
     let Some(outcome) = &compiled.outcome else {
         return report(&compiled.diagnostics, &compiled.sources, format);
     };
     let fail = |error: Diagnostic| tell(&[error], &Sources::default(), format, "");
-    let search = match chosen(outcome, arguments.search.as_deref()) {
+    let search = match chosen(outcome, arguments.asked.search.as_deref()) {
         Ok(search) => search,
         Err(error) => return fail(error),
     };
@@ -78,20 +62,12 @@ pub(super) fn run(arguments: &Arguments) -> Status {
     let list = budgets(from, to, usize::try_from(arguments.points).unwrap_or(usize::MAX));
     let points = trajectory(&outcome.plan, search, &laws, &starts, &list);
     let picture = Trajectory { plan: &outcome.plan.name, search: &asked.name.value, budget, points: &points };
-    if arguments.out.is_empty() {
-        let text = match format {
-            Format::Human => trajectory_table(&picture),
-            Format::Json => trajectory_json(&picture),
-        };
-        return answer(&text, format);
-    }
-    let write = |ending: &str| match ending {
-        "svg" => Some(trajectory_svg(&picture)),
-        "csv" => Some(trajectory_csv(&picture)),
-        "json" => Some(Ok(trajectory_json(&picture))),
-        _ => None,
-    };
-    write_each(&arguments.out, format, write)
+    arguments.asked.give(&Forms {
+        table: &|| trajectory_table(&picture),
+        json: &|| trajectory_json(&picture),
+        csv: &|| trajectory_csv(&picture),
+        svg: &|| trajectory_svg(&picture),
+    })
 }
 
 /// The forward FLOPs of an expression among the plan's values.

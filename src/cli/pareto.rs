@@ -1,11 +1,9 @@
 //! `sovitc pareto PLAN.sov [SEARCH]`
 
-use std::path::PathBuf;
-
 use clap::{Args, ValueEnum};
 
-use super::asked::{chosen, starts, write_each};
-use super::{Common, Format, Located, Status, Uses, answer, build, codes, report, tell};
+use super::asked::{Asked, Forms, chosen, starts};
+use super::{Located, Status, build, codes, report, tell};
 use crate::diagnostic::Diagnostic;
 use crate::emit::{Front, front_csv, front_json, front_svg, front_table};
 use crate::plan::{LawKind, ShapeVariable};
@@ -18,12 +16,8 @@ Each shape has the least loss among those that are as good in the number; each i
 
 Example: sovitc pareto examples/star/fast.sov fast --of latency --within 2 --out front.svg")]
 pub(super) struct Arguments {
-    /// The plan.
-    #[arg(value_name = "PLAN.sov")]
-    plan: PathBuf,
-    /// The search; may be left out where the plan has one.
-    #[arg(value_name = "SEARCH")]
-    search: Option<String>,
+    #[command(flatten)]
+    asked: Asked,
     /// The number that is traded for loss; where absent, the latency of what the search serves, or its parameters.
     #[arg(long, value_enum)]
     of: Option<Number>,
@@ -33,16 +27,6 @@ pub(super) struct Arguments {
     /// How many shapes at most.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u64).range(2..=1000))]
     points: u64,
-    /// Write a file instead of answering; its ending says what: `.svg`, `.csv` or `.json`. May be given several times.
-    #[arg(long, value_name = "FILE")]
-    out: Vec<PathBuf>,
-    /// Take laws from the lock and refuse to fit.
-    #[arg(long)]
-    locked: bool,
-    #[command(flatten)]
-    uses: Uses,
-    #[command(flatten)]
-    common: Common,
 }
 
 /// Numbers that people would have less of, or more of.
@@ -73,18 +57,18 @@ impl Number {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Status {
-    let format = arguments.common.format;
+    let format = arguments.asked.common.format;
     let fail = |error: Diagnostic| tell(&[error], &Sources::default(), format, "");
     if !(arguments.within > 0.0 && arguments.within <= 100.0) {
         let message = format!("`--within {}` is no share of the loss", arguments.within);
         return fail(Diagnostic::error(codes::NO_FRONT, message).help("give percent above 0 and up to 100"));
     }
-    let located = Located::new(&arguments.plan).using(arguments.uses);
-    let compiled = build::compile(&located, arguments.locked);
+    let located = Located::new(&arguments.asked.plan).using(arguments.asked.uses);
+    let compiled = build::compile(&located, arguments.asked.locked);
     let Some(outcome) = &compiled.outcome else {
         return report(&compiled.diagnostics, &compiled.sources, format);
     };
-    let search = match chosen(outcome, arguments.search.as_deref()) {
+    let search = match chosen(outcome, arguments.asked.search.as_deref()) {
         Ok(search) => search,
         Err(error) => return fail(error),
     };
@@ -113,18 +97,10 @@ pub(super) fn run(arguments: &Arguments) -> Status {
     let answers = pareto(&outcome.plan, search, &laws, &starts(outcome), number, limits);
     let front =
         Front { plan: &outcome.plan.name, search: &asked.name.value, number: (name, number), answers: &answers };
-    if arguments.out.is_empty() {
-        let text = match format {
-            Format::Human => front_table(&front),
-            Format::Json => front_json(&front),
-        };
-        return answer(&text, format);
-    }
-    let write = |ending: &str| match ending {
-        "svg" => Some(front_svg(&front)),
-        "csv" => Some(front_csv(&front)),
-        "json" => Some(Ok(front_json(&front))),
-        _ => None,
-    };
-    write_each(&arguments.out, format, write)
+    arguments.asked.give(&Forms {
+        table: &|| front_table(&front),
+        json: &|| front_json(&front),
+        csv: &|| front_csv(&front),
+        svg: &|| front_svg(&front),
+    })
 }
