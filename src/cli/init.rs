@@ -168,9 +168,10 @@ impl Arguments {
     }
 }
 
-/// Takes the name of a target.
+/// Takes the name of a target; a template is somebody's own, and none is there yet.
 fn target() -> impl TypedValueParser<Value = Target> {
-    PossibleValuesParser::new(Target::ALL.map(|(name, _)| name))
+    let known = Target::ALL.into_iter().filter(|(_, target)| *target != Target::Template);
+    PossibleValuesParser::new(known.map(|(name, _)| name))
         .try_map(|name| Target::ALL.iter().find(|(known, _)| *known == name).map(|(_, target)| *target).ok_or(name))
 }
 

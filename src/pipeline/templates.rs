@@ -1,5 +1,7 @@
 //! The templates that a plan emits.
 
+use std::io::Read as _;
+
 use super::{PlanFile, codes, uses};
 use crate::diagnostic::Diagnostic;
 use crate::emit::Template;
@@ -7,7 +9,7 @@ use crate::plan::Plan;
 use crate::source::{ReadError, Sources, Spanned, World};
 
 /// Largest template, in bytes.
-const LIMIT: usize = 1 << 20;
+const LIMIT: u64 = 1 << 20;
 
 /// Every template of a plan, each once, and what cannot be read.
 pub(super) fn read(
@@ -47,15 +49,17 @@ fn one(world: &dyn World, file: &PlanFile<'_>, path: &Spanned<String>) -> Result
         Diagnostic::error(codes::UNREADABLE_TEMPLATE, format!("cannot read the template `{text}`: {why}"))
             .label(path.span, "asked for here")
     };
-    let bytes = world.read(text).map_err(|error| {
+    let input = world.open(text).map_err(|error| {
         let found = wrong(error.to_string());
         match error {
             ReadError::NotFound => found.help("check the path: it begins at the folder of the file that says so"),
             _ => found.from_world(),
         }
     })?;
-    if bytes.len() > LIMIT {
-        return Err(wrong(format!("it has {} bytes, and the limit is {LIMIT}", bytes.len())).help("make it smaller"));
+    let mut bytes = Vec::new();
+    input.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|error| wrong(error.to_string()).from_world())?;
+    if bytes.len() as u64 > LIMIT {
+        return Err(wrong(format!("it has more than {LIMIT} bytes")).help("make it smaller"));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();

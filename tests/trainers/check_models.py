@@ -27,7 +27,7 @@ OF_BLOCK = [
     (r"mlp", "mlp"),
 ]
 OUTSIDE = [
-    (r"pos", "position_embedding"),
+    (r"pos(?!t)", "position_embedding"),
     (r"mask_token", "mask_token"),
     (r"reg(ister)?_token", "registers"),
     (r"cls_token|class_token|class_embedding", "class_token"),
@@ -44,8 +44,7 @@ def part(name):
     """The part of the encoder that a parameter belongs to."""
     name = re.sub(r"^(trunk|vision_model|visual)\.", "", name)
     block = IN_BLOCK.search(name)
-    # The position embedding of CLIP is `post_layernorm`'s neighbour in spelling only.
-    text, rules = (block[2], OF_BLOCK) if block else (name.replace("post", ""), OUTSIDE)
+    text, rules = (block[2], OF_BLOCK) if block else (name, OUTSIDE)
     for pattern, found in rules:
         if re.search(pattern, text):
             return found

@@ -141,38 +141,31 @@ pub struct Listed {
 
 /// Every target, in the order of [`Target::ALL`].
 pub fn list() -> Vec<Listed> {
-    Target::ALL
-        .iter()
-        .map(|&(name, target)| Listed { name, writes: writes(target), verified: verified(target) })
-        .collect()
+    let listed = |&(name, target): &(&'static str, Target)| {
+        let (writes, verified) = about(target);
+        Listed { name, writes, verified }
+    };
+    Target::ALL.iter().map(listed).collect()
 }
 
-const fn writes(target: Target) -> &'static str {
+/// What a target writes, and whether the tests of sovitc load it with its library.
+const fn about(target: Target) -> (&'static str, bool) {
     match target {
-        Target::Transformers => "`config.json` of Hugging Face transformers for `AutoConfig.from_pretrained`",
-        Target::Timm => "`config.json` of timm for `create_model(\"local-dir:...\")`",
-        Target::OpenClip => "a JSON file for `open_clip.add_model_config`, and a module that registers what it names",
-        Target::BigVision => "a Python file with `get_config` for big_vision",
-        Target::Torchvision => "a Python file with `get_model` for torchvision",
-        Target::Scenic => "a Python file with `get_config` for Scenic",
-        Target::KerasHub => "a Python file with `get_model` for KerasHub",
-        Target::NanoVlm => "a Python file with the vision fields of nanoVLM's `VLMConfig`",
-        Target::Candle => "`config.json` of candle's `siglip::VisionConfig`",
-        Target::Template => "whatever a template of your own says: `emit template \"mine.j2\" to \"mine.yaml\"`",
-        Target::Kernels => "CUDA sources specialised to the shape, and their `manifest.json`",
-    }
-}
-
-const fn verified(target: Target) -> bool {
-    match target {
-        Target::Transformers
-        | Target::Timm
-        | Target::OpenClip
-        | Target::BigVision
-        | Target::Torchvision
-        | Target::Kernels
-        | Target::Template => true,
-        Target::Scenic | Target::KerasHub | Target::NanoVlm | Target::Candle => false,
+        Target::Transformers => ("`config.json` of Hugging Face transformers for `AutoConfig.from_pretrained`", true),
+        Target::Timm => ("`config.json` of timm for `create_model(\"local-dir:...\")`", true),
+        Target::OpenClip => {
+            ("a JSON file for `open_clip.add_model_config`, and a module that registers what it names", true)
+        }
+        Target::BigVision => ("a Python file with `get_config` for big_vision", true),
+        Target::Torchvision => ("a Python file with `get_model` for torchvision", true),
+        Target::Scenic => ("a Python file with `get_config` for Scenic", false),
+        Target::KerasHub => ("a Python file with `get_model` for KerasHub", false),
+        Target::NanoVlm => ("a Python file with the vision fields of nanoVLM's `VLMConfig`", false),
+        Target::Candle => ("`config.json` of candle's `siglip::VisionConfig`", false),
+        Target::Kernels => ("CUDA sources specialised to the shape, and their `manifest.json`", true),
+        Target::Template => {
+            ("whatever a template of your own says: `emit template \"mine.j2\" to \"mine.yaml\"`", true)
+        }
     }
 }
 
@@ -202,7 +195,7 @@ impl Job<'_> {
             cost: answer.cost,
             budget: &answer.budget,
             examples: super::whole_examples(&answer.budget),
-            verified: verified(self.emit.target.value),
+            verified: about(self.emit.target.value).1,
             own,
         };
         engine::render(template, view)

@@ -22,11 +22,8 @@ pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
         None if options.text.is_some() => fields(job, ModelType::Siglip)?,
         None => {
             let likely = likely(&job.answer.vit);
-            let mut all = ModelType::ALL.iter().map(|&(_, model_type)| (model_type, fields(job, model_type)));
-            match all.find(|(_, found)| found.is_ok()) {
-                Some((_, found)) => found?,
-                None => fields(job, likely)?,
-            }
+            let exact = ModelType::ALL.iter().find_map(|&(_, model_type)| fields(job, model_type).ok());
+            exact.map_or_else(|| fields(job, likely), Ok)?
         }
     };
     let mut list: Vec<Field> = chosen.into_iter().map(|(name, value)| Field { name, value }).collect();
@@ -132,14 +129,12 @@ fn siglip(job: &Job<'_>) -> Result<Fields, Diagnostic> {
 
 /// The same for packed patches; it counts patches instead of pixels.
 fn siglip2(job: &Job<'_>) -> Result<Fields, Diagnostic> {
-    siglip(job)?;
-    let mut fields = common(job, "Siglip2VisionModel", ModelType::Siglip2VisionModel)?;
-    fields.retain(|(name, _)| *name != "image_size");
-    let patches = job.answer.vit.architecture.patches();
+    let mut fields = siglip(job)?;
+    fields.retain(|(name, _)| !["architectures", "image_size", "model_type"].contains(name));
     fields.extend([
-        ("attention_dropout", json!(0.0)),
-        ("num_patches", json!(patches)),
-        ("vision_use_head", json!(true)),
+        ("architectures", json!(["Siglip2VisionModel"])),
+        ("model_type", json!(ModelType::Siglip2VisionModel.name())),
+        ("num_patches", json!(job.answer.vit.architecture.patches())),
     ]);
     Ok(fields)
 }

@@ -130,7 +130,17 @@ impl Checker<'_> {
             }
             Some(TextTower { width, depth, heads })
         }));
-        Some(EmitOptions { model_type: model_type?, embed_dim: embed_dim?, text: text? })
+        let options = EmitOptions { model_type: model_type?, embed_dim: embed_dim?, text: text? };
+        if let (Some(field), Some(kind)) = (fields.get("text"), options.model_type)
+            && kind != ModelType::Siglip
+        {
+            let message = format!("`{}` has no text tower", kind.name());
+            let error = Diagnostic::error(codes::MISPLACED, message).label(field.name.span, "describes one");
+            let at = fields.get("model_type").map_or(field.name.span, |field| field.value.span);
+            self.report(error.fix("write both towers of SigLIP", at, ModelType::Siglip.name()));
+            return None;
+        }
+        Some(options)
     }
 
     /// Reports artefacts that would overwrite one another, for those emits that share a search.

@@ -674,6 +674,9 @@ fn options_of_an_emit() {
         //                                                              ^ S0407 7 heads do not divide the text tower's width 512
         emit open_clip \"c/\" { text = { width = 512, depth = 12 } }
         //                    ^^^^ S0205 `text` needs `heads`
+        emit transformers \"h/\" { model_type = vit, text = { width = 512, depth = 12, heads = 8 } }
+        //                                         ^^^^ S0215 `vit` has no text tower
+        //                       > emit transformers \"h/\" { model_type = siglip, text = { width = 512, depth = 12, heads = 8 } }
         emit timm \"d/\" { embed_dim = 512 }
         //               ^^^^^^^^^ S0203 `emit timm` has no `embed_dim`
         emit torchvision \"e/\"
