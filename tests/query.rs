@@ -73,6 +73,67 @@ fn uncertain_values_have_intervals_and_correlations() {
     near(&range["forward_flops"]["high"], 3e21, 1e-3);
 }
 
+/// The star of the examples, copied with its table.
+fn star() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["plan.sov", "star.csv"] {
+        std::fs::copy(format!("examples/star/{file}"), folder.path().join(file)).unwrap();
+    }
+    folder
+}
+
+fn ask(folder: &tempfile::TempDir, question: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sovitc"));
+    command.current_dir(folder.path()).args(["query", "plan.sov", question, "--format", "json"]).output().unwrap()
+}
+
+#[test]
+fn what_laws_and_searches_came_to_is_answered() {
+    let folder = star();
+    let number = |question: &str| -> [f64; 3] {
+        let output = ask(&folder, question);
+        assert!(output.status.success(), "{question}: {}", String::from_utf8_lossy(&output.stderr));
+        let reply: Value = serde_json::from_slice(&output.stdout).unwrap();
+        ["value", "low", "high"].map(|part| reply["value"][part].as_f64().unwrap_or(f64::NAN))
+    };
+    let law = "law.shape";
+    let [s, low, high] = number(&format!("{law}.width.s"));
+    assert!(low < s && s < high && s > 0.1 && s < 0.4, "{low} {s} {high}");
+    // s = c / (a + b), from the same refits: draw by draw it is the same number.
+    let ratio = number(&format!("{law}.c / ({law}.width.a + {law}.width.b) / {law}.width.s"));
+    assert!((ratio[0] - 1.0).abs() < 1e-12 && ratio[1].is_nan(), "{ratio:?}");
+    // Exponents of one fit share their data exponent, so their ratio is surer than independent ones would be.
+    let spread = |[value, low, high]: [f64; 3]| (high - low) / value;
+    let [width, depth] = ["width", "depth"].map(|axis| number(&format!("{law}.{axis}.s")));
+    let ratio = number(&format!("{law}.width.s / {law}.depth.s"));
+    assert!(spread(ratio) < 0.98 * spread(width).hypot(spread(depth)), "{ratio:?} {width:?} {depth:?}");
+    // A shape that was chosen, beside what the plan says.
+    let [width, ..] = number("search.encoder.width");
+    assert!(width % 2.0 == 0.0 && (384.0..2048.0).contains(&width));
+    let [examples, low, _] = number("budget.flagship / (search.encoder.flops * search.encoder.examples)");
+    assert!((examples - 1.0).abs() < 1e-12 && low.is_nan());
+}
+
+#[test]
+fn a_result_that_is_not_there_is_told() {
+    let folder = star();
+    let help = |question: &str| {
+        let output = ask(&folder, question);
+        assert_eq!(output.status.code(), Some(1));
+        let report: Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!(report["diagnostics"][0]["code"], "S0202");
+        report["diagnostics"][0]["help"][0].to_string()
+    };
+    assert!(help("law.shape.widht.s").contains("there is `law.shape.width.s`"));
+    assert!(help("search.encoder.colour").contains("after `search.encoder.` there is"));
+    assert!(help("search.encoder").contains("`params`"));
+    assert!(help("law.other.c").contains("`law.shape.c`"));
+    // A plan that is wrong says so itself.
+    std::fs::remove_file(folder.path().join("star.csv")).unwrap();
+    let output = ask(&folder, "law.shape.width.s");
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 #[test]
 fn any_expression_among_the_values_is_answered() {
     near(&reply(&["range at p95"])["forward_flops"]["value"], 3e21, 1e-3);

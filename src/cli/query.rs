@@ -21,7 +21,8 @@ pub(super) struct Arguments {
     /// The plan.
     #[arg(value_name = "PLAN.sov")]
     plan: PathBuf,
-    /// A value of the plan, or an expression among them: `budget.flagship`, `flagship / 2`, `flagship at p90`.
+    /// A value of the plan, or an expression among them: `budget.flagship`, `flagship / 2`, `flagship at p90`; also what a
+    /// law or a search comes to: `law.shape.width.s`, `search.encoder.params`.
     #[arg(value_name = "VALUE")]
     value: String,
     /// The device that trains with it.

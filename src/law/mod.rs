@@ -4,6 +4,7 @@ pub mod codes;
 mod group;
 mod model;
 mod optimum;
+mod values;
 
 #[cfg(feature = "fit")]
 mod bootstrap;

@@ -1,5 +1,9 @@
 //! Questions about a plan: what a value is, and what it takes on a device.
 
+use std::collections::BTreeMap;
+
+#[cfg(feature = "fit")]
+use super::{Compiled, Outcome};
 use super::{PlanFile, uses};
 use crate::diagnostic::{self, Code, Diagnostic, list_of, nearest};
 use crate::hardware::{self, devices};
@@ -77,7 +81,8 @@ pub struct Run {
     pub cost: Option<Quantity>,
 }
 
-/// Answers a question about a plan, without reading its tables.
+/// Answers a question about a plan. Its tables are read, and its laws fitted, only where the question asks for what they
+/// come to: `law.shape.width.s`, `search.encoder.params`; that needs the feature `fit`.
 pub fn query(world: &dyn World, file: &PlanFile<'_>, question: &Question<'_>) -> Queried {
     let mut sources = Sources::default();
     let gathered = uses::gather(world, file, &mut sources);
@@ -99,7 +104,15 @@ pub fn query(world: &dyn World, file: &PlanFile<'_>, question: &Question<'_>) ->
         mfu: question.mfu.map(|text| read("--mfu", text).1),
         price: question.price.map(|text| read("--price", text).1),
     };
-    let mut values = Values::new(&gathered.ast, &sources);
+    let concluded = if diagnostics.is_empty() && asked.is_about_results() {
+        match concluded(world, file) {
+            Ok(concluded) => concluded,
+            Err(failed) => return failed,
+        }
+    } else {
+        BTreeMap::new()
+    };
+    let mut values = Values::with(&gathered.ast, &sources, concluded);
     let mut found = Vec::new();
     let reply = if diagnostics.is_empty() { asked.reply(&mut values, &mut found) } else { None };
     found.extend(values.finish());
@@ -118,7 +131,40 @@ struct Asked<'a> {
     price: Option<Expr>,
 }
 
+/// What the plan's laws and searches come to, by whole paths.
+#[cfg(feature = "fit")]
+fn concluded(world: &dyn World, file: &PlanFile<'_>) -> Result<BTreeMap<String, Quantity>, Queried> {
+    let Compiled { sources, diagnostics, outcome, .. } = super::compile(world, file);
+    let Some(Outcome { laws, answers, .. }) = outcome else {
+        return Err(Queried { sources, diagnostics, reply: None });
+    };
+    let laws = laws.iter().map(|named| ("law", &named.name, named.law.values()));
+    let answers = answers.iter().map(|answer| ("search", &answer.search, answer.values()));
+    let of = |(keyword, name, values): (&str, &String, Vec<(String, Quantity)>)| {
+        values.into_iter().map(|(value, quantity)| (format!("{keyword}.{name}.{value}"), quantity)).collect::<Vec<_>>()
+    };
+    Ok(laws.chain(answers).flat_map(of).collect())
+}
+
+#[cfg(not(feature = "fit"))]
+#[expect(clippy::unnecessary_wraps, reason = "with `fit` a plan may be wrong")]
+fn concluded(_: &dyn World, _: &PlanFile<'_>) -> Result<BTreeMap<String, Quantity>, Queried> {
+    Ok(BTreeMap::new())
+}
+
 impl Asked<'_> {
+    /// Whether it asks for what a law or a search came to.
+    fn is_about_results(&self) -> bool {
+        let mut is_so = false;
+        for expr in [Some(&self.value), self.mfu.as_ref(), self.price.as_ref()].into_iter().flatten() {
+            expr.paths(&mut |path| {
+                let first = path.names.first().map_or("", |name| name.value.as_str());
+                is_so |= path.names.len() > 1 && ["law", "search"].contains(&first);
+            });
+        }
+        is_so
+    }
+
     fn reply(&self, values: &mut Values<'_>, found: &mut Vec<Diagnostic>) -> Option<Reply> {
         let origin = values.named(&self.value).map(|named| (named.keyword, named.name.value.clone(), named.span));
         let value = values.value(&self.value)?;

@@ -1,5 +1,7 @@
 //! Questions about a plan's values, asked from outside of it.
 
+use std::collections::BTreeMap;
+
 use super::check::{Checker, Owner};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
@@ -39,9 +41,15 @@ pub struct NamedValue<'a> {
 impl<'a> Values<'a> {
     /// The values of a plan; what is wrong with them is not told again.
     pub fn new(ast: &'a Ast, sources: &'a Sources) -> Self {
+        Self::with(ast, sources, BTreeMap::new())
+    }
+
+    /// The same together with what the plan's laws and searches came to, by whole paths such as `law.shape.width.s` and
+    /// `search.encoder.params`.
+    pub fn with(ast: &'a Ast, sources: &'a Sources, concluded: BTreeMap<String, Quantity>) -> Self {
         let mut checker = Checker::new(sources);
         checker.bind(ast);
-        checker.begin_questions();
+        checker.begin_questions(concluded);
         Self { checker }
     }
 

@@ -173,6 +173,39 @@ impl<'a> Checker<'a> {
         self.bindings.list.iter().map(Binding::named).collect()
     }
 
+    /// What a law or a search came to, in a question: `Some(None)` where the path names something else.
+    #[expect(clippy::option_option, reason = "a mistake, or something else, or a value")]
+    pub(super) fn concluded(&mut self, path: &Path) -> Option<Option<Quantity>> {
+        let is_about = |word: &Name| ["law", "search"].contains(&word.value.as_str());
+        let ([keyword, rest @ ..], true) = (path.names.as_slice(), self.is_asked) else { return Some(None) };
+        if !is_about(keyword) || rest.is_empty() {
+            return Some(None);
+        }
+        let text = path.names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(".");
+        if let Some(value) = self.concluded.get(&text) {
+            return Some(Some(value.clone()));
+        }
+        let error = Diagnostic::error(codes::UNKNOWN_NAME, format!("the plan's results hold no `{text}`"))
+            .label(path.span, "no number of this name");
+        // Of the same law or search, or of all there are; what they have in common says nothing about nearness.
+        let of = format!("{}.{}.", keyword.value, rest.first().map_or("", |name| &name.value));
+        let (of, known) = match self.concluded.keys().filter_map(|name| name.strip_prefix(&of)).collect::<Vec<_>>() {
+            few if few.is_empty() => (String::new(), self.concluded.keys().map(String::as_str).collect()),
+            few => (of, few),
+        };
+        let error = match nearest(text.strip_prefix(&of).unwrap_or(""), known.iter().copied()) {
+            Some(near) => error.fix(format!("there is `{of}{near}`"), path.span, format!("{of}{near}")),
+            None if known.is_empty() => error.help("only a law `sovit` and a search have results to ask for"),
+            None => error.help(format!(
+                "{}there is {}",
+                if of.is_empty() { String::new() } else { format!("after `{of}` ") },
+                list_of(known)
+            )),
+        };
+        self.report(error);
+        None
+    }
+
     /// The value of that name.
     pub(super) fn named_value(&self, name: &Name) -> Option<NamedValue<'a>> {
         self.bindings.get(&name.value).map(Binding::named)

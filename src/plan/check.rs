@@ -1,11 +1,14 @@
 //! Tree to plan: the order of the checks, and what they share.
 
+use std::collections::BTreeMap;
+
 use super::bindings::Bindings;
 use super::names::Names;
 use super::{Plan, codes};
 use crate::diagnostic::{Diagnostic, sort};
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax::ast::{Ast, Item, ItemKind, Name};
+use crate::units::Quantity;
 
 /// Checks a tree: names, schemas, dimensions, kinds of compute and ranges.
 ///
@@ -43,6 +46,8 @@ pub(super) struct Checker<'a> {
     pub(super) bindings: Bindings<'a>,
     /// Whether a question is checked, where values go by `let.NAME` and `budget.NAME` too.
     pub(super) is_asked: bool,
+    /// What the plan's laws and searches came to, by whole paths such as `law.shape.width.s`; for questions.
+    pub(super) concluded: BTreeMap<String, Quantity>,
     sink: Vec<Diagnostic>,
 }
 
@@ -68,7 +73,7 @@ pub(super) struct Scope {
 impl<'a> Checker<'a> {
     /// Nothing was checked so far.
     pub(super) fn new(sources: &'a Sources) -> Self {
-        Self { sources, bindings: Bindings::default(), is_asked: false, sink: Vec::new() }
+        Self { sources, bindings: Bindings::default(), is_asked: false, concluded: BTreeMap::new(), sink: Vec::new() }
     }
 
     /// What is wrong, by place; of very much, the beginning.
@@ -96,9 +101,10 @@ impl<'a> Checker<'a> {
     }
 
     /// From here on questions about the plan are checked: what was reported is forgotten.
-    pub(super) fn begin_questions(&mut self) {
+    pub(super) fn begin_questions(&mut self, concluded: BTreeMap<String, Quantity>) {
         self.sink.clear();
         self.is_asked = true;
+        self.concluded = concluded;
     }
 
     /// Tries something and forgets what it reports.

@@ -20,7 +20,7 @@ impl ShapeVariable {
     }
 
     /// The same, with the kind of compute.
-    pub(super) const fn measure(self) -> Measure {
+    pub(crate) const fn measure(self) -> Measure {
         match self {
             Self::Width | Self::Depth | Self::Mlp | Self::Heads | Self::HeadDim | Self::Loss => Measure::NONE,
             Self::Params => Measure::new(Dimension::PARAM),

@@ -183,6 +183,9 @@ impl Checker<'_> {
         {
             return Some(term);
         }
+        if let Some(quantity) = self.concluded(path)? {
+            return Some(Term::Constant { loose: S::LOOSE && quantity.measure == Measure::NONE, quantity });
+        }
         if let Some((name, bound)) = self.bound_path(path)? {
             let quantity = bound?;
             if !S::UNCERTAIN && !quantity.is_exact() {

@@ -28,6 +28,7 @@ mod prefer;
 mod prices;
 mod search;
 mod trajectory;
+mod values;
 
 pub use answer::*;
 pub use choose::choose;

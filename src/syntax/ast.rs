@@ -221,6 +221,26 @@ pub struct Expr {
     pub kind: ExprKind,
 }
 
+impl Expr {
+    /// Calls `f` for every path outside of records, left to right.
+    pub fn paths(&self, f: &mut dyn FnMut(&Path)) {
+        match &self.kind {
+            ExprKind::Path(path) => f(path),
+            ExprKind::Call { arguments: list, .. } | ExprKind::List(list) => list.iter().for_each(|expr| expr.paths(f)),
+            ExprKind::Unary { operand: one, .. }
+            | ExprKind::As { value: one, .. }
+            | ExprKind::At { value: one, .. } => one.paths(f),
+            ExprKind::Binary { left, right, .. } => [left, right].into_iter().for_each(|expr| expr.paths(f)),
+            ExprKind::Error
+            | ExprKind::Number { .. }
+            | ExprKind::Text(_)
+            | ExprKind::Bool(_)
+            | ExprKind::Column(_)
+            | ExprKind::Record(_) => {}
+        }
+    }
+}
+
 /// The forms of expressions.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExprKind {

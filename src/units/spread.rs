@@ -74,6 +74,16 @@ impl Spread {
         (median, Self::normal(median, (high - low) / 2.0 / NORMAL_95, seed))
     }
 
+    /// Draws of a fit, of whatever number; `None` where they are fewer than two or all the same.
+    ///
+    /// Values from the same draws stay together, draw by draw.
+    pub fn of_draws(draws: &[f64]) -> Option<Self> {
+        let spread = Self::of(
+            (0..Self::DRAWS).map(|i| draws.get(i * draws.len() / Self::DRAWS).copied().unwrap_or(f64::NAN)).collect(),
+        );
+        (draws.len() > 1 && spread.is_finite() && spread.sd > 0.0).then_some(spread)
+    }
+
     /// The standard deviation.
     pub const fn sd(&self) -> f64 {
         self.sd
