@@ -3,6 +3,7 @@
 use nalgebra::{DMatrix, SMatrix, SVector};
 
 use super::Termination;
+use super::svd::svd;
 
 /// A least-squares problem in `P` parameters.
 pub(super) trait LeastSquares<const P: usize> {
@@ -229,11 +230,11 @@ impl<const P: usize> Normal<P> {
 pub(super) fn condition<const P: usize>(problem: &mut impl LeastSquares<P>) -> f64 {
     let mut rows = Vec::new();
     problem.jacobian(|row, _| rows.extend_from_slice(row));
-    if rows.len() < P * P || rows.iter().any(|x| !x.is_finite()) {
+    if rows.len() < P * P {
         return 1e16;
     }
-    let singular = DMatrix::from_row_slice(rows.len() / P, P, &rows).singular_values();
-    let (most, least) = (singular.max(), singular.min());
+    let Some(svd) = svd(DMatrix::from_row_slice(rows.len() / P, P, &rows), false) else { return 1e16 };
+    let (most, least) = (svd.singular_values.max(), svd.singular_values.min());
     let condition = most / least;
     if condition.is_finite() { condition.min(1e16) } else { 1e16 }
 }

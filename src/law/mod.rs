@@ -49,6 +49,8 @@ mod star;
 #[cfg(feature = "fit")]
 mod starts;
 #[cfg(feature = "fit")]
+mod svd;
+#[cfg(feature = "fit")]
 mod wild;
 
 #[cfg(feature = "fit")]

@@ -1,6 +1,7 @@
 //! How well a form predicts what it was not fitted to: the ground on which forms are compared.
 
 use super::form::{FitOptions, Form, Sample, fit_form};
+use super::svd::svd;
 use super::{Cutoff, Scores};
 use nalgebra::DMatrix;
 
@@ -15,7 +16,7 @@ impl Scores {
         if n < parameters + 2 {
             return None;
         }
-        let svd = DMatrix::from_row_slice(n, columns, gradients).svd(true, false);
+        let svd = svd(DMatrix::from_row_slice(n, columns, gradients), true)?;
         let least = svd.singular_values.max() * 1e-10;
         let u = svd.u?;
         let hat = |row: usize| -> f64 {

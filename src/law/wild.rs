@@ -3,6 +3,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::random::Random;
+use super::svd::svd;
 
 /// Webb's six weights (2014): mean 0, variance 1, third moment 0; they serve few clusters better than two weights do.
 fn webb(random: &mut Random) -> f64 {
@@ -38,10 +39,12 @@ impl Wild {
             .collect();
         let jacobian = DMatrix::from_row_slice(n, columns, gradients);
         // An orthonormal basis of what was fitted: the hat matrix is its product with its transpose.
-        let svd = jacobian.svd(true, false);
-        let least = svd.singular_values.max() * 1e-10;
-        let kept: Vec<usize> = (0..svd.singular_values.len()).filter(|&i| svd.singular_values[i] > least).collect();
-        let basis = svd.u.map_or_else(|| DMatrix::zeros(n, 0), |u| u.select_columns(&kept));
+        let basis = svd(jacobian, true).and_then(|svd| {
+            let least = svd.singular_values.max() * 1e-10;
+            let kept: Vec<usize> = (0..svd.singular_values.len()).filter(|&i| svd.singular_values[i] > least).collect();
+            Some(svd.u?.select_columns(&kept))
+        });
+        let basis = basis.unwrap_or_else(|| DMatrix::zeros(n, 0));
         let mut corrected = residuals.to_vec();
         for cluster in 0..seen.len() {
             let rows: Vec<usize> = (0..n).filter(|&row| index[row] == cluster).collect();

@@ -37,6 +37,7 @@ fn run(kind: LawKind, metric: &str, rows: Vec<Row>) -> (Option<NamedLaw>, Vec<Di
         laws: vec![law],
         starts: Vec::new(),
         budgets: Vec::new(),
+        recipes: Vec::new(),
         searches: Vec::new(),
         emits: Vec::new(),
     };
@@ -250,4 +251,19 @@ proptest! {
             run(curve_law(form), "error", wild(curve("c", 20, 5)));
         }
     }
+}
+
+/// Losses whose Jacobian has no singular values in doubles, found by the test above.
+#[test]
+fn losses_far_apart_do_not_panic() {
+    let losses = [
+        1.1e-4, 8.5e223, 2.7e-77, 1.2e198, 2.36e254, 3.2e81, 1.9e172, 2.5e76, 6.4e-62, 1.4e192, 6.9e-131, 2.6e64,
+        3.0e-81, 1.5e-100, 2.6e-51, 3.3e-34, 9.3e14, 1.3e44, 9.7e110, 1.4e14, 2.6e-11, 4.1e6, 7.7e42, 8.8e-110, 9.3e29,
+        3.8e80, 381.0,
+    ];
+    let mut rows = star([3, 3, 3], 3, true);
+    for (row, loss) in rows.iter_mut().zip(losses) {
+        row.metrics = vec![loss];
+    }
+    run(SHAPE, "error", rows);
 }
