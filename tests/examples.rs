@@ -70,7 +70,7 @@ fn the_fastest_shape_costs_a_little_loss() {
 fn trainers_get_what_they_can_express() {
     let (out, summary) = build("trainers");
     let files: Vec<&str> = summary["files"].as_array().unwrap().iter().map(|f| f["path"].as_str().unwrap()).collect();
-    assert_eq!(files.len(), 17);
+    assert_eq!(files.len(), 23);
     let classes: Vec<String> = files
         .iter()
         .filter(|path| path.contains("/hf") && path.ends_with("config.json"))

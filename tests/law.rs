@@ -35,6 +35,7 @@ fn plan(results: Results, kind: LawKind) -> Plan {
         laws: vec![LawSpec { name: at("law".into()), span: Span::default(), kind }],
         starts: Vec::new(),
         budgets: Vec::new(),
+        recipes: Vec::new(),
         searches: Vec::new(),
         emits: Vec::new(),
     }

@@ -495,7 +495,7 @@ fn templates_are_rendered_or_explained() {
     for (template, status, says) in [
         (Some("a\n{{ shape.widht }}"), 1, "mine.j2:2:4"),
         (Some("{{ plan }}"), 1, "must go through a filter"),
-        (Some("{{ plan | yaml }}"), 1, "no such filter"),
+        (Some("{{ plan | toml }}"), 1, "no such filter"),
         (Some("{% if plan"), 1, "error[S0706]"),
         (Some("{% include \"/etc/passwd\" %}"), 1, "error[S0706]"),
         (

@@ -41,6 +41,15 @@ def of_transformers(path):
     return transformers, trainable(model.vision_model if hasattr(config, "vision_config") else model)
 
 
+def of_training_arguments(path):
+    import transformers
+
+    # What the file says of precision needs a GPU only to run.
+    fields = json.loads(path.read_text()) | {"use_cpu": True, "output_dir": os.devnull}
+    transformers.HfArgumentParser(transformers.TrainingArguments).parse_dict(fields)
+    return transformers, None
+
+
 def of_timm(path):
     import timm
 
@@ -81,6 +90,8 @@ def loader(path):
         return of_torchvision
     if path.name == "big_vision.py":
         return of_big_vision
+    if path.name == "training_args.json":
+        return of_training_arguments
     if path.suffix != ".json":
         return None
     config = json.loads(path.read_text())
@@ -101,7 +112,7 @@ def main():
         find = loader(path)
         if find is None:
             continue
-        name = find.__name__.removeprefix("of_")
+        name = find.__name__.removeprefix("of_").replace("training_arguments", "transformers")
         try:
             library, params = find(path)
         except ImportError as error:

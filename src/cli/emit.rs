@@ -29,7 +29,8 @@ pub(super) fn run(arguments: &Arguments) -> Status {
         Format::Human => {
             let line = |t: &targets::Listed| {
                 let doubt = if t.verified { "" } else { " (unverified)" };
-                format!("{:<14} {}{doubt}", t.name, t.writes)
+                let recipe = t.recipe.map_or(String::new(), |file| format!("; a recipe in {file}"));
+                format!("{:<14} {}{recipe}{doubt}", t.name, t.writes)
             };
             let lines: Vec<String> = list.iter().map(line).collect();
             lines.join("\n") + "\n"

@@ -112,10 +112,12 @@ const PRIMITIVES: &str = include_str!("../../kernels/prims.cuh");
 const TEMPLATES: &[(&str, &str)] = templates![
     "transformers.json.j2",
     "timm.json.j2",
+    "timm_train.yaml.j2",
     "header.py.j2",
     "counts.py.j2",
     "open_clip.json.j2",
     "open_clip.py.j2",
+    "open_clip_train.py.j2",
     "big_vision.py.j2",
     "torchvision.py.j2",
     "scenic.py.j2",
@@ -168,6 +170,7 @@ fn bare<'a>() -> Result<Environment<'a>, Error> {
     environment.add_filter("plain", plain);
     environment.add_filter("xml", xml);
     environment.add_filter("shell", shell);
+    environment.add_filter("yaml", yaml);
     Ok(environment)
 }
 
@@ -255,6 +258,18 @@ fn json(value: &Value) -> Result<Value, Error> {
     }
     let text = serde_json::to_string(value).map_err(|error| wrong(error.to_string()))?;
     Ok(safe(text))
+}
+
+/// Any value as YAML on one line, for readers of YAML 1.1 too: they take `1e-8` for a text, and `1.0e-8` for a number.
+fn yaml(value: &Value) -> Result<Value, Error> {
+    if value.kind() != ValueKind::Number {
+        return json(value);
+    }
+    let number = number(value)?;
+    Ok(safe(match number.split_once('e') {
+        Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0e{exponent}"),
+        _ => number,
+    }))
 }
 
 /// A text, number or truth value as a Python literal of ASCII characters.

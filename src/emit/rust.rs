@@ -87,7 +87,7 @@ impl<'a> Search<'a> {
         let (mut configs, mut kernels) = (Vec::new(), Vec::new());
         for Printed { emit, artefact, kernel, .. } in printed {
             let path = format!("{}/{}", module.folder, artefact.path);
-            match (config(emit.target.value), kernel) {
+            match (config(emit.target.value, &artefact.path), kernel) {
                 (Some((name, about)), _) => configs.push(Config { name: taken.take(&name), about, path }),
                 (None, Some(plan)) if module.runtime.is_some() => {
                     let name = taken.take(&plan.template.to_ascii_uppercase());
@@ -113,11 +113,16 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The constant that holds a target's config, and what it is.
-fn config(target: Target) -> Option<(String, String)> {
+/// The constant that holds a target's config or recipe, and what it is.
+fn config(target: Target, path: &str) -> Option<(String, String)> {
     let listed = targets::list().into_iter().find(|listed| listed.name == target.name())?;
-    let about = format!("For {}: {}.", target.name(), listed.writes);
-    (target != Target::Kernels).then(|| (format!("CONFIG_{}", target.name().to_ascii_uppercase()), about))
+    let (name, upper) = (target.name(), target.name().to_ascii_uppercase());
+    let file = path.rsplit('/').next();
+    match listed.recipe.filter(|recipe| file == Some(recipe)) {
+        Some(recipe) => Some((format!("RECIPE_{upper}"), format!("For {name}: the recipe, `{recipe}`."))),
+        None if target == Target::Kernels => None,
+        None => Some((format!("CONFIG_{upper}"), format!("For {name}: {}.", listed.writes))),
+    }
 }
 
 /// Names given so far.

@@ -10,7 +10,7 @@ use crate::diagnostic::Diagnostic;
 use crate::law::{ArmParameters, Estimate, FitReport, FormFit, FormLaw, HoldOut, Law, NamedLaw, NamedStart, SovitLaw};
 use crate::lock::Warning;
 use crate::plan::{Counting, StatedExponents, Uncertain};
-use crate::shape::{Alternative, Answer, Compared, Plateau, Preferred, Served, ShadowPrice, Trained};
+use crate::shape::{Alternative, Answer, Compared, Plateau, Preferred, Recipe, Served, ShadowPrice, Trained};
 use crate::source::plain_json;
 use crate::vit::{Activation, Axis, Components, Cost, PerAxis, Pooling, Shape, Variant};
 
@@ -107,6 +107,9 @@ pub(super) struct Search<'a> {
     /// What training it takes of each device.
     #[serde(skip_serializing_if = "Option::is_none")]
     training: Option<&'a Trained>,
+    /// How it is trained, step by step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipe: Option<&'a Recipe>,
 }
 
 /// A shape in its architecture, flat.
@@ -237,6 +240,7 @@ impl<'a> Search<'a> {
             compared: &answer.compared,
             serving: answer.serving.as_ref(),
             training: answer.training.as_ref(),
+            recipe: answer.recipe.as_ref(),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Artefact, Request, SUMMARY, engine, fits};
 use crate::diagnostic::Diagnostic;
 use crate::law::{Estimate, FitReport, GroupFit, HoldOut, Law, NamedLaw, NamedStart, SovitLaw, StarForm};
 use crate::plan::{Counting, StatedExponents};
-use crate::shape::{Alternative, Answer, Loss, Preferred, Served, ShadowPrice, Trained};
+use crate::shape::{Alternative, Answer, Loss, Preferred, Recipe, Served, ShadowPrice, Trained};
 use crate::units::{Base, Dimension, fixed, human};
 use crate::vit::{Axis, PerAxis, Shape};
 
@@ -103,6 +103,7 @@ fn search(answer: &Answer) -> SearchView {
             .iter()
             .flat_map(|serving| [served(serving)].into_iter().chain(serving.notes.iter().cloned()))
             .chain(answer.training.iter().map(trained))
+            .chain(answer.recipe.iter().map(followed))
             .collect(),
         loss: answer.loss.as_ref().map(loss),
         preference: answer.preference.as_ref().map_or_else(Vec::new, preference),
@@ -133,6 +134,14 @@ fn trained(trained: &Trained) -> String {
         shards => format!(" of {shards} that share the states"),
     };
     format!("{total} to train on {} a device{shared}", images(trained.step.batch))
+}
+
+/// `recipe web: 385 236 steps of 8 x 256 x 2 images, 1.58e9 example`
+fn followed(recipe: &Recipe) -> String {
+    let Recipe { name, steps, processes, micro_batch, accumulation, .. } = recipe;
+    let passes = if *accumulation == 1 { String::new() } else { format!(" x {accumulation} passes") };
+    let all = examples(recipe.examples as f64);
+    format!("recipe {name}: {steps} steps of {processes} x {micro_batch}{passes}, {all} in all")
 }
 
 fn images(number: u64) -> String {

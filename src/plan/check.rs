@@ -67,6 +67,7 @@ pub(super) struct Scope {
     pub(super) laws: Names,
     pub(super) starts: Names,
     pub(super) budgets: Names,
+    pub(super) recipes: Names,
     pub(super) searches: Names,
 }
 
@@ -145,6 +146,11 @@ impl<'a> Checker<'a> {
             let whole = self.budget(item);
             keep(&mut scope.budgets, number, &mut plan.budgets, whole);
         });
+        for_each(ast, "recipe", |(number, item)| {
+            self.stand_in(item);
+            let whole = self.recipe(item);
+            keep(&mut scope.recipes, number, &mut plan.recipes, whole);
+        });
         for_each(ast, "search", |(number, item)| {
             self.stand_in(item);
             let whole = self.search(item, &scope, &plan);
@@ -167,6 +173,7 @@ impl<'a> Checker<'a> {
             laws: self.declare("law", named("law")),
             starts: self.declare("start", named("start")),
             budgets: self.declare("budget", named("budget")),
+            recipes: self.declare("recipe", named("recipe")),
             searches: self.declare("search", named("search")),
         }
     }
@@ -207,6 +214,7 @@ pub(super) fn header(kind: &ItemKind) -> (&'static str, Option<&Name>) {
         ItemKind::Law { name, .. } => ("law", name.as_ref()),
         ItemKind::Start { name, .. } => ("start", name.as_ref()),
         ItemKind::Budget { name, .. } => ("budget", name.as_ref()),
+        ItemKind::Recipe { name, .. } => ("recipe", name.as_ref()),
         ItemKind::Search { name, .. } => ("search", name.as_ref()),
         ItemKind::Emit { target, .. } => ("emit", target.as_ref()),
     }

@@ -101,6 +101,8 @@ pub const TOO_MANY: Code = Code::new("S0418", "more-mistakes");
 pub const SHAPELESS: Code = Code::new("S0419", "shapeless-table");
 /// A table without an input of the law that is fitted to it.
 pub const NO_INPUT: Code = Code::new("S0420", "no-input");
+/// Passes of the processes that fill no batch.
+pub const BATCH_SPLIT: Code = Code::new("S0421", "batch-split");
 
 /// All of them.
 pub const ALL: &[Code] = &[
@@ -149,6 +151,7 @@ pub const ALL: &[Code] = &[
     TOO_MANY,
     SHAPELESS,
     NO_INPUT,
+    BATCH_SPLIT,
 ];
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Expression, Input, KnownForm};
+use super::{Expression, Input, KnownForm, RecipeSpec};
 use crate::hardware::{AttentionLibrary, Device};
 use crate::source::{Span, Spanned};
 use crate::units::Dimension;
@@ -25,6 +25,8 @@ pub struct Plan {
     pub starts: Vec<Start>,
     /// Amounts of compute.
     pub budgets: Vec<Budget>,
+    /// How models are trained.
+    pub recipes: Vec<RecipeSpec>,
     /// Questions.
     pub searches: Vec<Search>,
     /// What to write.
@@ -41,6 +43,7 @@ impl Plan {
             laws: Vec::new(),
             starts: Vec::new(),
             budgets: Vec::new(),
+            recipes: Vec::new(),
             searches: Vec::new(),
             emits: Vec::new(),
         }
@@ -433,6 +436,8 @@ pub struct Search {
     pub serving: Option<Serving>,
     /// How it is trained: what `memory` is of.
     pub training: Option<Step>,
+    /// Index into [`Plan::recipes`]: what the emitted configs train with.
+    pub recipe: Option<usize>,
     /// Published models whose shapes the answer is compared with.
     pub compare: Vec<&'static Named>,
 }
@@ -687,6 +692,8 @@ pub struct EmitOptions {
     pub embed_dim: Option<u64>,
     /// The text tower beside the encoder.
     pub text: Option<TextTower>,
+    /// Whether the search's recipe stays out.
+    pub model_alone: bool,
 }
 
 /// `text = { width = .., depth = .., heads = .. }`

@@ -126,6 +126,9 @@ fn sketch(noun: &str) -> &'static str {
         "model" => "model encoder { image = 224 px, patch = 14 px, heads = 16 }",
         "law" => "law shape = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }",
         "budget" => "budget flagship = forward(vit_g14) * 16e9 example",
+        "recipe" => {
+            "recipe web { batch = 4096, schedule = cosine, warmup = 10000, learning_rate = 1e-3, weight_decay = 0.1 }"
+        }
         "search" => "search flagship { width in 384..2048 step 16, depth in 6..60, mlp in 512..16384 step 16 }",
         _ => "results star from \"star.csv\" { ... }",
     }

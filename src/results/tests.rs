@@ -59,6 +59,7 @@ fn read_file(results: Results, bytes: impl Into<Vec<u8>>) -> (Option<Table>, Vec
         laws: Vec::new(),
         starts: Vec::new(),
         budgets: Vec::new(),
+        recipes: Vec::new(),
         searches: Vec::new(),
         emits: Vec::new(),
     };
@@ -156,6 +157,7 @@ fn a_missing_file_is_the_worlds_fault() {
         laws: Vec::new(),
         starts: Vec::new(),
         budgets: Vec::new(),
+        recipes: Vec::new(),
         searches: Vec::new(),
         emits: Vec::new(),
     };

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Recipe;
 use crate::law::Estimate;
 use crate::plan::Counting;
 use crate::units::Dimension;
@@ -56,6 +57,9 @@ pub struct Answer {
     /// What training it takes of each device, where the plan says how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<Trained>,
+    /// How it is trained, where the plan has a recipe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
 }
 
 /// What was preferred to the least loss, and what it took.

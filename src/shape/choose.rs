@@ -7,7 +7,8 @@ use super::lattice::furthest;
 use super::prefer::{number, wanted};
 use super::search::{Box3, Found, best, legal, runners_up};
 use super::{
-    Alternative, Answer, Compared, Loss, Plateau, Preferred, Served, ShadowPrice, Spending, Trained, codes, prices,
+    Alternative, Answer, Compared, Loss, Plateau, Preferred, Recipe, Served, ShadowPrice, Spending, Trained, codes,
+    prices,
 };
 use crate::diagnostic::Diagnostic;
 use crate::hardware::notes;
@@ -165,6 +166,14 @@ impl<'a> Question<'a> {
             );
             return None;
         }
+        let spec = self.search.recipe.and_then(|recipe| self.plan.recipes.get(recipe));
+        let recipe = match spec.map(|spec| Recipe::new(spec, examples, &self.search.name.value)).transpose() {
+            Ok(recipe) => recipe,
+            Err(refused) => {
+                diagnostics.push(refused);
+                return None;
+            }
+        };
         let binding = self.binding(&all, shape);
         let at_edge = self.at_edge(shape);
         self.warn(shape, &binding, &at_edge, diagnostics);
@@ -194,6 +203,7 @@ impl<'a> Question<'a> {
                 notes: notes(serving.attention, &vit),
             }),
             training: self.search.training.map(|step| Trained { step, memory: vit.memory(&step) }),
+            recipe,
         })
     }
 

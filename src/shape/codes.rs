@@ -28,3 +28,5 @@ pub const NO_FRONTIER: Code = Code::new("S0611", "no-frontier");
 pub const NO_EXAMPLES: Code = Code::new("S0612", "budget-too-small");
 /// The budget is uncertain; the search takes its median.
 pub const UNCERTAIN_BUDGET: Code = Code::new("S0613", "uncertain-budget");
+/// The budget does not pay for what the recipe asks.
+pub const RECIPE: Code = Code::new("S0614", "recipe-too-long");

@@ -26,6 +26,7 @@ mod lattice;
 mod pareto;
 mod prefer;
 mod prices;
+mod recipe;
 mod search;
 mod trajectory;
 mod values;
@@ -33,6 +34,7 @@ mod values;
 pub use answer::*;
 pub use choose::choose;
 pub use pareto::pareto;
+pub use recipe::Recipe;
 pub use trajectory::{TrajectoryPoint, budgets, trajectory};
 
 use frontier::exponents;

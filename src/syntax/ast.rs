@@ -83,6 +83,13 @@ pub enum ItemKind {
         /// Its amount.
         value: Expr,
     },
+    /// `recipe NAME { ... }`
+    Recipe {
+        /// Its name.
+        name: Option<Name>,
+        /// Its fields.
+        body: Option<Block>,
+    },
     /// `search NAME { ... }`
     Search {
         /// Its name.

@@ -40,6 +40,7 @@ impl Printer {
                 }
                 self.body(body.as_ref())
             }
+            ItemKind::Recipe { name, body } => self.head("recipe", name.as_ref()).body(body.as_ref()),
             ItemKind::Search { name, body } => self.head("search", name.as_ref()).body(body.as_ref()),
             ItemKind::Results { name, trainer, path, body } => {
                 self.head("results", name.as_ref()).text(" from ");

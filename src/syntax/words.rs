@@ -13,6 +13,7 @@ pub enum Word {
     Law,
     Start,
     Budget,
+    Recipe,
     Search,
     Emit,
     From,
@@ -44,7 +45,7 @@ pub enum Word {
 
 impl Word {
     /// The words that begin a definition.
-    pub const DEFINITIONS: [Self; 9] = [
+    pub const DEFINITIONS: [Self; 10] = [
         Self::Use,
         Self::Let,
         Self::Model,
@@ -52,12 +53,13 @@ impl Word {
         Self::Law,
         Self::Start,
         Self::Budget,
+        Self::Recipe,
         Self::Search,
         Self::Emit,
     ];
 
     /// Every word.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Use,
         Self::Let,
         Self::Model,
@@ -65,6 +67,7 @@ impl Word {
         Self::Law,
         Self::Start,
         Self::Budget,
+        Self::Recipe,
         Self::Search,
         Self::Emit,
         Self::From,
@@ -104,6 +107,7 @@ impl Word {
             "law" => Self::Law,
             "start" => Self::Start,
             "budget" => Self::Budget,
+            "recipe" => Self::Recipe,
             "search" => Self::Search,
             "emit" => Self::Emit,
             "from" => Self::From,
@@ -145,6 +149,7 @@ impl Word {
             Self::Law => "law",
             Self::Start => "start",
             Self::Budget => "budget",
+            Self::Recipe => "recipe",
             Self::Search => "search",
             Self::Emit => "emit",
             Self::From => "from",

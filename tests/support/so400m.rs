@@ -72,9 +72,7 @@ pub(crate) fn case() -> Case {
         calibrated_on: Some("SoViT-400m/14 and SoViT-150m/14".to_owned()),
     };
     let plan = Plan {
-        name: "so400m".to_owned(),
         models: vec![Model { name: at("encoder".to_owned()), architecture, heads_span: Span::default() }],
-        results: Vec::new(),
         laws: vec![LawSpec {
             name: at("shape".to_owned()),
             span: Span::default(),
@@ -111,9 +109,10 @@ pub(crate) fn case() -> Case {
             runners_up: 0,
             serving: None,
             training: None,
+            recipe: None,
             compare: Vec::new(),
         }],
-        emits: Vec::new(),
+        ..Plan::empty("so400m")
     };
     let examples = |flops: u64| forward_flops / flops as f64;
     let neighbour = architecture.with(Shape { width: 1136, ..shape }).expect("a buildable model").cost();
@@ -148,6 +147,7 @@ pub(crate) fn case() -> Case {
         compared: Vec::new(),
         serving: None,
         training: None,
+        recipe: None,
     };
     let case = Case {
         plan,

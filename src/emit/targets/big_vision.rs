@@ -1,13 +1,17 @@
 //! big_vision: a Python file with `get_config`.
 //!
-//! Only what follows from the plan is written: the model and how many examples it is trained with. `total_examples` is
-//! one of the three ways in which big_vision takes the length of a run.
+//! What follows from the plan is written: the model, how long it is trained, and the recipe where there is one.
+//! big_vision decays weights by `wd` times the schedule alone, so the recipe's weight decay is multiplied by its learning
+//! rate.
 
 use serde::Serialize;
 
+use super::recipe::ONE_PASS;
 use super::{Activation, Feature, Job, Pooling, Position, PositionRows};
 use crate::diagnostic::Diagnostic;
 use crate::emit::Artefact;
+use crate::plan::{Decay, Precision};
+use crate::shape::Recipe;
 
 pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
     let own = Own {
@@ -16,14 +20,40 @@ pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
             Position::SinCos2d => "sincos2d",
             _ => "learn",
         },
+        recipe: job.recipe().map(|recipe| follow(job, recipe)).transpose()?,
     };
     job.file(job.text("big_vision.py.j2", own)?)
 }
 
 #[derive(Serialize)]
-struct Own {
+struct Own<'a> {
     pool_type: &'static str,
     posemb: &'static str,
+    recipe: Option<Follow<'a>>,
+}
+
+#[derive(Serialize)]
+struct Follow<'a> {
+    #[serde(flatten)]
+    recipe: &'a Recipe,
+    decay_type: &'static str,
+}
+
+fn follow<'a>(job: &Job<'_>, recipe: &'a Recipe) -> Result<Follow<'a>, Diagnostic> {
+    if recipe.accumulation > 1 {
+        let what = format!("the {} passes of a batch", recipe.accumulation);
+        return Err(job.cannot_train(recipe, &what, "its trainers take a batch in one pass", ONE_PASS));
+    }
+    if recipe.precision == Precision::Fp16 {
+        return Err(job.cannot_train(recipe, "the precision", "its trainers scale no loss", ""));
+    }
+    let decay_type = match recipe.decay {
+        Decay::Cosine => "cosine",
+        Decay::Rsqrt => "rsqrt",
+        // Stairs without a step.
+        Decay::Constant => "stair",
+    };
+    Ok(Follow { recipe, decay_type })
 }
 
 fn pool_type(job: &Job<'_>) -> Result<&'static str, Diagnostic> {

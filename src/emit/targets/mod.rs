@@ -6,6 +6,7 @@ mod keras_hub;
 mod kernels;
 mod nano_vlm;
 mod open_clip;
+mod recipe;
 mod scenic;
 mod template;
 mod timm;
@@ -43,8 +44,8 @@ impl From<Artefact> for Piece {
 /// What one `emit` writes for one answer, below a folder named after the search.
 pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
     match job.emit.target.value {
-        Target::Transformers => transformers::print(job).map(one),
-        Target::Timm => timm::print(job).map(one),
+        Target::Transformers => transformers::print(job),
+        Target::Timm => timm::print(job),
         Target::OpenClip => open_clip::print(job),
         Target::BigVision => big_vision::print(job).map(one),
         Target::Torchvision => torchvision::print(job).map(one),
@@ -137,13 +138,15 @@ pub struct Listed {
     pub writes: &'static str,
     /// Whether the tests of sovitc load it with its library.
     pub verified: bool,
+    /// The file that a recipe adds or goes into, where the trainer can follow one.
+    pub recipe: Option<&'static str>,
 }
 
 /// Every target, in the order of [`Target::ALL`].
 pub fn list() -> Vec<Listed> {
     let listed = |&(name, target): &(&'static str, Target)| {
         let (writes, verified) = about(target);
-        Listed { name, writes, verified }
+        Listed { name, writes, verified, recipe: recipe::file(target) }
     };
     Target::ALL.iter().map(listed).collect()
 }

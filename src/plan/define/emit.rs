@@ -13,8 +13,9 @@ use crate::vit::Architecture;
 
 const KERNELS: Schema = Schema::of(&["search", "arch", "dtype"]);
 const CONFIGS: Schema = Schema::of(&["search"]);
-const TRANSFORMERS: Schema = Schema::of(&["search", "model_type", "text"]);
-const OPEN_CLIP: Schema = Schema::of(&["search", "embed_dim", "text"]);
+const TRAINED: Schema = Schema::of(&["search", "recipe"]);
+const TRANSFORMERS: Schema = Schema::of(&["search", "recipe", "model_type", "text"]);
+const OPEN_CLIP: Schema = Schema::of(&["search", "recipe", "embed_dim", "text"]);
 const TEXT: Schema = Schema::of(&["width", "depth", "heads"]);
 
 /// The architectures that kernels can be compiled for.
@@ -54,6 +55,7 @@ impl Checker<'_> {
                 None | Some(Target::Kernels) => KERNELS,
                 Some(Target::Transformers) => TRANSFORMERS,
                 Some(Target::OpenClip) => OPEN_CLIP,
+                Some(Target::Timm | Target::BigVision) => TRAINED,
                 Some(_) => CONFIGS,
             };
             let fields = self.fields(what, item.keyword, body, schema);
@@ -130,7 +132,9 @@ impl Checker<'_> {
             }
             Some(TextTower { width, depth, heads })
         }));
-        let options = EmitOptions { model_type: model_type?, embed_dim: embed_dim?, text: text? };
+        let with_recipe = fields.get("recipe").map_or(Some(true), |field| self.switch(field));
+        let options =
+            EmitOptions { model_type: model_type?, embed_dim: embed_dim?, text: text?, model_alone: !with_recipe? };
         if let (Some(field), Some(kind)) = (fields.get("text"), options.model_type)
             && kind != ModelType::Siglip
         {

@@ -7,6 +7,7 @@ mod hardware;
 mod law;
 mod model;
 mod prefer;
+mod recipe;
 mod results;
 mod search;
 mod start;

@@ -12,7 +12,7 @@ use crate::units::{Dimension, exact};
 use crate::vit::{Architecture, PerAxis};
 
 const SCHEMA: Schema = Schema {
-    fields: &["model", "law", "start", "budget", "serving", "training", "compare", "runners_up"],
+    fields: &["model", "law", "start", "budget", "serving", "training", "recipe", "compare", "runners_up"],
     ranges: &["width", "depth", "mlp"],
     chooses: true,
 };
@@ -35,6 +35,10 @@ impl Checker<'_> {
             _ => self.reference(&fields, "start", &scope.starts).map(Some),
         };
         let budget = self.reference(&fields, "budget", &scope.budgets);
+        let recipe = match fields.get("recipe") {
+            None if scope.recipes.len() == 0 => Some(None),
+            _ => self.reference(&fields, "recipe", &scope.recipes).map(Some),
+        };
         let ranges = PerAxis::from_fn(|axis| {
             if let Some(entry) = fields.range(axis.name()) {
                 self.range(entry)
@@ -75,6 +79,7 @@ impl Checker<'_> {
             runners_up: runners_up?,
             serving: serving?,
             training: training?,
+            recipe: recipe?,
             compare: compare?,
         };
         let is_known = [self.hardware_is_said(&search, &fields), self.loss_is_known(&search, &fields, plan)];

@@ -694,3 +694,81 @@ fn options_of_an_emit() {
         ",
     );
 }
+
+#[test]
+fn recipes() {
+    check(
+        "
+        law l = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }
+        recipe none { }
+        //     ^^^^ S0205 recipe `none` needs `batch`
+        //     ^^^^ S0205 recipe `none` needs `learning_rate`
+        //     ^^^^ S0205 recipe `none` needs `schedule`
+        //     ^^^^ S0205 recipe `none` needs `warmup`
+        //     ^^^^ S0205 recipe `none` needs `weight_decay`
+        recipe odd {
+          batch = 4096
+        //        ^^^^ S0421 a batch of 4096 is no whole number of passes of 8 x 96
+        //> batch = 3840
+          processes = 8
+          micro_batch = 96
+          schedule = cosine
+          warmup = 2 %
+          learning_rate = 1e-3
+          weight_decay = 0.1
+        }
+        recipe much {
+          batch = 4096
+          schedule = linear
+        //           ^^^^^^ S0210 `schedule` has no `linear`
+          warmup = 2.5
+        //         ^^^ S0403 `warmup` must be a whole number
+          cooldown = 3 h
+        //           ^^^ S0301 `cooldown` is a number of examples, but this is a time
+          learning_rate = -1e-3
+        //                ^^^^^ S0402 `learning_rate` must be above 0
+        //> learning_rate = 1e-3
+          weight_decay = 0.1 +- 0.01
+        //               ^^^^^^^^^^^ S0411 `weight_decay` must be exact
+          dataset = 1e6
+        //          ^^^ S0301 `dataset` is a number of examples, but this is a pure number
+          beta2 = 1
+        //        ^ S0402 `beta2` must be from 0 to below 1
+          clip = 0
+        //       ^ S0402 `clip` must be above 0
+          lr = 3
+        //^^ S0203 recipe `much` has no `lr`
+        }
+        recipe apart {
+          batch = 4096
+          schedule = cosine
+          warmup = 10000
+          cooldown = 100
+        //^^^^^^^^ S0414 `cooldown` belongs to `schedule = rsqrt` and `schedule = constant`
+          timescale = 100
+        //^^^^^^^^^ S0414 `timescale` belongs to `schedule = rsqrt`
+          learning_rate = 1e-3
+          weight_decay = 0.1
+          optimizer = adafactor
+          beta1 = 0.9
+        //^^^^^ S0414 `beta1` belongs to `adamw`
+        }
+        ",
+    );
+    check(
+        "
+        model m { image = 224 px, patch = 14 px, heads = 16 }
+        law l = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }
+        start s { shape = vit_s14, compute = 0.7 EFLOP as forward }
+        budget b = 1 ZFLOP as forward
+        recipe a { batch = 4096, schedule = cosine, warmup = 1 %, learning_rate = 1e-3, weight_decay = 0.1 }
+        recipe c { batch = 4096, schedule = cosine, warmup = 1 %, learning_rate = 1e-3, weight_decay = 0.1 }
+        search one { width in 384..2048 step 16, depth in 6..60, mlp in 512..16384 step 16 }
+        //     ^^^ S0206 search `one` does not say which recipe it means
+        search two { recipe = d, width in 384..2048 step 16, depth in 6..60, mlp in 512..16384 step 16 }
+        //                    ^ S0202 there is no recipe `d`
+        emit timm \"a/\" { search = two, recipe = off }
+        //                                      ^^^ S0401 `recipe` takes `true` or `false`, not a name
+        ",
+    );
+}

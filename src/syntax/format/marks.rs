@@ -26,6 +26,7 @@ impl Marks {
                 | ItemKind::Results { body, .. }
                 | ItemKind::Law { body, .. }
                 | ItemKind::Start { body, .. }
+                | ItemKind::Recipe { body, .. }
                 | ItemKind::Search { body, .. }
                 | ItemKind::Emit { body, .. } => body.iter().for_each(|body| marks.block(body)),
                 ItemKind::Let { value, .. } | ItemKind::Budget { value, .. } => marks.expression(value),

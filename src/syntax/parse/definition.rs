@@ -43,6 +43,7 @@ pub(super) fn after_keyword<'a>(input: Tokens<'a>, rest: Tokens<'a>, word: Word,
         Word::Budget => named_value(rest, |name, value| ItemKind::Budget { name, value }),
         Word::Emit => emit(rest),
         Word::Start => start(rest),
+        Word::Recipe => named_block(rest, |name, body| ItemKind::Recipe { name, body }),
         Word::Search => named_block(rest, |name, body| ItemKind::Search { name, body }),
         _ => named_block(rest, |name, body| ItemKind::Model { name, body }),
     };

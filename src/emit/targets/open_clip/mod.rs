@@ -3,6 +3,8 @@
 //! open_clip's own tower has a class token and no bias of the patches. What else the encoder may be is built by timm:
 //! the JSON file names a model that the module beside it registers, for a config cannot describe one.
 
+mod train;
+
 use serde::Serialize;
 
 use super::{Activation, Feature, Job, Piece, Pooling, Position, timm};
@@ -40,16 +42,22 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
         arguments: Vec::new(),
     };
     let file = format!("{}.json", job.answer.search);
-    if is_native(job) {
-        return Ok(vec![job.in_folder(&file, job.text("open_clip.json.j2", &own)?)?.into()]);
+    let is_native = is_native(job);
+    let train = job.recipe().map(|recipe| train::print(job, recipe, !is_native)).transpose()?.map(Piece::from);
+    if is_native {
+        let mut pieces = vec![job.in_folder(&file, job.text("open_clip.json.j2", &own)?)?.into()];
+        pieces.extend(train);
+        return Ok(pieces);
     }
     let arguments = timm::arguments(job)?;
     let registered = Some(format!("sovit_{}", job.answer.search.to_lowercase()));
     let own = Own { registered, arguments, ..own };
-    Ok(vec![
+    let mut pieces = vec![
         job.in_folder(&file, job.text("open_clip.json.j2", &own)?)?.into(),
         job.in_folder("register.py", job.text("open_clip.py.j2", &own)?)?.into(),
-    ])
+    ];
+    pieces.extend(train);
+    Ok(pieces)
 }
 
 #[derive(Serialize)]

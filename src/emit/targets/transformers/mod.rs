@@ -3,19 +3,21 @@
 //! Each class says what it cannot express; `model_type` in the plan asks for one by name.
 //! Held to the library by `tests/trainers.rs`: every field, and the parameters of every part.
 
+mod train;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Activation, Feature, Job, Pooling, Position, QkvBias};
+use super::{Activation, Feature, Job, Piece, Pooling, Position, QkvBias};
 use crate::diagnostic::Diagnostic;
-use crate::emit::{Artefact, engine};
+use crate::emit::engine;
 use crate::plan::{ModelType, TextTower};
 use crate::vit::Vit;
 
 /// Fields of a config, by name.
 type Fields = Vec<(&'static str, Value)>;
 
-pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
+pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
     let options = &job.emit.options;
     let chosen = match options.model_type {
         Some(model_type) => fields(job, model_type)?,
@@ -26,9 +28,18 @@ pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
             exact.map_or_else(|| fields(job, likely), Ok)?
         }
     };
-    let mut list: Vec<Field> = chosen.into_iter().map(|(name, value)| Field { name, value }).collect();
+    let mut pieces = vec![file(job, "config.json", chosen)?];
+    if let Some(recipe) = job.recipe() {
+        pieces.push(file(job, "training_args.json", train::fields(job, recipe)?)?);
+    }
+    Ok(pieces)
+}
+
+/// A JSON file of fields, sorted.
+fn file(job: &Job<'_>, name: &str, fields: Fields) -> Result<Piece, Diagnostic> {
+    let mut list: Vec<Field> = fields.into_iter().map(|(name, value)| Field { name, value }).collect();
     list.sort_by_key(|field| field.name);
-    job.in_folder("config.json", engine::render("transformers.json.j2", Context { fields: list })?)
+    Ok(job.in_folder(name, engine::render("transformers.json.j2", Context { fields: list })?)?.into())
 }
 
 #[derive(Serialize)]

@@ -1,16 +1,18 @@
-//! timm: a folder with the `config.json` that `create_model("local-dir:...")` and the hub read.
+//! timm: a folder with the `train.yaml` of a recipe, and the `config.json` that `create_model("local-dir:...")` and the hub read.
 //!
 //! `model_args` override every size of the named architecture, which only chooses the model class.
+
+mod train;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Activation, FIXED_EPSILON, Feature, Job, Pooling, PositionRows, QkNorm, QkvBias};
+use super::{Activation, FIXED_EPSILON, Feature, Job, Piece, Pooling, PositionRows, QkNorm, QkvBias};
 use crate::diagnostic::Diagnostic;
-use crate::emit::{Artefact, codes, engine, ratio};
+use crate::emit::{codes, engine, ratio};
 use crate::vit::Vit;
 
-pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
+pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
     let vit = job.answer.vit;
     let arguments = arguments(job)?;
     let context = Context {
@@ -24,7 +26,11 @@ pub(super) fn print(job: &Job<'_>) -> Result<Artefact, Diagnostic> {
     };
     let text = engine::render("timm.json.j2", context)?;
     recheck(&text, &vit)?;
-    job.in_folder("config.json", text)
+    let mut pieces = vec![job.in_folder("config.json", text)?.into()];
+    if let Some(recipe) = job.recipe() {
+        pieces.push(train::print(job, recipe)?.into());
+    }
+    Ok(pieces)
 }
 
 const fn global_pool(pooling: Pooling) -> &'static str {
