@@ -142,8 +142,8 @@ fn what_the_budget_does_not_pay_for_is_refused() {
     assert!(message.contains("warms up for 100000 steps") && help.contains("shares"), "{message} {help}");
 }
 
-/// Compares learning rates that the trainer's own code gives with those of the recipe.
-fn follows(test: &str, modules: &[&str], recipe: &str, model: &str, emits: &str) {
+/// Compares learning rates that the trainer's own code gives with those of the recipes, one after another.
+fn follows(test: &str, modules: &[&str], recipes: &[String], model: &str, emits: &str) {
     let python = std::env::var("SOVIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     for module in modules {
         let found = Command::new(&python).args(["-c", &format!("import {module}")]).output();
@@ -152,35 +152,38 @@ fn follows(test: &str, modules: &[&str], recipe: &str, model: &str, emits: &str)
             return support::skip(requirement, test, &format!("{python} cannot import {module}; set SOVIT_PYTHON"));
         }
     }
-    let folder = tempfile::tempdir().unwrap();
-    // So much compute that it is a million images of this very model.
-    let flops = &summary(folder.path(), &plan(recipe, model, ""))["searches"][0]["cost"]["forward_flops_per_example"];
-    let budget = format!("{flops} FLOP/example * 1e6 example as forward");
-    let summary = summary(folder.path(), &plan_with(&budget, recipe, model, emits));
-    let search = &summary["searches"][0];
-    let mut input = search["recipe"].clone();
-    let recipe: Recipe = serde_json::from_value(input.clone()).unwrap();
-    let middle = recipe.warmup_steps + (recipe.steps - recipe.warmup_steps) / 3;
-    let cooling = recipe.steps - recipe.cooldown_steps / 2 - 1;
-    let steps = [0, 1, recipe.warmup_steps / 2, recipe.warmup_steps, middle, cooling, recipe.steps - 1];
-    input["factors"] = steps.iter().map(|&step| json!([step, recipe.factor(step)])).collect();
-    input["params"] = search["cost"]["params"].clone();
+    let mut folders = Vec::new();
+    let mut input = String::new();
+    for recipe in recipes {
+        let folder = tempfile::tempdir().unwrap();
+        // So much compute that it is a million images of this very model.
+        let flops =
+            &summary(folder.path(), &plan(recipe, model, ""))["searches"][0]["cost"]["forward_flops_per_example"];
+        let budget = format!("{flops} FLOP/example * 1e6 example as forward");
+        let summary = summary(folder.path(), &plan_with(&budget, recipe, model, emits));
+        let search = &summary["searches"][0];
+        let mut told = search["recipe"].clone();
+        let recipe: Recipe = serde_json::from_value(told.clone()).unwrap();
+        let middle = recipe.warmup_steps + (recipe.steps - recipe.warmup_steps) / 3;
+        let cooling = recipe.steps - recipe.cooldown_steps / 2 - 1;
+        let steps = [0, 1, recipe.warmup_steps / 2, recipe.warmup_steps, middle, cooling, recipe.steps - 1];
+        told["factors"] = steps.iter().map(|&step| json!([step, recipe.factor(step)])).collect();
+        told["params"] = search["cost"]["params"].clone();
+        input += &format!("{}\n", json!({ "folder": folder.path().join("out/encoder"), "recipe": told }));
+        folders.push(folder);
+    }
     let mut child = Command::new(python)
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trainers/check_recipes.py"))
-        .arg(folder.path().join("out/encoder"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let _ = child.stdin.take().unwrap().write_all(input.to_string().as_bytes());
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && said.contains("7 rates ok"),
-        "{said}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(said.matches(": 7 rates ok").count(), recipes.len(), "{said}");
 }
 
 /// open_clip trains by the emitted file: its own entry point, on images that it makes up.
@@ -227,47 +230,41 @@ fn open_clip_trains_by_the_emitted_file() {
 /// So many images that the budget, 1e6 images, is whole epochs of whole batches.
 const WHOLE: &str = "batch = 500, processes = 4, dataset = 50000 example, learning_rate = 1e-3, weight_decay = 0.05";
 
+fn whole(more: &[&str]) -> Vec<String> {
+    more.iter().map(|more| format!("{WHOLE}, {more}")).collect()
+}
+
 #[test]
 fn timm_follows_every_schedule() {
-    let classes = "pool = average, classes = 1000";
-    for more in [
+    let recipes = whole(&[
         "schedule = cosine, warmup = 500, clip = 1",
         "schedule = cosine, warmup = 0, micro_batch = 25, beta2 = 0.95, precision = fp16",
         "schedule = rsqrt, warmup = 1e5 example, cooldown = 400, timescale = 250, optimizer = adafactor",
         "schedule = constant, warmup = 200, cooldown = 20 %, epsilon = 1e-6",
         "schedule = constant, warmup = 5 %",
-    ] {
-        follows("recipes::timm", &["torch", "timm"], &format!("{WHOLE}, {more}"), classes, "emit timm \"timm/\"");
-    }
+    ]);
+    follows("recipes::timm", &["torch", "timm"], &recipes, "pool = average, classes = 1000", "emit timm \"timm/\"");
 }
 
 #[test]
 fn transformers_follows_every_schedule() {
-    for more in [
+    let recipes = whole(&[
         "schedule = cosine, warmup = 123, clip = 1",
         "schedule = rsqrt, warmup = 150, timescale = 250, micro_batch = 25, beta2 = 0.95",
         "schedule = constant, warmup = 77, cooldown = 20 %, precision = fp32",
         "schedule = constant, warmup = 1 %, epsilon = 1e-6",
-    ] {
-        let modules = ["torch", "transformers", "accelerate"];
-        follows("recipes::transformers", &modules, &format!("{WHOLE}, {more}"), "", "emit transformers \"hf/\"");
-    }
+    ]);
+    let modules = ["torch", "transformers", "accelerate"];
+    follows("recipes::transformers", &modules, &recipes, "", "emit transformers \"hf/\"");
 }
 
 #[test]
 fn open_clip_follows_every_schedule() {
-    for more in [
-        "schedule = cosine, warmup = 123, clip = 1",
-        "schedule = constant, warmup = 77, cooldown = 20 %, micro_batch = 25",
-        "schedule = constant, warmup = 5 %, beta2 = 0.95, precision = fp32",
-    ] {
-        let recipe = format!("{WHOLE}, task = contrastive, {more}");
-        follows(
-            "recipes::open_clip",
-            &["torch", "open_clip", "open_clip_train"],
-            &recipe,
-            "",
-            "emit open_clip \"open_clip/\"",
-        );
-    }
+    let recipes = whole(&[
+        "task = contrastive, schedule = cosine, warmup = 123, clip = 1",
+        "task = contrastive, schedule = constant, warmup = 77, cooldown = 20 %, micro_batch = 25",
+        "task = contrastive, schedule = constant, warmup = 5 %, beta2 = 0.95, precision = fp32",
+    ]);
+    let modules = ["torch", "open_clip", "open_clip_train"];
+    follows("recipes::open_clip", &modules, &recipes, "", "emit open_clip \"open_clip/\"");
 }

@@ -1,8 +1,9 @@
 """Whether trainers follow the emitted recipes: reads each file as its trainer does, builds the optimizer and the schedule
 with the trainer's own code, and compares learning rates with those that sovitc says.
 
-Takes the folder of a search that holds `timm/`, `hf/` or `open_clip/`; standard input holds, as JSON, the `recipe` of the
-summary and `factors`: pairs of a step and what the learning rate is multiplied by there. Prints what it checked.
+Standard input holds a JSON object a line: `folder`, that of a search with `timm/`, `hf/` or `open_clip/` in it; `recipe`, as
+in the summary, with the model's `params` and with `factors`: pairs of a step and what the learning rate is multiplied by
+there. Prints a line for each that is followed.
 """
 
 import argparse
@@ -137,12 +138,14 @@ def check_open_clip(folder, recipe):
 
 
 def main():
-    folder, recipe = Path(sys.argv[1]), json.load(sys.stdin)
     checks = {"timm": check_timm, "hf": check_transformers, "open_clip": check_open_clip}
-    for name, check in checks.items():
-        if (folder / name).is_dir():
-            version = check(folder / name, recipe)
-            print(f"{name} {version}: {len(recipe['factors'])} rates ok")
+    for line in sys.stdin:
+        case = json.loads(line)
+        folder, recipe = Path(case["folder"]), case["recipe"]
+        for name, check in checks.items():
+            if (folder / name).is_dir():
+                version = check(folder / name, recipe)
+                print(f"{name} {version}: {len(recipe['factors'])} rates ok")
 
 
 if __name__ == "__main__":
