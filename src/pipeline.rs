@@ -38,6 +38,8 @@ mod codes {
     pub(super) const USE_CYCLE: Code = Code::new("S0005", "circular-use");
     pub(super) const OUTSIDE: Code = Code::new("S0006", "outside-the-folder");
     pub(super) const NO_FILE: Code = Code::new("S0007", "no-file-to-use");
+    pub(super) const UNREADABLE_CONFIG: Code = Code::new("S0022", "unreadable-encoder");
+    pub(super) const BAD_CONFIG: Code = Code::new("S0023", "no-encoder-in-config");
     pub(super) const UNREADABLE_TEMPLATE: Code = Code::new("S0019", "unreadable-template");
 }
 
@@ -113,13 +115,13 @@ pub struct Outcome {
 /// Reads and checks a plan: [`syntax`], then [`plan`].
 pub fn check(world: &dyn World, file: &PlanFile<'_>) -> Checked {
     let mut sources = Sources::default();
-    let Gathered { ast, hash, used, found: mut diagnostics } = uses::gather(world, file, &mut sources);
+    let Gathered { ast, hash, used, configs, found: mut diagnostics } = uses::gather(world, file, &mut sources);
     let hash = hash.unwrap_or_else(|| Input::new(file.file, &[]));
     // What is missing may be what could not be read.
     let is_whole = !diagnostics.iter().any(|found| found.fault == Fault::World || FILE_CODES.contains(&found.code));
     let mut plan = Plan::empty(file.name);
     if is_whole {
-        let (checked, mut semantic) = plan::check(&ast, &sources, file.name);
+        let (checked, mut semantic) = plan::check(&ast, &sources, &configs, file.name);
         plan = checked;
         if diagnostic::any_error(&diagnostics) {
             semantic.retain(|found| found.code != plan::codes::NOTHING_ASKED);

@@ -169,7 +169,8 @@ fn follows(test: &str, modules: &[&str], recipes: &[String], model: &str, emits:
         let steps = [0, 1, recipe.warmup_steps / 2, recipe.warmup_steps, middle, cooling, recipe.steps - 1];
         told["factors"] = steps.iter().map(|&step| json!([step, recipe.factor(step)])).collect();
         told["params"] = search["cost"]["params"].clone();
-        input += &format!("{}\n", json!({ "folder": folder.path().join("out/encoder"), "recipe": told }));
+        input += &json!({ "folder": folder.path().join("out/encoder"), "recipe": told }).to_string();
+        input.push('\n');
         folders.push(folder);
     }
     let mut child = Command::new(python)

@@ -107,3 +107,70 @@ fn long_chains_of_files_end() {
     files.push(("plan.sov", "use \"f0.sov\""));
     assert_eq!(found(&check(&files)).iter().map(|found| found.0).collect::<Vec<_>>(), ["S0005"]);
 }
+
+const SIGLIP: &str = r#"{"model_type": "siglip_vision_model", "hidden_size": 1152, "num_hidden_layers": 27,
+ "intermediate_size": 4304, "num_attention_heads": 16, "patch_size": 14, "image_size": 224}"#;
+
+/// A model begins as the encoder of a config, which the lock then pins; its shape goes by its name.
+#[test]
+fn a_model_begins_as_a_config() {
+    let text = "model ours from \"hf/config.json\" { image = 378 px, classes = 10 }
+law shape = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }
+start small { shape = { width = 608, depth = 10, mlp = 928 }, compute = 0.7 EFLOP as forward }
+budget big = forward(ours) * 1e9 example
+search s { compare = ours, width in 384..2048 step 16, depth in 6..60, mlp in 512..16384 step 16 }
+";
+    let checked = check(&[("plan.sov", text), ("hf/config.json", SIGLIP)]);
+    is(&found(&checked), &[]);
+    let model = &checked.plan.models[0].architecture;
+    assert_eq!((model.image, model.patch, model.heads, model.classes), (378, 14, 16, 10));
+    assert_eq!(checked.used.len(), 1);
+    assert_eq!(checked.used[0].path, "hf/config.json");
+    let compared = &checked.plan.searches[0].compare[0];
+    assert_eq!((compared.name.as_str(), compared.heads, compared.shape.mlp_dim), ("ours", 16, 4304));
+    // What one image of it takes at 378 px, the classifier included.
+    let vit = model.with(compared.shape).unwrap();
+    assert_eq!(checked.plan.budgets[0].forward_flops, vit.cost().forward_flops_per_example as f64 * 1e9);
+}
+
+#[test]
+fn a_model_begins_as_a_published_one() {
+    let text = format!("let seen = 1e9 example\nmodel m from dinov3_l16 {{ registers = 0 }}\n{REST}");
+    let checked = check(&[("plan.sov", &text)]);
+    is(&found(&checked), &[]);
+    let variant = &checked.plan.models[0].architecture.variant;
+    assert!(variant.registers == 0 && variant.mask_token && variant.layer_scale.is_some());
+    let bare = format!("let seen = 1e9 example\nmodel m from siglip_so400m14\n{REST}");
+    is(&found(&check(&[("plan.sov", &bare)])), &[]);
+    let wrong = bare.replace("siglip_so400m14", "siglip_so400");
+    is(&found(&check(&[("plan.sov", &wrong)])), &[("S0209", "plans/plan.sov", "siglip_so400")]);
+}
+
+#[test]
+fn configs_that_say_no_encoder_are_told() {
+    let check = |path: &str, config: &str, code: &str| {
+        let text = format!("let seen = 1e9 example\nmodel m from \"{path}\"\n{REST}");
+        let checked = check(&[("plan.sov", &text), ("config.json", config)]);
+        is(&found(&checked), &[(code, "plans/plan.sov", &format!("\"{path}\""))]);
+    };
+    check("config.json", "{", "S0023");
+    check("config.json", "{\"model_type\": \"bert\"}", "S0023");
+    check("config.json", &SIGLIP.replace("\"hidden_size\": 1152, ", ""), "S0023");
+    check("missing.json", SIGLIP, "S0022");
+    check("../config.json", SIGLIP, "S0006");
+    check("", SIGLIP, "S0007");
+    check("/config.json", SIGLIP, "S0006");
+}
+
+/// A file that another one uses finds its configs beside itself.
+#[test]
+fn a_config_stands_where_its_file_says() {
+    let rest = format!("use \"shared/encoder.sov\"\nlet seen = 1e9 example{REST}");
+    let encoder = "model m from \"config.json\"";
+    let checked = check(&[("plan.sov", &rest), ("shared/encoder.sov", encoder), ("shared/config.json", SIGLIP)]);
+    is(&found(&checked), &[]);
+    assert_eq!(
+        checked.used.iter().map(|used| used.path.as_str()).collect::<Vec<_>>(),
+        ["shared/encoder.sov", "shared/config.json"]
+    );
+}

@@ -112,7 +112,7 @@ pub fn query(world: &dyn World, file: &PlanFile<'_>, question: &Question<'_>) ->
     } else {
         BTreeMap::new()
     };
-    let mut values = Values::with(&gathered.ast, &sources, concluded);
+    let mut values = Values::with(&gathered.ast, &sources, &gathered.configs, concluded);
     let mut found = Vec::new();
     let reply = if diagnostics.is_empty() { asked.reply(&mut values, &mut found) } else { None };
     found.extend(values.finish());

@@ -3,12 +3,17 @@
 use super::{PlanFile, codes, read};
 use crate::diagnostic::Diagnostic;
 use crate::lock::Input;
+use crate::plan::Configs;
 use crate::source::{Source, SourceId, Sources, Span, Spanned, World};
 use crate::syntax;
-use crate::syntax::ast::{Ast, Item, ItemKind};
+use crate::syntax::ast::{Ast, Item, ItemKind, ModelFrom};
+use crate::vit::{ConfigProblem, read_config};
 
 /// Most files that may use one another in a row.
 const DEEPEST: usize = 128;
+
+/// Largest config of a model, in bytes.
+const LARGEST_CONFIG: usize = 1 << 20;
 
 /// What was read of a plan and of the files it uses.
 #[derive(Debug, Default)]
@@ -19,6 +24,8 @@ pub(super) struct Gathered {
     pub(super) hash: Option<Input>,
     /// The files it uses, each once.
     pub(super) used: Vec<Input>,
+    /// What the configs say that models begin as.
+    pub(super) configs: Configs,
     /// What is wrong with files and syntax.
     pub(super) found: Vec<Diagnostic>,
 }
@@ -104,6 +111,10 @@ impl Gatherer<'_> {
                     table.value = joined;
                 }
             }
+            ItemKind::Model { from: Some(ModelFrom::File(config)), .. } => {
+                let found = self.config(path, config, gathered);
+                gathered.found.extend(found);
+            }
             // So do templates.
             ItemKind::Emit { path: Some(template), to: Some(_), .. } if id != SourceId(0) => {
                 if let Some(joined) = join(path, &template.value) {
@@ -115,8 +126,44 @@ impl Gatherer<'_> {
         gathered.ast.items.push(item);
     }
 
-    /// Reads a file that another one uses, unless it was read; says why it cannot be.
-    fn used(&mut self, by: &str, used: &Spanned<String>, gathered: &mut Gathered) -> Option<Diagnostic> {
+    /// Reads the config that a model begins as; says why it cannot be. The path becomes one from the plan's folder.
+    fn config(&self, by: &str, config: &mut Spanned<String>, gathered: &mut Gathered) -> Option<Diagnostic> {
+        config.value = match self.place(by, config) {
+            Ok(path) => path,
+            Err(wrong) => return Some(wrong),
+        };
+        let path = &config.value;
+        if gathered.configs.contains_key(path) {
+            return None;
+        }
+        let bytes = match self.world.read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let message = format!("cannot read the config `{path}`: {error}");
+                let error = Diagnostic::error(codes::UNREADABLE_CONFIG, message).from_world();
+                let help = "check the path: it begins at the folder of the file that says so";
+                return Some(error.label(config.span, "begins as this").help(help));
+            }
+        };
+        gathered.used.push(Input::new(path, &bytes));
+        let read = match bytes.len() {
+            0..=LARGEST_CONFIG => read_config(&String::from_utf8_lossy(&bytes)),
+            _ => Err(ConfigProblem::NotJson(format!("more than {LARGEST_CONFIG} bytes"))),
+        };
+        match read {
+            Ok(read) => {
+                gathered.configs.insert(path.clone(), read.vit);
+                None
+            }
+            Err(problem) => {
+                let (message, help) = problem.says(path);
+                Some(Diagnostic::error(codes::BAD_CONFIG, message).label(config.span, "begins as this").help(help))
+            }
+        }
+    }
+
+    /// The path from the plan's folder that a file at `by` means, where a plan may read it.
+    fn place(&self, by: &str, used: &Spanned<String>) -> Result<String, Diagnostic> {
         let outside = |message: String| {
             Diagnostic::error(codes::OUTSIDE, message)
                 .label(used.span, "not below the plan's folder")
@@ -126,16 +173,24 @@ impl Gatherer<'_> {
         let text = &used.value;
         if text.is_empty() || text.contains(['\0', '\\']) || text.ends_with('/') {
             let error = Diagnostic::error(codes::NO_FILE, format!("`{text}` names no file to use"));
-            return Some(
-                error.label(used.span, "no file").help("write its path, with `/`, such as `\"shared/encoder.sov\"`"),
-            );
+            return Err(error
+                .label(used.span, "no file")
+                .help("write its path, with `/`, such as `\"shared/encoder.sov\"`"));
         }
         if is_absolute(text) && !self.file.outside {
-            return Some(outside(format!("`{text}` is an absolute path, which another machine does not have")));
+            return Err(outside(format!("`{text}` is an absolute path, which another machine does not have")));
         }
         let joined = if is_absolute(text) { Some(text.clone()) } else { join(by, text) };
-        let Some(path) = joined.filter(|path| self.file.outside || !path.starts_with("../")) else {
-            return Some(outside(format!("`{text}` lies outside of the plan's folder")));
+        joined
+            .filter(|path| self.file.outside || !path.starts_with("../"))
+            .ok_or_else(|| outside(format!("`{text}` lies outside of the plan's folder")))
+    }
+
+    /// Reads a file that another one uses, unless it was read; says why it cannot be.
+    fn used(&mut self, by: &str, used: &Spanned<String>, gathered: &mut Gathered) -> Option<Diagnostic> {
+        let path = match self.place(by, used) {
+            Ok(path) => path,
+            Err(wrong) => return Some(wrong),
         };
         if let Some(first) = self.open.iter().position(|(open, _)| *open == path) {
             let message = format!("`{path}` uses itself");

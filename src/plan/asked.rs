@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::check::{Checker, Owner};
+use super::check::{Checker, Configs, Owner};
 use crate::diagnostic::Diagnostic;
 use crate::source::{Sources, Span};
 use crate::syntax::ast::{Ast, Expr, ExprKind, Name};
@@ -19,7 +19,8 @@ use crate::units::{Dimension, Quantity};
 /// let asked = sources.add("query", "budget.big / mfu");
 /// let (ast, _) = sovitc::syntax::parse(&sources, plan);
 /// let (expression, _) = sovitc::syntax::parse_expression(&sources, asked);
-/// let mut values = Values::new(&ast, &sources);
+/// let configs = Default::default();
+/// let mut values = Values::new(&ast, &sources, &configs);
 /// assert_eq!(values.value(&expression).map(|found| found.value), Some(7.5e21));
 /// assert_eq!(values.finish(), []);
 /// ```
@@ -40,14 +41,19 @@ pub struct NamedValue<'a> {
 
 impl<'a> Values<'a> {
     /// The values of a plan; what is wrong with them is not told again.
-    pub fn new(ast: &'a Ast, sources: &'a Sources) -> Self {
-        Self::with(ast, sources, BTreeMap::new())
+    pub fn new(ast: &'a Ast, sources: &'a Sources, configs: &'a Configs) -> Self {
+        Self::with(ast, sources, configs, BTreeMap::new())
     }
 
     /// The same together with what the plan's laws and searches came to, by whole paths such as `law.shape.width.s` and
     /// `search.encoder.params`.
-    pub fn with(ast: &'a Ast, sources: &'a Sources, concluded: BTreeMap<String, Quantity>) -> Self {
-        let mut checker = Checker::new(sources);
+    pub fn with(
+        ast: &'a Ast,
+        sources: &'a Sources,
+        configs: &'a Configs,
+        concluded: BTreeMap<String, Quantity>,
+    ) -> Self {
+        let mut checker = Checker::new(sources, configs);
         checker.bind(ast);
         checker.begin_questions(concluded);
         Self { checker }

@@ -50,8 +50,8 @@ struct Origin {
 const LONGEST_CHAIN: usize = 128;
 
 impl<'a> Checker<'a> {
-    /// Collects the names of values and evaluates them all.
-    pub(super) fn bind(&mut self, ast: &'a Ast) {
+    /// Collects the names of values.
+    pub(super) fn collect(&mut self, ast: &'a Ast) {
         for item in &ast.items {
             let (keyword, name, value) = match &item.kind {
                 ItemKind::Let { name: Some(name), value } => ("let", name, value),
@@ -64,6 +64,10 @@ impl<'a> Checker<'a> {
                 bindings.list.push(Binding { keyword, name, value, state: State::Waiting });
             }
         }
+    }
+
+    /// Evaluates every value that has not been needed yet.
+    pub(super) fn evaluate_all(&mut self) {
         for index in 0..self.bindings.list.len() {
             self.evaluate(index);
         }

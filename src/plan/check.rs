@@ -9,13 +9,17 @@ use crate::diagnostic::{Diagnostic, sort};
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax::ast::{Ast, Item, ItemKind, Name};
 use crate::units::Quantity;
+use crate::vit::Vit;
 
 /// Checks a tree: names, schemas, dimensions, kinds of compute and ranges.
 ///
 /// The plan holds every definition that is whole, and its indices are always valid; it says all that was written only
 /// where no diagnostic is an error. Holes that the parser left are silent. `name` becomes [`Plan::name`].
-pub fn check<'a>(ast: &'a Ast, sources: &'a Sources, name: &str) -> (Plan, Vec<Diagnostic>) {
-    let mut checker = Checker::new(sources);
+///
+/// `configs` holds what the configs say that models begin as, by path; a model whose config is not among them is left out
+/// in silence.
+pub fn check<'a>(ast: &'a Ast, sources: &'a Sources, configs: &'a Configs, name: &str) -> (Plan, Vec<Diagnostic>) {
+    let mut checker = Checker::new(sources, configs);
     let plan = match ast.items.get(LARGEST) {
         None => checker.plan(ast, name),
         Some(item) => {
@@ -25,6 +29,12 @@ pub fn check<'a>(ast: &'a Ast, sources: &'a Sources, name: &str) -> (Plan, Vec<D
     };
     (plan, checker.found())
 }
+
+/// The encoders of trainers' configs, by the paths that the plan names them with.
+pub type Configs = BTreeMap<String, Vit>;
+
+/// None at all.
+pub(super) static NO_CONFIGS: Configs = BTreeMap::new();
 
 /// Most definitions of a plan, and most elements of a list: far beyond what a person writes, and few enough that
 /// comparing each with each takes no time.
@@ -43,6 +53,9 @@ pub(super) fn too_large(what: &str, kind: &str, first_beyond: Span) -> Diagnosti
 /// What every check needs: the text, and somewhere to put what is wrong.
 pub(super) struct Checker<'a> {
     pub(super) sources: &'a Sources,
+    configs: &'a Configs,
+    /// Models of the plan that have a shape, because what they begin as has one.
+    pub(super) own: BTreeMap<&'a str, Vit>,
     pub(super) bindings: Bindings<'a>,
     /// Whether a question is checked, where values go by `let.NAME` and `budget.NAME` too.
     pub(super) is_asked: bool,
@@ -73,8 +86,16 @@ pub(super) struct Scope {
 
 impl<'a> Checker<'a> {
     /// Nothing was checked so far.
-    pub(super) fn new(sources: &'a Sources) -> Self {
-        Self { sources, bindings: Bindings::default(), is_asked: false, concluded: BTreeMap::new(), sink: Vec::new() }
+    pub(super) fn new(sources: &'a Sources, configs: &'a Configs) -> Self {
+        Self {
+            sources,
+            configs,
+            own: BTreeMap::new(),
+            bindings: Bindings::default(),
+            is_asked: false,
+            concluded: BTreeMap::new(),
+            sink: Vec::new(),
+        }
     }
 
     /// What is wrong, by place; of very much, the beginning.
@@ -118,14 +139,15 @@ impl<'a> Checker<'a> {
 
     fn plan(&mut self, ast: &'a Ast, name: &str) -> Plan {
         let mut scope = self.scope(ast);
-        self.bind(ast);
         let mut plan = Plan::empty(name);
-        // Each kind of definition refers only to kinds before it.
+        self.collect(ast);
+        // Each kind of definition refers only to kinds before it; values may speak of models, too.
         for_each(ast, "model", |(number, item)| {
             self.stand_in(item);
             let whole = self.model(item);
             keep(&mut scope.models, number, &mut plan.models, whole);
         });
+        self.evaluate_all();
         for_each(ast, "results", |(number, item)| {
             self.stand_in(item);
             let whole = self.results(item, &scope);
@@ -160,6 +182,21 @@ impl<'a> Checker<'a> {
         self.one_artefact_a_path(&plan.emits);
         self.something_is_asked(ast, &scope);
         plan
+    }
+
+    /// What an encoder is that a config says.
+    pub(super) fn config(&self, path: &str) -> Option<Vit> {
+        self.configs.get(path).copied()
+    }
+
+    /// Collects the values and the models of a plan, without the rest of it.
+    pub(super) fn bind(&mut self, ast: &'a Ast) {
+        self.collect(ast);
+        for_each(ast, "model", |(_, item)| {
+            self.stand_in(item);
+            self.model(item);
+        });
+        self.evaluate_all();
     }
 
     fn scope(&mut self, ast: &Ast) -> Scope {

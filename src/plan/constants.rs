@@ -13,7 +13,7 @@ use crate::syntax::ast::{Expr, ExprKind, Name, Path, Unit};
 use crate::units::{
     Base, ComputeKind, Dimension, Measure, Quantity, QuantityError, UnknownUnit, describe, prefix_factor, resolve,
 };
-use crate::vit::{CATALOGUE, Named, named};
+use crate::vit::{CATALOGUE, Named, Vit, named};
 
 /// An expression may hold constants only.
 #[derive(Debug)]
@@ -187,7 +187,7 @@ impl Checker<'_> {
             && scope.variable(name).is_none()
             && !self.is_bound(name)
         {
-            let flops = self.published_model(name)?.vit().cost().forward_flops_per_example as f64;
+            let flops = self.shaped_model(name)?.cost().forward_flops_per_example as f64;
             let factor = if kind == ComputeKind::Training { Counting::TRAINING_FACTOR } else { 1.0 };
             let measure = Measure::of_kind(Dimension::FLOP_PER_EXAMPLE, kind);
             return Some(Term::Constant { quantity: Quantity::exact(factor * flops, measure), loose: false });
@@ -196,13 +196,22 @@ impl Checker<'_> {
         self.converted(argument, term, kind)
     }
 
+    /// The model of that name that has a shape: one of the plan that begins as another, or a published one.
+    pub(super) fn shaped_model(&mut self, name: &Name) -> Option<Vit> {
+        match self.own.get(name.value.as_str()) {
+            Some(own) => Some(*own),
+            None => self.published_model(name).map(Named::vit),
+        }
+    }
+
     /// The published model of that name.
     pub(super) fn published_model(&mut self, name: &Name) -> Option<&'static Named> {
         let found = named(&name.value);
         if found.is_some() {
             return found;
         }
-        let known = || CATALOGUE.iter().map(|model| model.name);
+        let own = self.own.keys().copied();
+        let known = || own.clone().chain(CATALOGUE.iter().map(|model| model.name));
         let error = Diagnostic::error(codes::UNKNOWN_MODEL, format!("there is no published model `{}`", name.value))
             .label(name.span, "not in the catalogue");
         self.report(match nearest(&name.value, known()) {

@@ -22,7 +22,7 @@ mod values;
 mod tests;
 
 pub use asked::{NamedValue, Values};
-pub use check::check;
+pub use check::{Configs, check};
 pub use expression::{Comparison, Expression, Operator, Value, Wrong};
 pub use forms::{FORMS, Input, KnownForm};
 pub use model::*;

@@ -8,7 +8,7 @@ use super::{Expression, Input, KnownForm, RecipeSpec};
 use crate::hardware::{AttentionLibrary, Device};
 use crate::source::{Span, Spanned};
 use crate::units::Dimension;
-use crate::vit::{Architecture, Named, PerAxis, Shape, Step};
+use crate::vit::{Architecture, PerAxis, Shape, Step};
 
 /// A checked plan. Indices point into its own lists.
 #[derive(Clone, Debug, PartialEq)]
@@ -438,8 +438,19 @@ pub struct Search {
     pub training: Option<Step>,
     /// Index into [`Plan::recipes`]: what the emitted configs train with.
     pub recipe: Option<usize>,
-    /// Published models whose shapes the answer is compared with.
-    pub compare: Vec<&'static Named>,
+    /// Models whose shapes the answer is compared with.
+    pub compare: Vec<Baseline>,
+}
+
+/// A shape to compare with, in the plan's architecture but with its own heads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Baseline {
+    /// The model's name.
+    pub name: String,
+    /// Attention heads.
+    pub heads: u64,
+    /// Width, depth and MLP size.
+    pub shape: Shape,
 }
 
 /// `prefer ... within ... of best loss`

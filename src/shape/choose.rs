@@ -13,9 +13,9 @@ use super::{
 use crate::diagnostic::Diagnostic;
 use crate::hardware::notes;
 use crate::law::{Estimate, Law, NamedLaw, NamedStart, SovitLaw};
-use crate::plan::{Budget, LawKind, Plan, Preference, Range, Requirement, Search, SmallOptimum, Start};
+use crate::plan::{Baseline, Budget, LawKind, Plan, Preference, Range, Requirement, Search, SmallOptimum, Start};
 use crate::units::{Dimension, fixed, human};
-use crate::vit::{Architecture, Axis, Named, PerAxis, Shape, Vit};
+use crate::vit::{Architecture, Axis, PerAxis, Shape, Vit};
 
 /// Shapes within this fraction of the predicted loss are practically as good.
 const PLATEAU: f64 = 1e-3;
@@ -271,7 +271,7 @@ impl<'a> Question<'a> {
     }
 
     /// A published shape in the plan's architecture, with its own heads.
-    fn compared(&self, all: &[&Requirement], chosen: Shape, named: &Named) -> Option<Compared> {
+    fn compared(&self, all: &[&Requirement], chosen: Shape, named: &Baseline) -> Option<Compared> {
         let architecture = Architecture { heads: named.heads, ..*self.space.architecture };
         let vit = architecture.with(named.shape).ok()?;
         let within = |axis| {
@@ -280,7 +280,7 @@ impl<'a> Question<'a> {
         };
         let space = Box3 { architecture: &architecture, ..self.space };
         Some(Compared {
-            name: named.name.to_owned(),
+            name: named.name.clone(),
             legal: Axis::ALL.into_iter().all(within) && legal(&space, all, named.shape),
             alternative: self.alternative_of(&vit, chosen),
             latency: self.search.serving.map(|_| self.space.hardware.latency(&vit)),

@@ -38,10 +38,13 @@ pub enum ItemKind {
         /// What it stands for.
         value: Expr,
     },
-    /// `model NAME { ... }`
+    /// `model NAME { ... }` or `model NAME from "FILE" { ... }` or `model NAME from PUBLISHED { ... }`, the block optional
+    /// in the latter two.
     Model {
         /// Its name.
         name: Option<Name>,
+        /// What it has that its fields do not say.
+        from: Option<ModelFrom>,
         /// Its fields.
         body: Option<Block>,
     },
@@ -208,6 +211,15 @@ pub struct Path {
     pub span: Span,
     /// Its names; at least one.
     pub names: Vec<Name>,
+}
+
+/// What a model begins as.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelFrom {
+    /// The config of a trainer, at this path.
+    File(Spanned<String>),
+    /// A published model.
+    Published(Name),
 }
 
 /// `best of TABLE.METRIC`

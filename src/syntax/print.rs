@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::ast::{
-    Ast, BinaryOp, Block, Entry, EntryKind, Expr, ExprKind, Goal, ItemKind, Name, Path, Spacing, UnaryOp, Unit,
+    Ast, BinaryOp, Block, Entry, EntryKind, Expr, ExprKind, Goal, ItemKind, ModelFrom, Name, Path, Spacing, UnaryOp,
+    Unit,
 };
 use crate::source::Spanned;
 
@@ -29,7 +30,15 @@ impl Printer {
         match kind {
             ItemKind::Use { path } => self.text("use ").quoted(path.as_ref()),
             ItemKind::Let { name, value } => self.head("let", name.as_ref()).text(" = ").expression(value, 0),
-            ItemKind::Model { name, body } => self.head("model", name.as_ref()).body(body.as_ref()),
+            ItemKind::Model { name, from, body } => {
+                self.head("model", name.as_ref());
+                match from {
+                    Some(ModelFrom::File(path)) => self.text(" from ").quoted(Some(path)),
+                    Some(ModelFrom::Published(name)) => self.text(" from ").text(&name.value),
+                    None => self,
+                }
+                .body(body.as_ref())
+            }
             ItemKind::Start { name, best_of, body } => {
                 self.head("start", name.as_ref());
                 if let Some(best_of) = best_of {

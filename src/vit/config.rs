@@ -31,6 +31,28 @@ pub enum ConfigProblem {
     Field(&'static str, String),
 }
 
+impl ConfigProblem {
+    /// What is wrong with the config at `path`, and what to do.
+    pub fn says(&self, path: &str) -> (String, String) {
+        let known = "configs of transformers, timm, open_clip and big_vision are read";
+        match self {
+            Self::NotJson(why) => (format!("`{path}` is not the JSON of a config: {why}"), known.to_owned()),
+            Self::UnknownFormat => (format!("`{path}` is the config of no trainer that is known"), known.to_owned()),
+            Self::UnknownModel(name) => (
+                format!("`{path}` is of `{name}`, which is no encoder that can be counted"),
+                "give its sizes instead".to_owned(),
+            ),
+            Self::Missing(field) => {
+                (format!("`{path}` leaves `{field}` to its library"), format!("write `{field}` in the config"))
+            }
+            Self::Field(field, value) => (
+                format!("`{field}` of `{path}` is {value}, which means nothing here"),
+                "correct it, or give the sizes instead".to_owned(),
+            ),
+        }
+    }
+}
+
 /// Reads a config.
 ///
 /// # Errors

@@ -26,25 +26,7 @@ pub(super) fn unreadable(path: &Path, error: &ReadError) -> Diagnostic {
 
 /// A config that says no encoder.
 pub(super) fn config(path: &Path, problem: &ConfigProblem) -> Diagnostic {
-    let path = path.display();
-    let known = "configs of transformers, timm, open_clip and big_vision are read";
-    let (message, help) = match problem {
-        ConfigProblem::NotJson(why) => (format!("`{path}` is not the JSON of a config: {why}"), known.to_owned()),
-        ConfigProblem::UnknownFormat => {
-            (format!("`{path}` is the config of no trainer that is known"), known.to_owned())
-        }
-        ConfigProblem::UnknownModel(name) => (
-            format!("`{path}` is of `{name}`, which is no encoder that can be counted"),
-            "give its sizes: `--width`, `--depth`, `--mlp`, `--heads`, `--patch` and `--image`".to_owned(),
-        ),
-        ConfigProblem::Missing(field) => {
-            (format!("`{path}` leaves `{field}` to its library"), format!("write `{field}` in the config"))
-        }
-        ConfigProblem::Field(field, value) => (
-            format!("`{field}` of `{path}` is {value}, which means nothing here"),
-            "correct it, or give the sizes as options".to_owned(),
-        ),
-    };
+    let (message, help) = problem.says(&path.display().to_string());
     Diagnostic::error(codes::BAD_CONFIG, message).help(help)
 }
 

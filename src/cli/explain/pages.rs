@@ -20,6 +20,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("S0019", include_str!("../../../grammar/explain/S0019.md")),
     ("S0020", include_str!("../../../grammar/explain/S0020.md")),
     ("S0021", include_str!("../../../grammar/explain/S0021.md")),
+    ("S0022", include_str!("../../../grammar/explain/S0022.md")),
+    ("S0023", include_str!("../../../grammar/explain/S0023.md")),
     ("S0030", include_str!("../../../grammar/explain/S0030.md")),
     ("S0040", include_str!("../../../grammar/explain/S0040.md")),
     ("S0041", include_str!("../../../grammar/explain/S0041.md")),

@@ -5,10 +5,10 @@ use crate::hardware::{AttentionLibrary, Device, device, devices};
 use crate::plan::check::Checker;
 use crate::plan::names::list_of;
 use crate::plan::schema::{Field, Fields, Schema};
-use crate::plan::{Search, Serving, ShapeVariable, codes};
+use crate::plan::{Baseline, Search, Serving, ShapeVariable, codes};
 use crate::syntax::ast::{Block, ExprKind, Name};
 use crate::units::Dimension;
-use crate::vit::{Architecture, AttentionKind, Named, NumberFormat, Optimizer, Step};
+use crate::vit::{Architecture, AttentionKind, NumberFormat, Optimizer, Step};
 
 const SERVING: Schema = Schema::of(&["on", "batch", "attention"]);
 const TRAINING: Schema = Schema::of(&["batch", "optimizer", "weights", "compute", "attention", "checkpoint", "shards"]);
@@ -52,23 +52,28 @@ impl Checker<'_> {
         })
     }
 
-    /// Published models: one name, or a list of them.
-    pub(super) fn compared(&mut self, field: Field<'_>) -> Option<Vec<&'static Named>> {
+    /// Models that have shapes, published ones and the plan's own: one name, or a list of them.
+    pub(super) fn compared(&mut self, field: Field<'_>) -> Option<Vec<Baseline>> {
         if let ExprKind::Path(path) = &field.value.kind
             && let [name] = path.names.as_slice()
         {
-            return Some(vec![self.published_model(name)?]);
+            return Some(vec![self.baseline(name)?]);
         }
         let list = self.list(field)?;
         let models = list.iter().map(|element| match &element.kind {
-            ExprKind::Path(path) if path.names.len() == 1 => self.published_model(&path.names[0]),
+            ExprKind::Path(path) if path.names.len() == 1 => self.baseline(&path.names[0]),
             _ => {
-                self.of_type(element, "names of published models", field.owner());
+                self.of_type(element, "names of models", field.owner());
                 None
             }
         });
         let models: Vec<_> = models.collect();
         models.into_iter().collect()
+    }
+
+    fn baseline(&mut self, name: &Name) -> Option<Baseline> {
+        let vit = self.shaped_model(name)?;
+        Some(Baseline { name: name.value.clone(), heads: vit.architecture.heads, shape: vit.shape })
     }
 
     pub(super) fn record<'a>(&mut self, field: Field<'a>) -> Option<&'a Block> {

@@ -3,9 +3,8 @@
 use crate::diagnostic::Diagnostic;
 use crate::plan::check::Checker;
 use crate::plan::schema::{Field, Fields, Schema};
-use crate::plan::values::optional;
 use crate::plan::{Model, codes};
-use crate::syntax::ast::{Item, ItemKind};
+use crate::syntax::ast::{Block, Item, ItemKind, ModelFrom};
 use crate::units::Dimension;
 use crate::vit::{Activation, Architecture, Pooling, Position, PositionRows, Problem, QkNorm, QkvBias, Variant};
 
@@ -31,19 +30,31 @@ const SCHEMA: Schema = Schema::of(&[
     "masked",
 ]);
 
-impl Checker<'_> {
-    /// Checks a model. Where absent: 3 channels, MAP pooling, a class token only with class pooling, no classifier,
-    /// tanh GELU, epsilon 1e-6, and nothing of [`Variant`].
-    pub(in crate::plan) fn model(&mut self, item: &Item) -> Option<Model> {
-        let ItemKind::Model { name, body } = &item.kind else { return None };
+impl<'a> Checker<'a> {
+    /// Checks a model. Where absent, what it begins as has its word; else 3 channels, MAP pooling, a class token only
+    /// with class pooling, no classifier, tanh GELU, epsilon 1e-6, and nothing of [`Variant`].
+    pub(in crate::plan) fn model(&mut self, item: &'a Item) -> Option<Model> {
+        let ItemKind::Model { name, from, body } = &item.kind else { return None };
         let at = name.as_ref().map_or(item.keyword, |name| name.span);
         let what = name.as_ref().map_or("the model".into(), |name| format!("model `{}`", name.value));
-        let fields = self.fields(what, at, body.as_ref()?, SCHEMA);
-        let default = Architecture::default();
+        let base = match from {
+            None => None,
+            Some(ModelFrom::File(path)) => Some(self.config(&path.value)?),
+            Some(ModelFrom::Published(published)) => Some(self.published_model(published)?.vit()),
+        };
+        let nothing = Block { span: at.after(), entries: Vec::new() };
+        let body = match (body, base) {
+            (Some(body), _) => body,
+            (None, Some(_)) => &nothing,
+            (None, None) => return None,
+        };
+        let fields = self.fields(what, at, body, SCHEMA);
+        let default = base.map_or_else(Architecture::default, |vit| vit.architecture);
 
-        let image = self.size(&fields, "image", Dimension::PX, Err("image = 224 px"));
-        let patch = self.size(&fields, "patch", Dimension::PX, Err("patch = 14 px"));
-        let heads = self.size(&fields, "heads", Dimension::NONE, Err("heads = 16"));
+        let needed = |size: u64, example| if base.is_some() { Ok(size) } else { Err(example) };
+        let image = self.size(&fields, "image", Dimension::PX, needed(default.image, "image = 224 px"));
+        let patch = self.size(&fields, "patch", Dimension::PX, needed(default.patch, "patch = 14 px"));
+        let heads = self.size(&fields, "heads", Dimension::NONE, needed(default.heads, "heads = 16"));
         let channels = self.size(&fields, "channels", Dimension::NONE, Ok(default.channels));
         let classes = fields.get("classes").map_or(Some(default.classes), |field| {
             self.count(field.value, Dimension::NONE, (0, Architecture::LIMIT), field.owner())
@@ -51,13 +62,14 @@ impl Checker<'_> {
         let pooling = fields.get("pool").map_or(Some(default.pooling), |field| self.word(field, &Pooling::ALL));
         let class_token = match fields.get("class_token") {
             Some(field) => self.switch(field),
+            None if fields.get("pool").is_none() && base.is_some() => Some(default.class_token),
             None => pooling.map(|pooling| pooling == Pooling::Class),
         };
         let activation =
             fields.get("activation").map_or(Some(default.activation), |field| self.word(field, &Activation::ALL));
         let norm_epsilon =
             fields.get("norm_epsilon").map_or(Some(default.norm_epsilon), |field| self.below_one(field, false));
-        let variant = self.variant(&fields);
+        let variant = self.variant(&fields, default.variant);
 
         let (image, patch, heads) = (image?, patch?, heads?);
         let (channels, classes, activation, norm_epsilon) = (channels?, classes?, activation?, norm_epsilon?);
@@ -79,22 +91,28 @@ impl Checker<'_> {
             return None;
         }
         let heads_span = fields.get("heads").map_or(at, |field| field.value.span);
-        Some(Model { name: name.clone()?, architecture, heads_span })
+        let name = name.as_ref()?;
+        if let Some(vit) = base.and_then(|base| architecture.with(base.shape).ok()) {
+            self.own.insert(&name.value, vit);
+        }
+        Some(Model { name: name.clone(), architecture, heads_span })
     }
 
     /// What a model has beyond the plain encoder.
-    fn variant(&mut self, fields: &Fields<'_>) -> Option<Variant> {
-        let plain = Variant::default();
-        let registers = fields
-            .get("registers")
-            .map_or(Some(0), |field| self.count(field.value, Dimension::NONE, (0, Architecture::LIMIT), field.owner()));
+    fn variant(&mut self, fields: &Fields<'_>, plain: Variant) -> Option<Variant> {
+        let registers = fields.get("registers").map_or(Some(plain.registers), |field| {
+            self.count(field.value, Dimension::NONE, (0, Architecture::LIMIT), field.owner())
+        });
         let position = fields.get("position").map_or(Some(plain.position), |field| self.word(field, &Position::ALL));
         let rows =
             fields.get("position_rows").map_or(Some(plain.position_rows), |field| self.word(field, &PositionRows::ALL));
         let qkv_bias = fields.get("qkv_bias").map_or(Some(plain.qkv_bias), |field| self.word(field, &QkvBias::ALL));
         let qk_norm = fields.get("qk_norm").map_or(Some(plain.qk_norm), |field| self.word(field, &QkNorm::ALL));
-        let layer_scale = optional(fields.get("layer_scale").map(|field| self.below_one(field, false)));
-        let masked = fields.get("masked").map_or(Some(0.0), |field| self.below_one(field, true));
+        let layer_scale = match fields.get("layer_scale") {
+            Some(field) => self.below_one(field, false).map(Some),
+            None => Some(plain.layer_scale),
+        };
+        let masked = fields.get("masked").map_or(Some(plain.masked), |field| self.below_one(field, true));
         let mut switch = |name: &str, default: bool| fields.get(name).map_or(Some(default), |field| self.switch(field));
         let pre_norm = switch("pre_norm", plain.pre_norm);
         let patch_bias = switch("patch_bias", plain.patch_bias);

@@ -60,12 +60,12 @@ impl Checker<'_> {
         Some(StartKind::BestOf { data, compute })
     }
 
-    /// `{ width = ..., depth = ..., mlp = ... }` of whole numbers, or the name of a published model.
+    /// `{ width = ..., depth = ..., mlp = ... }` of whole numbers, or the name of a model that has a shape.
     pub(in crate::plan) fn shape(&mut self, field: Field<'_>, example: [&str; 3]) -> Option<Shape> {
         if let ExprKind::Path(path) = &field.value.kind
             && let [name] = path.names.as_slice()
         {
-            return Some(self.published_model(name)?.shape);
+            return Some(self.shaped_model(name)?.shape);
         }
         let shape = self.axes(field, example, |checker, field| {
             checker.count(field.value, Dimension::NONE, (1, Architecture::LIMIT), field.owner())

@@ -9,7 +9,7 @@ use super::operand::{path, quoted};
 use super::{Tall, any_name, name};
 use crate::diagnostic::Diagnostic;
 use crate::source::Span;
-use crate::syntax::ast::{BestOf, Block, Expr, Item, ItemKind, Name};
+use crate::syntax::ast::{BestOf, Block, Expr, Item, ItemKind, ModelFrom, Name};
 use crate::syntax::codes;
 use crate::syntax::expect::{Expected, Parsed, Want, expect, word};
 use crate::syntax::lex::Kind;
@@ -45,7 +45,7 @@ pub(super) fn after_keyword<'a>(input: Tokens<'a>, rest: Tokens<'a>, word: Word,
         Word::Start => start(rest),
         Word::Recipe => named_block(rest, |name, body| ItemKind::Recipe { name, body }),
         Word::Search => named_block(rest, |name, body| ItemKind::Search { name, body }),
-        _ => named_block(rest, |name, body| ItemKind::Model { name, body }),
+        _ => model(rest),
     };
     (rest, Item { span: rest.since(input), keyword, kind })
 }
@@ -58,14 +58,35 @@ fn named_block(input: Tokens<'_>, make: fn(Option<Name>, Option<Block>) -> ItemK
     (rest, make(name, body))
 }
 
-fn results(input: Tokens<'_>) -> Read<'_, ItemKind> {
-    let is_nameless = input.word(input.raw(0)) == Some(Word::From) && input.raw(1).kind == Kind::Text;
-    let (rest, name) = if is_nameless {
-        Expected::at(input, Want::Name).report(input);
-        (input, None)
-    } else {
-        must(name(Want::Name), input)
+fn model(input: Tokens<'_>) -> Read<'_, ItemKind> {
+    let (rest, name) = name_before_from(input);
+    let Ok((rest, _)) = word(Word::From, Want::Body).parse(rest) else {
+        let (rest, body) = must(body(Want::Body), rest);
+        return (rest, ItemKind::Model { name, from: None, body });
     };
+    let (rest, from) = if rest.raw(0).kind == Kind::Name {
+        let (rest, published) = must(self::name(Want::FilePath), rest);
+        (rest, published.map(ModelFrom::Published))
+    } else {
+        let (rest, path) = must(quoted(Want::FilePath), rest);
+        (rest, path.map(ModelFrom::File))
+    };
+    let (rest, body) = optional_body(rest);
+    (rest, ItemKind::Model { name, from, body })
+}
+
+/// The name before `from "FILE"`.
+fn name_before_from(input: Tokens<'_>) -> Read<'_, Option<Name>> {
+    let is_nameless = input.word(input.raw(0)) == Some(Word::From) && input.raw(1).kind == Kind::Text;
+    if is_nameless {
+        Expected::at(input, Want::Name).report(input);
+        return (input, None);
+    }
+    must(name(Want::Name), input)
+}
+
+fn results(input: Tokens<'_>) -> Read<'_, ItemKind> {
+    let (rest, name) = name_before_from(input);
     let (rest, _) = must(word(Word::From, Want::From), rest);
     let (rest, trainer) = match word(Word::Trainer, Want::FilePath).parse(rest) {
         Ok((rest, _)) => must(self::name(Want::Trainer), rest),
