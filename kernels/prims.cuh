@@ -141,12 +141,176 @@ SOVIT_DEVICE void barrier() {
 #endif
 }
 
+// Waits for the other lanes of the warp and shows each what the others wrote. Every lane calls it.
+SOVIT_DEVICE void warp_barrier() {
+#ifdef __CUDACC__
+    __syncwarp();
+#else
+    sovit_host::meet_lanes();
+#endif
+}
+
+#ifdef __CUDACC__
+extern __shared__ __align__(128) unsigned char sovit_shared[];
+#endif
+
 // The block's one shared buffer, as large as the launch asked for.
 SOVIT_DEVICE float* shared_floats() {
 #ifdef __CUDACC__
-    extern __shared__ __align__(16) float sovit_shared[];
-    return sovit_shared;
+    return reinterpret_cast<float*>(sovit_shared);
 #else
     return static_cast<float*>(sovit_host::shared_memory());
+#endif
+}
+
+// Where the shared buffer begins, as the primitives below address shared memory: in bytes.
+SOVIT_DEVICE unsigned int shared_address() {
+#ifdef __CUDACC__
+    return (unsigned int)__cvta_generic_to_shared(sovit_shared);
+#else
+    return 0;
+#endif
+}
+
+// Reads N floats of shared memory; `from` is aligned to 4 N bytes.
+template <int N> SOVIT_DEVICE void load_shared(float* to, unsigned int from) {
+    static_assert(N == 1 || N == 2 || N == 4, "an access moves 4, 8 or 16 bytes");
+#ifdef __CUDACC__
+    if constexpr (N == 4) {
+        asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+                     : "=f"(to[0]), "=f"(to[1]), "=f"(to[2]), "=f"(to[3])
+                     : "r"(from)
+                     : "memory");
+    } else if constexpr (N == 2) {
+        asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(to[0]), "=f"(to[1]) : "r"(from) : "memory");
+    } else {
+        asm volatile("ld.shared.f32 %0, [%1];" : "=f"(to[0]) : "r"(from) : "memory");
+    }
+#else
+    sovit_host::read_shared(to, from, 4 * N);
+#endif
+}
+
+// Writes N floats to shared memory; `to` is aligned to 4 N bytes.
+template <int N> SOVIT_DEVICE void store_shared(unsigned int to, const float* from) {
+    static_assert(N == 1 || N == 2 || N == 4, "an access moves 4, 8 or 16 bytes");
+#ifdef __CUDACC__
+    if constexpr (N == 4) {
+        asm volatile("st.shared.v4.f32 [%0], {%1, %2, %3, %4};"
+                     :
+                     : "r"(to), "f"(from[0]), "f"(from[1]), "f"(from[2]), "f"(from[3])
+                     : "memory");
+    } else if constexpr (N == 2) {
+        asm volatile("st.shared.v2.f32 [%0], {%1, %2};" : : "r"(to), "f"(from[0]), "f"(from[1]) : "memory");
+    } else {
+        asm volatile("st.shared.f32 [%0], %1;" : : "r"(to), "f"(from[0]) : "memory");
+    }
+#else
+    sovit_host::write_shared(to, from, 4 * N);
+#endif
+}
+
+// Starts a copy of 16 bytes to shared memory: the first `bytes` from `from`, zeros behind them. With 0 bytes `from` is
+// not read and may point anywhere. Both places are aligned to 16 bytes; what is copied stays out of L1.
+SOVIT_DEVICE void copy_async(unsigned int to, const unsigned short* from, int bytes) {
+#ifdef __CUDACC__
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" : : "r"(to), "l"(from), "r"(bytes) : "memory");
+#else
+    sovit_host::copy_async(to, from, (unsigned)bytes);
+#endif
+}
+
+// Makes the thread's copies since the last call one group; a group may be empty.
+SOVIT_DEVICE void commit_copies() {
+#ifdef __CUDACC__
+    asm volatile("cp.async.commit_group;" : : : "memory");
+#else
+    sovit_host::commit_copies();
+#endif
+}
+
+// Waits until at most the last N of the thread's groups are in flight. Other threads see the rest after a barrier.
+template <int N> SOVIT_DEVICE void wait_copies() {
+#ifdef __CUDACC__
+    asm volatile("cp.async.wait_group %0;" : : "n"(N) : "memory");
+#else
+    sovit_host::wait_copies(N);
+#endif
+}
+
+// Reads COUNT 8 x 8 matrices of bf16 from shared memory, a word of each to every lane: lane l gets elements 2 (l % 4)
+// and the next of row l / 4. Lane l gives the place of row l % 8 of matrix l / 8, 16 bytes that are aligned to 16;
+// lanes from 8 COUNT on give nothing. With TRANSPOSED each matrix is read by its columns. Every lane calls it.
+template <int COUNT, bool TRANSPOSED = false> SOVIT_DEVICE void load_matrices(unsigned int* word, unsigned int row) {
+    static_assert(COUNT == 2 || COUNT == 4, "two or four matrices");
+#ifdef __CUDACC__
+    if constexpr (COUNT == 4 && TRANSPOSED) {
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(word[0]), "=r"(word[1]), "=r"(word[2]), "=r"(word[3])
+                     : "r"(row)
+                     : "memory");
+    } else if constexpr (COUNT == 4) {
+        asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                     : "=r"(word[0]), "=r"(word[1]), "=r"(word[2]), "=r"(word[3])
+                     : "r"(row)
+                     : "memory");
+    } else if constexpr (TRANSPOSED) {
+        asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
+                     : "=r"(word[0]), "=r"(word[1])
+                     : "r"(row)
+                     : "memory");
+    } else {
+        asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
+                     : "=r"(word[0]), "=r"(word[1])
+                     : "r"(row)
+                     : "memory");
+    }
+#else
+    sovit_host::load_matrices(word, row, COUNT, TRANSPOSED);
+#endif
+}
+
+// D += A B over a warp, in float: A is 16 x DEPTH, B DEPTH x 8, both bf16. A's 8 x 8 matrices stand in the order of its
+// columns: the upper half of rows, the lower, then the next 8 columns. B is given by its columns. A lane holds elements
+// 2 (l % 4) and the next of row l / 4 of D in d[0], d[1], of row l / 4 + 8 in d[2], d[3]. Every lane calls it.
+template <int DEPTH> SOVIT_DEVICE void multiply(float* d, const unsigned int* a, const unsigned int* b) {
+    static_assert(DEPTH == 8 || DEPTH == 16, "the depths of bf16 products");
+#ifdef __CUDACC__
+    if constexpr (DEPTH == 16) {
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+            "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    } else {
+        asm("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 "
+            "{%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(b[0]));
+    }
+#else
+    sovit_host::multiply<DEPTH>(d, a, b);
+#endif
+}
+
+// 2 to the power of `value`, to 2 units in the last place; results below the smallest normal float are 0.
+SOVIT_DEVICE float power_of_two(float value) {
+#ifdef __CUDACC__
+    float power;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(value));
+    return power;
+#else
+    const float power = exp2f(value);
+    return power < 1.17549435e-38f ? 0.0f : power;
+#endif
+}
+
+// 1 / value, to 1 unit in the last place; of infinity it is 0.
+SOVIT_DEVICE float reciprocal(float value) {
+#ifdef __CUDACC__
+    float quotient;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(quotient) : "f"(value));
+    return quotient;
+#else
+    return 1.0f / value;
 #endif
 }

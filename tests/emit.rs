@@ -72,6 +72,20 @@ fn kernels_come_with_a_manifest() {
     assert_eq!(kernel["bytes_per_row"], 8 * 1152);
     assert_eq!(kernel["arguments"][0]["shape"], serde_json::json!(["rows", 1152]));
     assert!(source.contains("sovit_layernorm_residual_w1152"));
+    let list = manifest["kernels"].as_array().unwrap();
+    let names: Vec<_> = list.iter().map(|kernel| kernel["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["layernorm_residual", "patch_embedding", "qkv", "projection", "fc1", "fc2"]);
+    let qkv = &list[2];
+    assert_eq!(qkv["launch"]["rows_multiple"], 256);
+    assert_eq!(qkv["arguments"][1]["shape"], serde_json::json!([3, 16, 72, 1152]));
+    assert_eq!(qkv["arguments"][3]["shape"], serde_json::json!([3, "images", 16, 256, 72]));
+    // Patches of 588 numbers begin at multiples of 16 bytes.
+    assert_eq!(list[1]["arguments"][0]["shape"], serde_json::json!(["rows", 592]));
+    assert_eq!(list[1]["arguments"][0]["used"], serde_json::json!(["rows", 588]));
+    for kernel in list {
+        let source = find(&artefacts, &format!("flagship/kernels/{}", kernel["file"].as_str().unwrap()));
+        assert!(source.contains(kernel["entry"].as_str().unwrap()));
+    }
 }
 
 #[test]

@@ -2,27 +2,35 @@
 //!
 //! The same text that NVRTC compiles is compiled here by the system's C++ compiler with `kernels/host`.
 
+/// Skips the test loudly where there is no compiler.
+macro_rules! need_compiler {
+    ($test:literal) => {
+        if crate::host::compiler().is_none() {
+            return crate::support::skip(
+                "cxx",
+                concat!("kernels::", $test),
+                "no C++ compiler (c++, g++ or clang++) was found",
+            );
+        }
+    };
+}
+
+#[path = "kernels/gemm.rs"]
+mod gemm;
 #[path = "kernels/host.rs"]
 mod host;
 #[path = "kernels/reference.rs"]
 mod reference;
 mod support;
 
-use host::{Argument, ORDERS, Program};
+use host::{Argument, ORDERS, Order, Program};
 use reference::Case;
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{KernelPlan, plan};
-use sovitc::vit::{Architecture, Shape, Vit};
-
-/// A model that is 1 block deep: the kernel asks for the width only.
-fn vit(width: u64) -> Vit {
-    let architecture = Architecture { heads: 1, ..Architecture::default() };
-    Vit { architecture, shape: Shape { width, depth: 1, mlp_dim: 4 * width } }
-}
+use sovitc::kernel::{KernelPlan, layernorm_residual};
 
 fn kernel(width: u64) -> (KernelPlan, String) {
-    let kernel = plan(&vit(width)).unwrap().list.remove(0);
-    let source = kernel_source(&kernel, &vit(width)).unwrap();
+    let kernel = layernorm_residual(width, 1e-6).unwrap();
+    let source = kernel_source(&kernel).unwrap();
     (kernel, source)
 }
 
@@ -35,7 +43,7 @@ fn halves(bytes: &[u8]) -> Vec<u16> {
 }
 
 /// Runs a case and checks it; what the executor or the reference found wrong.
-fn run(program: &Program, case: &Case, order: u32) -> Result<(), String> {
+fn run(program: &Program, case: &Case, order: Order) -> Result<(), String> {
     let rows = case.rows as u32;
     let filled = program.run(
         rows,
@@ -53,19 +61,6 @@ fn run(program: &Program, case: &Case, order: u32) -> Result<(), String> {
     case.check(&halves(&filled[0]), &halves(&filled[1]))
 }
 
-/// Skips the test loudly where there is no compiler.
-macro_rules! need_compiler {
-    ($test:literal) => {
-        if host::compiler().is_none() {
-            return support::skip(
-                "cxx",
-                concat!("kernels::", $test),
-                "no C++ compiler (c++, g++ or clang++) was found",
-            );
-        }
-    };
-}
-
 /// Every row count, both orders, for some widths.
 fn agrees(widths: &[u64]) {
     for &width in widths {
@@ -74,8 +69,7 @@ fn agrees(widths: &[u64]) {
         for rows in [1, 3, 37, 200] {
             let case = Case::new(width as usize, rows);
             for order in ORDERS {
-                run(&program, &case, order)
-                    .unwrap_or_else(|e| panic!("width {width}, {rows} rows, order {order}: {e}"));
+                run(&program, &case, order).unwrap_or_else(|e| panic!("width {width}, {rows} rows, {order:?}: {e}"));
             }
         }
     }
@@ -98,7 +92,7 @@ fn the_portable_switch_of_fibers_agrees() {
     need_compiler!("the_portable_switch_of_fibers_agrees");
     let (kernel, source) = kernel(2304);
     let program = host::compile(&kernel, &source, &["-DSOVIT_UCONTEXT"]);
-    run(&program, &Case::new(2304, 3), 0).unwrap();
+    run(&program, &Case::new(2304, 3), ORDERS[0]).unwrap();
 }
 
 #[test]
@@ -116,7 +110,7 @@ fn the_sum_may_replace_an_input() {
             };
             let filled = program.run(
                 5,
-                0,
+                ORDERS[0],
                 &[
                     pick(0, &x),
                     pick(1, &residual),

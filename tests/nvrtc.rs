@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use sovitc::diagnostic::{Code, Diagnostic, Fault};
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{codes, plan};
+use sovitc::kernel::{KernelPlan, codes, layernorm_residual, plan};
 use sovitc::nvrtc::{Compiled, Library, Missing, Search, find};
-use sovitc::vit::{Architecture, Shape, Vit};
+use sovitc::vit::{Activation, Architecture, Shape, Variant, Vit, named};
 
 /// The library, or a loud word that the test did not run.
 fn library(test: &str) -> Option<Library> {
@@ -24,16 +24,17 @@ fn library(test: &str) -> Option<Library> {
 }
 
 fn compile(library: &Library, width: u64, arch: &str) -> Compiled {
-    let architecture = Architecture { heads: 1, ..Architecture::default() };
-    let vit = Vit { architecture, shape: Shape { width, depth: 1, mlp_dim: width } };
-    let kernel = plan(&vit).unwrap().list.remove(0);
-    let source = kernel_source(&kernel, &vit).unwrap();
+    compile_plan(library, &layernorm_residual(width, 1e-6).unwrap(), arch)
+}
+
+fn compile_plan(library: &Library, kernel: &KernelPlan, arch: &str) -> Compiled {
+    let source = kernel_source(kernel).unwrap();
     library.compile(&source, &kernel.entry, arch).unwrap_or_else(|d| panic!("{}\n{}", d.message, d.notes.join("\n")))
 }
 
 #[test]
-fn every_kernel_fits_in_registers() {
-    let Some(library) = library("nvrtc::every_kernel_fits_in_registers") else { return };
+fn every_layer_norm_fits_in_registers() {
+    let Some(library) = library("nvrtc::every_layer_norm_fits_in_registers") else { return };
     for width in [1, 192, 880, 897, 1152, 1408, 1664, 2050, 4097, 8190, 16384, 32768] {
         for arch in ["sm_80", "sm_90a"] {
             let compiled = compile(&library, width, arch);
@@ -43,6 +44,34 @@ fn every_kernel_fits_in_registers() {
             assert!(compiled.cubin.starts_with(b"\x7fELF"));
             // 512 threads of 128 registers fill the file of registers.
             assert!(compiled.registers <= 128, "{width} {arch}: {}", compiled.registers);
+        }
+    }
+}
+
+/// Published shapes, and one with every epilogue that these lack.
+#[test]
+fn every_kernel_of_a_model_compiles_without_spills() {
+    let Some(library) = library("nvrtc::every_kernel_of_a_model_compiles_without_spills") else { return };
+    let gated = Architecture {
+        activation: Activation::SwiGlu,
+        variant: Variant { layer_scale: Some(1e-5), ..Variant::default() },
+        ..Architecture::default()
+    };
+    let models = [
+        named("sovit_400m14").unwrap().vit(),
+        named("sovit_150m14").unwrap().vit(),
+        Vit { architecture: gated, shape: Shape { width: 1024, depth: 1, mlp_dim: 2730 } },
+        Vit {
+            architecture: Architecture { activation: Activation::Gelu, ..Architecture::default() },
+            shape: Shape { width: 768, depth: 1, mlp_dim: 3072 },
+        },
+    ];
+    for (vit, archs) in models.iter().zip([4, 1, 1, 1]) {
+        for kernel in plan(vit).unwrap().list {
+            for arch in &["sm_80", "sm_90a", "sm_89", "sm_100"][..archs] {
+                let compiled = compile_plan(&library, &kernel, arch);
+                assert!(compiled.registers as u64 * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
+            }
         }
     }
 }

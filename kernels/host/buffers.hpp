@@ -41,9 +41,8 @@ struct Buffer {
 // By the number of the argument; scalars have an empty one.
 static std::vector<Buffer> buffers;
 
-static void check_access(const char* verb, const void* place, size_t size, bool write) {
+static void check_bytes(const char* verb, const void* place, size_t size, bool write) {
     const unsigned char* from = (const unsigned char*)place;
-    if ((uintptr_t)from % size != 0) executor.trap("misaligned %s of %zu bytes", verb, size);
     for (const Buffer& buffer : buffers)
         if (buffer.holds(from, size) && (buffer.writable || !write)) return;
     for (size_t i = 0; i < buffers.size(); ++i) {
@@ -54,6 +53,11 @@ static void check_access(const char* verb, const void* place, size_t size, bool 
                       buffer.bytes, why);
     }
     executor.trap("%s of %zu bytes outside every buffer", verb, size);
+}
+
+static inline void check_access(const char* verb, const void* place, size_t size, bool write) {
+    if ((uintptr_t)place % size != 0) executor.trap("misaligned %s of %zu bytes", verb, size);
+    check_bytes(verb, place, size, write);
 }
 
 static inline void read(void* to, const void* from, size_t size) {

@@ -28,6 +28,14 @@ static inline void barrier() { executor.meet_block(); }
 
 static inline void* shared_memory() { return executor.shared_begin(); }
 
+static inline void read_shared(void* to, unsigned from, unsigned size) {
+    memcpy(to, executor.shared_place("read", from, size), size);
+}
+
+static inline void write_shared(unsigned to, const void* from, unsigned size) {
+    memcpy(executor.shared_place("write", to, size), from, size);
+}
+
 struct Shuffle {
     float value;
     unsigned source; // lane
@@ -50,6 +58,10 @@ static inline float shuffle_xor(unsigned mask, float value, unsigned distance) {
     executor.meet_warp({"a shuffle", mask, combine_shuffle, &shuffle});
     return shuffle.result;
 }
+
+static inline void combine_nothing(void* const*, unsigned) {}
+
+static inline void meet_lanes() { executor.meet_warp({"a barrier of its warp", 0xffffffffu, combine_nothing, nullptr}); }
 
 // threadIdx and its like: read from the executor at each use, because threads take turns.
 struct Index {

@@ -1,12 +1,11 @@
 // The executor: a block's threads as fibers that give way at every meeting point.
 //
-// Blocks run one after another. A thread runs until it meets others: a warp operation parks it until every lane of the
+// Blocks run one after another, and so do warps. A thread runs until it meets others: a warp operation parks it until every lane of the
 // mask has come, a barrier until every thread of the block has. Whoever comes last does the work for all. When no one
 // can run and not all are done, the block is deadlocked, and the report says who waits for what.
 //
-// To grow: a new warp operation is a new `combine` for `meet_warp` (ldmatrix, mma); a group of warps or an mbarrier is
-// a new State with its own condition; asynchronous copies are queued by their primitive and run where the kernel waits
-// for them, or when no thread is ready, never earlier: late and poisoned is how a missing wait shows.
+// To grow: a new warp operation is a new `combine` for `meet_warp` (see tensor.hpp); a group of warps or an mbarrier is
+// a new State with its own condition. Asynchronous copies stand in copies.hpp.
 #pragma once
 
 #include <stdarg.h>
@@ -34,10 +33,20 @@ struct Meeting {
     void* brought;
 };
 
+// An asynchronous copy that has not landed: `bytes` from global memory and zeros up to 16, to an offset in shared memory.
+struct Copy {
+    unsigned to;
+    const void* from;
+    unsigned bytes;
+    unsigned group;
+};
+
 struct Thread {
     Fiber fiber;
     State state;
     Meeting meeting;
+    std::vector<Copy> copies; // in flight, the oldest first
+    unsigned groups;          // of copies, committed so far
 };
 
 struct Executor {
@@ -45,10 +54,13 @@ struct Executor {
     void (*kernel)(void*) = nullptr;
     void* arguments = nullptr;
     bool reverse = false;
+    unsigned copies = 0; // when asynchronous copies land, as in host.h
+    unsigned noise = 0;  // the state of their random order
 
     unsigned grid = 0, threads = 0;
     unsigned block = 0, current = 0; // the block and the thread that run
     unsigned at_barrier = 0, done = 0;
+    unsigned waiting[MOST_THREADS / WARP], gone[MOST_THREADS / WARP]; // lanes of each warp: in a warp operation, done
     std::vector<Thread> pool; // grows to the largest block and keeps its stacks
     std::vector<unsigned char> shared;
     Fiber main;
@@ -72,6 +84,14 @@ struct Executor {
     unsigned char* shared_begin() {
         const uintptr_t start = (uintptr_t)shared.data();
         return shared.data() + (16 - start % 16) % 16;
+    }
+
+    // `size` bytes at an offset of the shared memory; traps where they are not aligned to `size` or not inside.
+    unsigned char* shared_place(const char* verb, unsigned at, unsigned size) {
+        const size_t bytes = shared.size() - SHARED_ZONE;
+        if (at % size != 0) trap("misaligned %s of %u bytes at byte %u of shared memory", verb, size, at);
+        if (at > bytes || bytes - at < size) trap("%s of %u bytes at byte %u of %zu of shared memory", verb, size, at, bytes);
+        return shared_begin() + at;
     }
 
     // Stops the kernel with a message. Called by a thread, it does not return.
@@ -100,50 +120,65 @@ struct Executor {
     }
 
     void meet_warp(const Meeting& meeting) {
-        const unsigned first = current / WARP * WARP, lane = current % WARP;
+        const unsigned warp = current / WARP, lane = current % WARP;
         if (!(meeting.mask >> lane & 1)) trap("%s with mask %08x, which leaves out its own lane", meeting.name, meeting.mask);
+        const unsigned there = threads - warp * WARP < WARP ? (1u << (threads - warp * WARP)) - 1 : 0xffffffffu;
+        if (const unsigned missing = meeting.mask & (gone[warp] | ~there))
+            trap("%s with mask %08x, but lane %u is not there", meeting.name, meeting.mask, (unsigned)__builtin_ctz(missing));
         pool[current].meeting = meeting;
+        waiting[warp] |= 1u << lane;
+        if ((waiting[warp] & meeting.mask) != meeting.mask) return park(State::WAIT_WARP);
+
+        Thread* const lanes = &pool[warp * WARP];
         void* brought[WARP] = {};
-        bool complete = true;
         for (unsigned i = 0; i < WARP; ++i) {
             if (!(meeting.mask >> i & 1)) continue;
-            const unsigned other = first + i;
-            if (other >= threads || pool[other].state == State::DONE)
-                trap("%s with mask %08x, but lane %u is not there", meeting.name, meeting.mask, i);
-            const Thread& thread = pool[other];
-            if (other != current && thread.state != State::WAIT_WARP) {
-                complete = false;
-                continue;
-            }
-            if (thread.meeting.mask != meeting.mask || thread.meeting.combine != meeting.combine)
-                trap("%s with mask %08x, while lane %u is in %s with mask %08x", meeting.name, meeting.mask, i,
-                     thread.meeting.name, thread.meeting.mask);
-            brought[i] = thread.meeting.brought;
+            const Meeting& other = lanes[i].meeting;
+            if (other.mask != meeting.mask || other.combine != meeting.combine)
+                trap("%s with mask %08x, while lane %u is in %s with mask %08x", meeting.name, meeting.mask, i, other.name,
+                     other.mask);
+            brought[i] = other.brought;
         }
-        if (!complete) return park(State::WAIT_WARP);
         meeting.combine(brought, meeting.mask);
+        waiting[warp] &= ~meeting.mask;
         for (unsigned i = 0; i < WARP; ++i)
-            if ((meeting.mask >> i & 1) && first + i != current) pool[first + i].state = State::READY;
+            if ((meeting.mask >> i & 1) && i != lane) lanes[i].state = State::READY;
     }
 
 private:
     void run_block() {
         at_barrier = done = 0;
+        memset(waiting, 0, sizeof waiting);
+        memset(gone, 0, sizeof gone);
         for (unsigned i = 0; i < threads; ++i) {
             pool[i].state = State::READY;
+            pool[i].copies.clear();
+            pool[i].groups = 0;
             pool[i].fiber.start(body);
         }
         while (done < threads) {
             bool progress = false;
-            for (unsigned n = 0; n < threads; ++n) {
-                current = reverse ? threads - 1 - n : n;
-                if (pool[current].state != State::READY) continue;
-                progress = true;
-                switch_fiber(main, pool[current].fiber);
-                if (failure[0]) return;
-            }
+            const unsigned warps = (threads + WARP - 1) / WARP;
+            for (unsigned n = 0; n < warps; ++n)
+                while (run_warp(reverse ? warps - 1 - n : n)) {
+                    if (failure[0]) return;
+                    progress = true;
+                }
             if (!progress) return report_deadlock();
         }
+    }
+
+    // Lets each lane that is ready run once; false if none was. A warp runs as far as it can before the next one starts,
+    // so that warps are as far apart as barriers allow.
+    bool run_warp(unsigned warp) {
+        bool progress = false;
+        for (unsigned n = 0; n < WARP && !failure[0]; ++n) {
+            current = warp * WARP + (reverse ? WARP - 1 - n : n);
+            if (current >= threads || pool[current].state != State::READY) continue;
+            progress = true;
+            switch_fiber(main, pool[current].fiber);
+        }
+        return progress;
     }
 
     static void body();
@@ -167,6 +202,9 @@ static Executor executor;
 
 void Executor::body() {
     executor.kernel(executor.arguments);
+    const unsigned current = executor.current;
+    if (const size_t left = executor.pool[current].copies.size()) executor.trap("left with %zu copies in flight", left);
+    executor.gone[current / WARP] |= 1u << current % WARP;
     ++executor.done;
     executor.park(State::DONE);
     abort(); // no one resumes a thread that is done

@@ -31,6 +31,7 @@ typedef struct {
     unsigned int block;        /* threads of a block, 1024 at most */
     unsigned int shared_bytes; /* dynamic shared memory of a block */
     unsigned int reverse;      /* 0: blocks and threads run from the first; 1: from the last */
+    unsigned int copies;       /* asynchronous copies land 0: where the kernel waits; 1: at once; else: at random */
 } sovit_launch;
 
 /* Runs the kernel once. Returns 0, or 1 with a line of text in `message`: a trap, a deadlock, a broken guard zone. */

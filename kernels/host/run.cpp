@@ -3,11 +3,13 @@
 //     c++ -std=c++17 -O1 -DSOVIT_SOURCE='"kernel.cu"' -DSOVIT_ENTRY=the_entry run.cpp -o kernel
 //
 // It reads one launch from standard input and writes the buffers that the kernel filled to standard output. All
-// numbers are little-endian. Input: grid, block, shared bytes, reverse, number of arguments (4 bytes each), then for
+// numbers are little-endian. Input: grid, block, shared bytes, reverse, copies, number of arguments (4 bytes each), then for
 // each argument its kind (4 bytes), `bytes` (8 bytes) and, for scalars, inputs and updated buffers, the bytes
 // themselves. Output: outputs and updated buffers, in order. A trap ends the program with status 70 and a line on
 // standard error; a request that makes no sense with status 64.
+#include "copies.hpp"
 #include "cuda.hpp"
+#include "tensor.hpp"
 
 #include SOVIT_SOURCE
 
@@ -72,6 +74,7 @@ int sovit_run(const sovit_launch* launch, sovit_argument* arguments, unsigned co
     executor.kernel = call.run;
     executor.arguments = &call;
     executor.reverse = launch->reverse != 0;
+    executor.copies = executor.noise = launch->copies;
     executor.grid = launch->grid;
     executor.threads = launch->block;
     executor.failure[0] = '\0';

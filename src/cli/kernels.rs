@@ -126,7 +126,7 @@ fn compile_answer(library: &Library, item: &Answer, architectures: &[String]) ->
     };
     let jobs = kernels.list.iter().flat_map(|plan| architectures.iter().map(move |arch| (plan, arch)));
     jobs.map(|(plan, arch)| {
-        let source = emit::kernel_source(plan, &item.vit)?;
+        let source = emit::kernel_source(plan)?;
         let compiled = library.compile(&source, &plan.entry, arch)?;
         Ok(Entry { search: item.search.clone(), path: format!("{}/{}", item.search, compiled.file), compiled })
     })

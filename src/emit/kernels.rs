@@ -7,77 +7,86 @@ use serde::Serialize;
 use super::engine;
 use crate::diagnostic::Diagnostic;
 use crate::kernel::KernelPlan;
-use crate::vit::Vit;
 
 /// The whole source of one kernel: a single file that needs no header, with the same bytes everywhere.
 ///
-/// `vit` only serves the comments. NVRTC and nvcc compile the source as it is; a C++ compiler does with
-/// `kernels/host/run.cpp`. Fails where the plan names an unknown template or lacks a constant its template needs.
-pub fn kernel_source(kernel: &KernelPlan, vit: &Vit) -> Result<String, Diagnostic> {
+/// NVRTC and nvcc compile the source as it is; a C++ compiler does with `kernels/host/run.cpp`. Fails where the plan
+/// names an unknown template or lacks a constant its template needs.
+pub fn kernel_source(kernel: &KernelPlan) -> Result<String, Diagnostic> {
+    let constants = kernel.constants.iter().map(|(name, value)| (name.as_str(), Known::Constant(*value)));
+    let choices = kernel.choices.iter().map(|(name, value)| (name.as_str(), Known::Choice(value)));
     let context = Context {
-        values: kernel.constants.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
+        known: constants.chain(choices).collect(),
         constants: &kernel.constants,
+        reals: &kernel.reals,
         entry: &kernel.entry,
-        threads: kernel.threads,
-        shared_bytes: kernel.shared_bytes,
-        epsilon: kernel.norm_epsilon,
-        tokens: vit.architecture.tokens(),
+        threads: kernel.launch.threads,
+        shared_bytes: kernel.launch.shared_bytes,
+        flops_per_row: kernel.flops_per_row,
+        bytes_per_row: kernel.bytes_per_row,
+        bytes_of_weights: kernel.bytes_of_weights,
     };
     engine::render(&kernel.template, context)
 }
 
-/// The constants by name and in order, and what the comments say.
+/// The constants and choices by name, the constants in order, and what the comments say.
 #[derive(Serialize)]
 struct Context<'a> {
     #[serde(flatten)]
-    values: BTreeMap<&'a str, u64>,
+    known: BTreeMap<&'a str, Known<'a>>,
     constants: &'a [(String, u64)],
+    reals: &'a [(String, f64)],
     entry: &'a str,
     threads: u64,
     shared_bytes: u64,
-    epsilon: f64,
-    tokens: u64,
+    flops_per_row: u64,
+    bytes_per_row: u64,
+    bytes_of_weights: u64,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Known<'a> {
+    Constant(u64),
+    Choice(&'a str),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::emit::codes;
-    use crate::kernel::plan;
+    use crate::kernel::{layernorm_residual, plan};
     use crate::vit::named;
 
-    fn source(name: &str, width: u64) -> String {
-        let mut vit = named(name).unwrap().vit();
-        vit.shape.width = width;
-        kernel_source(&plan(&vit).unwrap().list[0], &vit).unwrap()
+    fn source(width: u64) -> String {
+        kernel_source(&layernorm_residual(width, 1e-6).unwrap()).unwrap()
     }
 
     #[test]
     fn the_source_says_what_it_is_and_needs_no_header() {
-        let text = source("sovit_400m14", 1152);
+        let text = source(1152);
         assert!(text.starts_with("// sovit_layernorm_residual_w1152\n"), "{text}");
         assert!(text.contains("constexpr int WIDTH = 1152;\n") && text.contains("constexpr float EPSILON = 1e-6f;\n"));
-        assert!(text.contains("256 rows an image") && text.contains("so 16 of 160 threads sit out the last"));
+        assert!(text.contains("so 16 of 160 threads sit out the last"));
         assert!(!text.contains("#include") && !text.contains("{{") && text.contains("row_sum"));
         // A row of one warp needs no sum over warps.
-        assert!(!source("sovit_400m14", 384).contains("row_sum"));
+        assert!(!source(384).contains("row_sum"));
         assert!(text.ends_with("}\n") && !text.contains("\n\n\n"), "{text}");
         assert!(text.lines().all(|line| line.len() <= 140 && line.trim_end() == line));
     }
 
     #[test]
     fn wide_rows_sum_over_their_warps() {
-        let text = source("sovit_400m14", 4096);
+        let text = source(4096);
         assert!(text.contains("row_sum(squares, slots + 2 * WARPS_PER_ROW)"), "{text}");
     }
 
     #[test]
     fn an_unknown_template_and_a_missing_constant_are_diagnostics() {
-        let vit = named("sovit_400m14").unwrap().vit();
-        let mut kernel = plan(&vit).unwrap().list.remove(0);
+        let mut kernel = layernorm_residual(1152, 1e-6).unwrap();
         kernel.constants.retain(|(name, _)| name != "WIDTH");
-        assert_eq!(kernel_source(&kernel, &vit).unwrap_err().code, codes::TEMPLATE);
+        assert_eq!(kernel_source(&kernel).unwrap_err().code, codes::TEMPLATE);
         kernel.template = "no_such".to_owned();
-        assert_eq!(kernel_source(&kernel, &vit).unwrap_err().code, codes::TEMPLATE);
+        assert_eq!(kernel_source(&kernel).unwrap_err().code, codes::TEMPLATE);
     }
 }

@@ -90,7 +90,7 @@ impl<'a> Search<'a> {
             match (config(emit.target.value, &artefact.path), kernel) {
                 (Some((name, about)), _) => configs.push(Config { name: taken.take(&name), about, path }),
                 (None, Some(plan)) if module.runtime.is_some() => {
-                    let name = taken.take(&plan.template.to_ascii_uppercase());
+                    let name = taken.take(&plan.name.to_ascii_uppercase());
                     kernels.push(Kernel { name, path, plan });
                 }
                 _ => {}

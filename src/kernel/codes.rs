@@ -6,6 +6,12 @@ use crate::diagnostic::Code;
 pub const WIDTH: Code = Code::new("S0801", "kernel-width");
 /// The layer norm's epsilon is not a positive `float`.
 pub const EPSILON: Code = Code::new("S0802", "kernel-epsilon");
+/// No kernel is written for a part of this model.
+pub const VARIANT: Code = Code::new("S0803", "kernel-variant");
+/// Rows of the width do not begin at multiples of 16 bytes.
+pub const ALIGNMENT: Code = Code::new("S0804", "kernel-alignment");
+/// No matrix product is written for these sizes.
+pub const GEMM: Code = Code::new("S0805", "kernel-gemm");
 /// libnvrtc was not found.
 pub const NVRTC_MISSING: Code = Code::new("S0810", "nvrtc-missing");
 /// A libnvrtc was found that cannot be used.

@@ -9,7 +9,7 @@
 //! 3. Of the warps per row that allow this, up to twice the fewest, those with the fewest idle lanes; the fewest of them.
 //! 4. A row of one warp shares its block with three others and needs no shared memory; a wider row has its block alone.
 
-use super::{KernelPlan, codes};
+use super::{Access, Argument, Dtype, Extent, KernelPlan, Launch, codes};
 use crate::diagnostic::Diagnostic;
 
 /// Lanes of a warp.
@@ -26,8 +26,10 @@ const ROWS: u64 = 4;
 /// The widest row: every thread of the largest block holds [`LIMIT`] elements.
 const WIDEST: u64 = LIMIT * WARP * MOST_WARPS;
 
-/// The plan for rows of `width` bf16.
-pub(super) fn plan(width: u64, epsilon: f64) -> Result<KernelPlan, Diagnostic> {
+/// The layer norm of rows of `width` bf16, after a residual is added; `epsilon` is added to the variance.
+///
+/// Fails where the width is 0 or too large for the registers of a block, or the epsilon no positive `float`.
+pub fn layernorm_residual(width: u64, epsilon: f64) -> Result<KernelPlan, Diagnostic> {
     if width == 0 || width > WIDEST {
         let message = format!("no layer-norm kernel is written for width {width}");
         return Err(Diagnostic::error(codes::WIDTH, message).help(format!("choose a width from 1 to {WIDEST}")));
@@ -53,15 +55,34 @@ pub(super) fn plan(width: u64, epsilon: f64) -> Result<KernelPlan, Diagnostic> {
         ("WARPS_PER_ROW", warps),
         ("ROWS_PER_BLOCK", rows_per_block),
     ];
+    let (matrix, table) = ([Extent::ROWS, Extent::Size(width)], [Extent::Size(width)]);
     Ok(KernelPlan {
+        name: "layernorm_residual".to_owned(),
         template: "layernorm_residual".to_owned(),
         entry: format!("sovit_layernorm_residual_w{width}"),
         constants: constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        norm_epsilon: epsilon,
-        threads: threads_per_row * rows_per_block,
-        rows_per_block,
-        // Three floats a warp: its part of the mean, then of the two sums that correct it.
-        shared_bytes: if warps == 1 { 0 } else { 3 * warps * 4 },
+        reals: vec![("EPSILON".to_owned(), epsilon)],
+        choices: Vec::new(),
+        launch: Launch {
+            threads: threads_per_row * rows_per_block,
+            rows_per_block,
+            blocks_per_band: 1,
+            rows_multiple: 1,
+            // Three floats a warp: its part of the mean, then of the two sums that correct it.
+            shared_bytes: if warps == 1 { 0 } else { 3 * warps * 4 },
+        },
+        arguments: vec![
+            Argument::new("x", Dtype::Bf16, matrix, Access::Read),
+            Argument::new("residual", Dtype::Bf16, matrix, Access::Read),
+            Argument::new("gamma", Dtype::F32, table, Access::Read),
+            Argument::new("beta", Dtype::F32, table, Access::Read),
+            Argument::new("sum", Dtype::Bf16, matrix, Access::Write),
+            Argument::new("normalised", Dtype::Bf16, matrix, Access::Write),
+            Argument::rows(),
+        ],
+        flops_per_row: 0,
+        bytes_per_row: 4 * 2 * width,
+        bytes_of_weights: 0,
     })
 }
 
@@ -77,14 +98,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn constant(plan: &KernelPlan, name: &str) -> u64 {
-        plan.constants.iter().find(|(n, _)| n == name).unwrap().1
-    }
-
     fn check(width: u64, [vector, per_thread, warps, rows]: [u64; 4]) {
-        let plan = plan(width, 1e-6).unwrap();
+        let plan = layernorm_residual(width, 1e-6).unwrap();
         let names = ["VECTOR", "VECTORS_PER_THREAD", "WARPS_PER_ROW", "ROWS_PER_BLOCK"];
-        assert_eq!(names.map(|name| constant(&plan, name)), [vector, per_thread, warps, rows], "width {width}");
+        assert_eq!(names.map(|name| plan.constant(name).unwrap()), [vector, per_thread, warps, rows], "width {width}");
     }
 
     #[test]
@@ -109,23 +126,23 @@ mod tests {
 
     #[test]
     fn refused_sizes_are_diagnostics() {
-        assert_eq!(plan(0, 1e-6).unwrap_err().code, codes::WIDTH);
-        assert_eq!(plan(WIDEST + 1, 1e-6).unwrap_err().code, codes::WIDTH);
+        assert_eq!(layernorm_residual(0, 1e-6).unwrap_err().code, codes::WIDTH);
+        assert_eq!(layernorm_residual(WIDEST + 1, 1e-6).unwrap_err().code, codes::WIDTH);
         for epsilon in [0.0, -1e-6, 1e-60, 1e60, f64::NAN, f64::INFINITY] {
-            assert_eq!(plan(768, epsilon).unwrap_err().code, codes::EPSILON, "{epsilon}");
+            assert_eq!(layernorm_residual(768, epsilon).unwrap_err().code, codes::EPSILON, "{epsilon}");
         }
     }
 
     proptest! {
         #[test]
         fn every_width_is_covered_once_and_fits(width in 1..=WIDEST) {
-            let plan = plan(width, 1e-6).unwrap();
+            let plan = layernorm_residual(width, 1e-6).unwrap();
             let [vector, vectors, per_thread, threads] =
-                ["VECTOR", "VECTORS_PER_ROW", "VECTORS_PER_THREAD", "THREADS_PER_ROW"].map(|n| constant(&plan, n));
+                ["VECTOR", "VECTORS_PER_ROW", "VECTORS_PER_THREAD", "THREADS_PER_ROW"].map(|n| plan.constant(n).unwrap());
             prop_assert_eq!(vector * vectors, width);
             prop_assert!(per_thread * threads >= vectors && (per_thread - 1) * threads < vectors);
             prop_assert!(per_thread * vector <= LIMIT);
-            prop_assert!(plan.threads <= 512 && plan.threads.is_multiple_of(WARP));
+            prop_assert!(plan.launch.threads <= 512 && plan.launch.threads.is_multiple_of(WARP));
             // Every row starts on an access's boundary.
             prop_assert!(width.is_multiple_of(vector));
         }

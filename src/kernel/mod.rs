@@ -3,17 +3,72 @@
 //! One file a kernel; [`plan`] lists them.
 
 pub mod codes;
+mod gemm;
+mod gpu;
 mod layernorm;
 mod model;
+mod tile;
 
+pub use gemm::{Epilogue, Gemm};
+pub use layernorm::layernorm_residual;
 pub use model::*;
+pub use tile::Tile;
+
+use gemm::stored;
 
 use crate::diagnostic::Diagnostic;
-use crate::vit::Vit;
+use crate::vit::{Position, QkNorm, Vit};
 
-/// The kernels of a model, each specialised to its shape, or the first size that no kernel is written for.
+/// The kernels of a model's blocks, each specialised to its shape, or the first size that no kernel is written for.
 ///
 /// Pure arithmetic: needs no GPU and no compiler, and gives the same plan everywhere.
 pub fn plan(vit: &Vit) -> Result<Kernels, Diagnostic> {
-    Ok(Kernels { list: vec![layernorm::plan(vit.shape.width, vit.architecture.norm_epsilon)?] })
+    expressible(vit)?;
+    let (architecture, shape) = (&vit.architecture, &vit.shape);
+    let mut list = vec![layernorm_residual(shape.width, architecture.norm_epsilon)?];
+    for gemm in products(vit) {
+        list.push(gemm.plan()?);
+    }
+    Ok(Kernels { list })
+}
+
+/// The matrix products of a model, in the order of a forward pass.
+pub fn products(vit: &Vit) -> [Gemm; 5] {
+    let (architecture, shape) = (&vit.architecture, &vit.shape);
+    let (width, heads, head_dim) = (shape.width, architecture.heads, vit.head_dim());
+    // All patches are seen where a model is served.
+    let (patches, tokens) = (architecture.patches(), architecture.patches() + architecture.prefix());
+    let residual = Epilogue::Residual { layer_scale: architecture.variant.layer_scale.is_some() };
+    let gemm = |name, inputs, outputs, epilogue| Gemm { name, rows_per_image: tokens, inputs, outputs, epilogue };
+    let pixels = architecture.channels * architecture.patch * architecture.patch;
+    [
+        Gemm { rows_per_image: patches, ..gemm("patch_embedding", pixels, width, Epilogue::Bias) },
+        gemm("qkv", width, 3 * width, Epilogue::Heads { parts: 3, heads, head_dim, tokens }),
+        // Attention leaves its heads padded, side by side.
+        gemm("projection", heads * stored(head_dim), width, residual),
+        gemm("fc1", width, shape.mlp_dim, Epilogue::Activation(architecture.activation)),
+        gemm("fc2", shape.mlp_dim, width, residual),
+    ]
+}
+
+/// Whether the kernels compute this model and no other.
+fn expressible(vit: &Vit) -> Result<(), Diagnostic> {
+    let variant = &vit.architecture.variant;
+    let lacking = if variant.qk_norm != QkNorm::None {
+        Some(format!("`qk_norm = {}`", variant.qk_norm.name()))
+    } else if variant.position == Position::Rope {
+        Some("`position = rope`".to_owned())
+    } else {
+        None
+    };
+    if let Some(lacking) = lacking {
+        let message = format!("no kernel is written for {lacking}");
+        return Err(Diagnostic::error(codes::VARIANT, message).help("leave `emit kernels` out"));
+    }
+    let width = vit.shape.width;
+    if !width.is_multiple_of(8) {
+        let message = format!("the matrix products need a width that is a multiple of 8, and {width} is none");
+        return Err(Diagnostic::error(codes::ALIGNMENT, message).help("let the width be a multiple of 8"));
+    }
+    Ok(())
 }

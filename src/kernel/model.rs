@@ -9,21 +9,153 @@ pub struct Kernels {
     pub list: Vec<KernelPlan>,
 }
 
+impl Kernels {
+    /// The kernel of that name.
+    pub fn named(&self, name: &str) -> Option<&KernelPlan> {
+        self.list.iter().find(|kernel| kernel.name == name)
+    }
+}
+
 /// One kernel, specialised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct KernelPlan {
-    /// The template's stem, such as `layernorm_residual`.
+    /// What it does in the model, such as `fc1`; unique among the kernels of one shape.
+    pub name: String,
+    /// The template's stem, such as `gemm`.
     pub template: String,
-    /// The entry point, such as `sovit_layernorm_residual_w1152`.
+    /// The entry point, such as `sovit_fc1_n4304_k1152`.
     pub entry: String,
     /// Compile-time constants by name, in the order the source prints them.
     pub constants: Vec<(String, u64)>,
-    /// The layer norm's epsilon.
-    pub norm_epsilon: f64,
+    /// Those that are `float`.
+    pub reals: Vec<(String, f64)>,
+    /// What the template prints or leaves out, such as the activation, by name.
+    pub choices: Vec<(String, String)>,
+    /// How it is launched.
+    pub launch: Launch,
+    /// The entry point's arguments, in order.
+    pub arguments: Vec<Argument>,
+    /// FLOPs a row that are asked for: two per multiply-add of matrix products.
+    pub flops_per_row: u64,
+    /// Bytes a row that move to and from device memory, each once.
+    pub bytes_per_row: u64,
+    /// Bytes of the weights, which all rows share; tables that stay cached do not count.
+    pub bytes_of_weights: u64,
+}
+
+impl KernelPlan {
+    /// A compile-time constant by name.
+    pub fn constant(&self, name: &str) -> Option<u64> {
+        self.constants.iter().find(|(n, _)| n == name).map(|&(_, value)| value)
+    }
+}
+
+/// Grid, block and shared memory of a launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
     /// Threads of a block.
     pub threads: u64,
-    /// Rows a block handles; the grid is `ceil(rows / rows_per_block)`.
+    /// Rows that a band of blocks handles.
     pub rows_per_block: u64,
+    /// Blocks of a band; the grid, of one dimension, is `ceil(rows / rows_per_block) * blocks_per_band`.
+    pub blocks_per_band: u64,
+    /// The number of rows is a multiple of it: the tokens of an image where a kernel must tell images apart, else 1.
+    pub rows_multiple: u64,
     /// Dynamic shared memory of a block, in bytes.
     pub shared_bytes: u64,
+}
+
+/// One argument of an entry point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Argument {
+    /// Its name in the source.
+    pub name: String,
+    /// What its elements are.
+    pub dtype: Dtype,
+    /// Its extents, dense and row-major; none for a scalar.
+    pub shape: Vec<Extent>,
+    /// The extents that hold values, where `shape` is padded: the elements past them are zeros.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub used: Vec<Extent>,
+    /// What the kernel does with it.
+    pub access: Access,
+}
+
+impl Argument {
+    pub(super) fn new<const N: usize>(name: &str, dtype: Dtype, shape: [Extent; N], access: Access) -> Self {
+        Self { name: name.to_owned(), dtype, shape: shape.to_vec(), used: Vec::new(), access }
+    }
+
+    /// The number of rows, a scalar.
+    pub(super) fn rows() -> Self {
+        Self::new("rows", Dtype::U32, [], Access::Read)
+    }
+
+    /// The same with zeros past `used`.
+    pub(super) fn padded(mut self, used: impl IntoIterator<Item = Extent>) -> Self {
+        self.used = used.into_iter().collect();
+        if self.used == self.shape {
+            self.used.clear();
+        }
+        self
+    }
+
+    /// Elements of the buffer for a launch.
+    pub fn elements(&self, launch: &Launch, rows: u64) -> u64 {
+        let extent = |extent: &Extent| match extent {
+            Extent::Of(Count::Rows) => rows,
+            Extent::Of(Count::Images) => rows / launch.rows_multiple.max(1),
+            Extent::Size(size) => *size,
+        };
+        self.shape.iter().map(extent).product()
+    }
+}
+
+/// An element's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dtype {
+    /// The upper half of a `float`.
+    Bf16,
+    /// `float`.
+    F32,
+    /// `unsigned int`.
+    U32,
+}
+
+/// What a kernel does with an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Reads it.
+    Read,
+    /// Writes all of it.
+    Write,
+}
+
+/// How long a dimension is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Extent {
+    /// By the launch.
+    Of(Count),
+    /// Always.
+    Size(u64),
+}
+
+impl Extent {
+    /// As many as the launch has rows.
+    pub const ROWS: Self = Self::Of(Count::Rows);
+    /// As many as the launch has images.
+    pub const IMAGES: Self = Self::Of(Count::Images);
+}
+
+/// What a launch counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Count {
+    /// The rows it is given.
+    Rows,
+    /// These rows by [`Launch::rows_multiple`].
+    Images,
 }

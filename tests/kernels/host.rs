@@ -5,14 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use sovitc::kernel::KernelPlan;
+use sovitc::kernel::{KernelPlan, Launch};
 
 /// A kernel and the executor as one program.
 pub(crate) struct Program {
     path: PathBuf,
-    threads: u32,
-    rows_per_block: u32,
-    shared_bytes: u32,
+    launch: Launch,
 }
 
 /// One argument of a launch.
@@ -26,8 +24,25 @@ pub(crate) enum Argument<'a> {
     Scalar(&'a [u8]),
 }
 
-/// In which order the executor takes blocks and threads.
-pub(crate) const ORDERS: [u32; 2] = [0, 1];
+/// In which order the executor does what a GPU may do in any order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order {
+    /// Whether blocks and threads run from the last to the first.
+    pub(crate) reverse: bool,
+    /// When asynchronous copies land: 0 where the kernel waits for them, 1 at once, else at random by that seed.
+    pub(crate) copies: u32,
+}
+
+const fn order(reverse: bool, copies: u32) -> Order {
+    Order { reverse, copies }
+}
+
+/// Both orders of threads.
+pub(crate) const ORDERS: [Order; 2] = [order(false, 0), order(true, 0)];
+
+/// Both, with copies that land late, at once and at random.
+pub(crate) const SCHEDULES: [Order; 6] =
+    [order(false, 0), order(true, 1), order(false, 7), order(true, 0), order(false, 1), order(true, 2026)];
 
 /// The C++ compiler of the system: `CXX`, `c++`, `g++` or `clang++`.
 pub(crate) fn compiler() -> Option<&'static str> {
@@ -41,6 +56,10 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels").join(name)
 }
 
+/// The executor's own source.
+const FILES: [&str; 8] =
+    ["host.h", "fiber.hpp", "executor.hpp", "buffers.hpp", "copies.hpp", "cuda.hpp", "tensor.hpp", "run.cpp"];
+
 /// Compiles `source`, or finds it compiled by an earlier run: the folder's name is the hash of all that goes in.
 pub(crate) fn compile(kernel: &KernelPlan, source: &str, flags: &[&str]) -> Program {
     let compiler = compiler().expect("the caller has asked for a compiler");
@@ -48,7 +67,7 @@ pub(crate) fn compile(kernel: &KernelPlan, source: &str, flags: &[&str]) -> Prog
     for text in [&[compiler, kernel.entry.as_str(), source], flags].concat() {
         hasher.update(text.as_bytes()).update(&[0]);
     }
-    for file in ["host.h", "fiber.hpp", "executor.hpp", "buffers.hpp", "cuda.hpp", "run.cpp"] {
+    for file in FILES {
         hasher.update(&std::fs::read(folder("host").join(file)).unwrap());
     }
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernels").join(&hasher.finalize().to_hex()[..16]);
@@ -70,21 +89,17 @@ pub(crate) fn compile(kernel: &KernelPlan, source: &str, flags: &[&str]) -> Prog
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         std::fs::rename(&unfinished, &path).unwrap();
     }
-    let small = |n: u64| u32::try_from(n).unwrap();
-    Program {
-        path,
-        threads: small(kernel.threads),
-        rows_per_block: small(kernel.rows_per_block),
-        shared_bytes: small(kernel.shared_bytes),
-    }
+    Program { path, launch: kernel.launch }
 }
 
 impl Program {
     /// Runs the kernel over `rows` rows. The buffers it filled, in order, or what the executor found wrong.
-    pub(crate) fn run(&self, rows: u32, order: u32, arguments: &[Argument]) -> Result<Vec<Vec<u8>>, String> {
-        let grid = rows.div_ceil(self.rows_per_block);
+    pub(crate) fn run(&self, rows: u32, order: Order, arguments: &[Argument]) -> Result<Vec<Vec<u8>>, String> {
+        let Launch { threads, rows_per_block, blocks_per_band, shared_bytes, .. } = self.launch;
+        let grid = u64::from(rows).div_ceil(rows_per_block) * blocks_per_band;
         let mut request = Vec::new();
-        for number in [grid, self.threads, self.shared_bytes, order, arguments.len() as u32] {
+        let [grid, threads, shared] = [grid, threads, shared_bytes].map(|n| u32::try_from(n).unwrap());
+        for number in [grid, threads, shared, order.reverse.into(), order.copies, arguments.len() as u32] {
             request.extend(number.to_le_bytes());
         }
         for argument in arguments {

@@ -29,7 +29,7 @@ enum Kind {
 const KINDS: [Kind; 6] = [Kind::Normal, Kind::Outliers, Kind::Constant, Kind::HugeMean, Kind::HugeConstant, Kind::Tiny];
 
 /// Reproducible noise (SplitMix64).
-struct Noise(u64);
+pub(crate) struct Noise(pub(crate) u64);
 
 impl Noise {
     /// Uniform over [0, 1).
@@ -42,7 +42,7 @@ impl Noise {
     }
 
     /// Nearly normal, mean 0 and variance 1.
-    fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
     }
 }
@@ -53,7 +53,7 @@ pub(crate) fn widen(bits: u16) -> f32 {
 }
 
 /// The nearest bf16 of a finite value, ties to even: the two neighbours are tried.
-fn narrow(value: f64) -> u16 {
+pub(crate) fn narrow(value: f64) -> u16 {
     let below = ((value as f32).to_bits() >> 16) as u16;
     let distance = |bits: u16| (f64::from(widen(bits)) - value).abs();
     let candidates = [below.wrapping_sub(1), below, below.wrapping_add(1)];

@@ -57,6 +57,13 @@ pub enum Error {
     NoDriver,
     /// The bytes are not a CUBIN.
     NotACubin,
+    /// The rows are not a multiple of [`Kernel::rows_multiple`].
+    PartOfAnImage {
+        /// The rows asked for.
+        rows: u32,
+        /// What they must be a multiple of.
+        multiple: u32,
+    },
     /// The driver refused.
     Driver {
         /// What was asked of it.
@@ -70,6 +77,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoDriver => f.write_str("the CUDA driver (libcuda) is not installed"),
+            Self::PartOfAnImage { rows, multiple } => write!(f, "{rows} rows are not a multiple of {multiple}"),
             Self::NotACubin => f.write_str("these bytes are not a CUBIN"),
             Self::Driver { doing, error } => write!(f, "{doing} failed: {error}"),
         }
@@ -138,6 +146,9 @@ impl Loaded {
     ) -> Result<(), Error> {
         if rows == 0 {
             return Ok(());
+        }
+        if !rows.is_multiple_of(self.kernel.rows_multiple) {
+            return Err(Error::PartOfAnImage { rows, multiple: self.kernel.rows_multiple });
         }
         let mut launch = stream.launch_builder(&self.function);
         arguments(&mut launch);

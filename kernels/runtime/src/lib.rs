@@ -9,8 +9,8 @@
 //! # mod encoder {
 //! #     use sovit_kernels::Kernel;
 //! #     pub const LAYERNORM: Kernel = Kernel {
-//! #         entry: "sovit_layernorm_residual_w1152", source: "", threads: 128, rows_per_block: 4, shared_bytes: 0,
-//! #         constants: &[("WIDTH", 1152)],
+//! #         entry: "sovit_layernorm_residual_w1152", source: "", threads: 128, rows_per_block: 4, blocks_per_band: 1,
+//! #         rows_multiple: 1, shared_bytes: 0, constants: &[("WIDTH", 1152)],
 //! #     };
 //! # }
 //! let kernel: Kernel = encoder::LAYERNORM;
@@ -36,8 +36,12 @@ pub struct Kernel {
     pub source: &'static str,
     /// Threads of a block.
     pub threads: u32,
-    /// Rows that a block handles, at least 1.
+    /// Rows that a band of blocks handles, at least 1.
     pub rows_per_block: u32,
+    /// Blocks of a band.
+    pub blocks_per_band: u32,
+    /// The number of rows is a multiple of it, at least 1.
+    pub rows_multiple: u32,
     /// Dynamic shared memory of a block, in bytes.
     pub shared_bytes: u32,
     /// The compile-time constants of the source, in its order.
@@ -45,9 +49,9 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Blocks of the grid for so many rows.
+    /// Blocks of the grid, which has one dimension, for so many rows.
     pub const fn blocks(&self, rows: u32) -> u32 {
-        rows.div_ceil(self.rows_per_block)
+        rows.div_ceil(self.rows_per_block).saturating_mul(self.blocks_per_band)
     }
 
     /// A compile-time constant by name.
@@ -76,9 +80,18 @@ mod tests {
 
     #[test]
     fn the_last_block_may_be_part_full() {
-        let kernel =
-            Kernel { entry: "k", source: "", threads: 128, rows_per_block: 4, shared_bytes: 0, constants: &[] };
+        let kernel = Kernel {
+            entry: "k",
+            source: "",
+            threads: 128,
+            rows_per_block: 4,
+            blocks_per_band: 1,
+            rows_multiple: 1,
+            shared_bytes: 0,
+            constants: &[],
+        };
         assert_eq!([0, 1, 4, 5, u32::MAX].map(|rows| kernel.blocks(rows)), [0, 1, 1, 2, 1 << 30]);
+        assert_eq!(Kernel { blocks_per_band: 30, ..kernel }.blocks(5), 60);
         assert_eq!(kernel.constant("WIDTH"), None);
     }
 }

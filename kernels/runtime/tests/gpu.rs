@@ -15,9 +15,8 @@ use sovit_kernels::cuda::cudarc::driver::PushKernelArg;
 use sovit_kernels::cuda::cudarc::driver::sys::CUdevice_attribute;
 use sovitc::diagnostic::Diagnostic;
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{KernelPlan, plan};
+use sovitc::kernel::{KernelPlan, Launch, layernorm_residual};
 use sovitc::nvrtc::{Compiled, Library, Search, find};
-use sovitc::vit::{Architecture, Shape, Vit};
 
 #[path = "../../../tests/kernels/reference.rs"]
 mod reference;
@@ -62,10 +61,8 @@ fn machine(test: &str) -> Option<(Gpu, Library, String)> {
 }
 
 fn compile(library: &Library, width: u64, arch: &str) -> (KernelPlan, Compiled) {
-    let architecture = Architecture { heads: 1, ..Architecture::default() };
-    let vit = Vit { architecture, shape: Shape { width, depth: 1, mlp_dim: width } };
-    let kernel = plan(&vit).unwrap().list.remove(0);
-    let source = kernel_source(&kernel, &vit).unwrap();
+    let kernel = layernorm_residual(width, 1e-6).unwrap();
+    let source = kernel_source(&kernel).unwrap();
     let compiled = library.compile(&source, &kernel.entry, arch).unwrap_or_else(|d| panic!("{}", d.message));
     (kernel, compiled)
 }
@@ -75,9 +72,11 @@ fn held(plan: &KernelPlan) -> Kernel {
     Kernel {
         entry: plan.entry.clone().leak(),
         source: "",
-        threads: plan.threads as u32,
-        rows_per_block: plan.rows_per_block as u32,
-        shared_bytes: plan.shared_bytes as u32,
+        threads: plan.launch.threads as u32,
+        rows_per_block: plan.launch.rows_per_block as u32,
+        blocks_per_band: plan.launch.blocks_per_band as u32,
+        rows_multiple: plan.launch.rows_multiple as u32,
+        shared_bytes: plan.launch.shared_bytes as u32,
         constants: &[],
     }
 }
@@ -148,7 +147,7 @@ fn cubins_for_the_benchmark() {
         let (plan, compiled) = compile(&library, width, &arch);
         fs::write(out.join(&compiled.file), &compiled.cubin).unwrap();
         let (file, registers) = (&compiled.file, compiled.registers);
-        let KernelPlan { entry, threads, rows_per_block, shared_bytes, .. } = &plan;
+        let KernelPlan { entry, launch: Launch { threads, rows_per_block, shared_bytes, .. }, .. } = &plan;
         list.push(format!(
             "{{\"width\": {width}, \"file\": {file:?}, \"entry\": {entry:?}, \"threads\": {threads}, \
              \"rows_per_block\": {rows_per_block}, \"shared_bytes\": {shared_bytes}, \"registers\": {registers}}}"

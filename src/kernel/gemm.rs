@@ -1,0 +1,232 @@
+//! Matrix products with their epilogues: y = epilogue(x W^T), with what follows in a block fused into them.
+//!
+//! Rows of x and W are read in pieces of 16 bytes, hence both have a multiple of 8 columns; results are written in such
+//! pieces too. Where a size of the model is no such multiple, the plan pads it with zeros and says so in the
+//! arguments' `used`: columns of patches, of a hidden layer, of one head. Zero rows of W with zero biases make zeros in
+//! every epilogue, which the next product's zero columns ignore.
+
+use super::tile::{Product, Tile, cheapest};
+use super::{Access, Argument, Dtype, Extent, KernelPlan, Launch, codes};
+use crate::diagnostic::Diagnostic;
+use crate::vit::Activation;
+
+/// Rows or columns that 16 bytes hold.
+const PIECE: u64 = 8;
+/// Row tiles that go through all columns together.
+const GROUP: u64 = 8;
+/// Largest outputs and inputs: products of a size and a tile stay within 32 bits.
+const LARGEST: u64 = 1 << 20;
+
+/// A matrix product and what is done with its result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gemm {
+    /// What it does in the model, such as `fc1`.
+    pub name: &'static str,
+    /// Rows of one image, for the choice of tiles.
+    pub rows_per_image: u64,
+    /// Columns of x.
+    pub inputs: u64,
+    /// Columns of the result. With heads, `parts * heads * head_dim`.
+    pub outputs: u64,
+    /// What follows.
+    pub epilogue: Epilogue,
+}
+
+/// What is fused into a product, always behind a bias; a model without one passes zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Epilogue {
+    /// Nothing more.
+    Bias,
+    /// The MLP's activation. With [`Activation::SwiGlu`], W holds the gate's rows above those that it gates.
+    Activation(Activation),
+    /// A residual is added, after a scale for each column (LayerScale) where there is one.
+    Residual {
+        /// Whether there is one.
+        layer_scale: bool,
+    },
+    /// The result is laid out as parts (query, key, value) x images x heads x tokens x head, the head padded.
+    Heads {
+        /// 3, or fewer.
+        parts: u64,
+        /// Heads of a part.
+        heads: u64,
+        /// Size of a head.
+        head_dim: u64,
+        /// Tokens of an image.
+        tokens: u64,
+    },
+}
+
+/// The size that is stored: the next multiple of 8 elements, 16 bytes.
+pub(super) const fn stored(size: u64) -> u64 {
+    size.next_multiple_of(PIECE)
+}
+
+impl Gemm {
+    /// The plan with the tile that costs least, or the size for which there is none.
+    pub fn plan(&self) -> Result<KernelPlan, Diagnostic> {
+        self.check()?;
+        let tile = cheapest(&self.product()).ok_or_else(|| self.no_kernel("the sizes"))?;
+        Ok(self.with(&tile))
+    }
+
+    /// The plan with a tile of one's own, or why it is not legal.
+    pub fn plan_with(&self, tile: &Tile) -> Result<KernelPlan, Diagnostic> {
+        self.check()?;
+        if !tile.is_legal() || self.product().paired && !tile.products_n.is_multiple_of(2) {
+            return Err(self.no_kernel("such a tile"));
+        }
+        Ok(self.with(tile))
+    }
+
+    fn check(&self) -> Result<(), Diagnostic> {
+        for (what, size) in [("inputs", self.inputs), ("outputs", self.outputs), ("rows", self.rows_per_image)] {
+            if size == 0 || size > LARGEST {
+                return Err(self.no_kernel(&format!("{size} {what}")));
+            }
+        }
+        if let Epilogue::Heads { parts, heads, head_dim, tokens } = self.epilogue {
+            let product = [parts, heads, head_dim].into_iter().try_fold(1, u64::checked_mul);
+            if product != Some(self.outputs) || tokens == 0 {
+                return Err(self.no_kernel(&format!("{parts} x {heads} heads of {head_dim}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn no_kernel(&self, what: &str) -> Diagnostic {
+        Diagnostic::error(codes::GEMM, format!("no matrix product `{}` is written for {what}", self.name))
+            .help(format!("choose sizes from 1 to {LARGEST}"))
+    }
+
+    /// Rows of W, the padding included.
+    fn stored_outputs(&self) -> u64 {
+        match self.epilogue {
+            Epilogue::Activation(Activation::SwiGlu) => 2 * stored(self.outputs),
+            Epilogue::Heads { parts, heads, head_dim, .. } => parts * heads * stored(head_dim),
+            _ => stored(self.outputs),
+        }
+    }
+
+    fn product(&self) -> Product {
+        let paired = self.epilogue == Epilogue::Activation(Activation::SwiGlu);
+        Product {
+            rows: self.rows_per_image,
+            columns: self.stored_outputs(),
+            depth: stored(self.inputs),
+            paired,
+            moved: if matches!(self.epilogue, Epilogue::Residual { .. }) { 4 } else { 2 },
+        }
+    }
+
+    fn with(&self, tile: &Tile) -> KernelPlan {
+        let (n, k) = (self.stored_outputs(), stored(self.inputs));
+        let columns = n.div_ceil(tile.columns());
+        let mut constants = vec![
+            ("N", n),
+            ("K", k),
+            ("BLOCK_M", tile.rows()),
+            ("BLOCK_N", tile.columns()),
+            ("BLOCK_K", tile.depth),
+            ("WARPS_M", tile.warps_m),
+            ("WARPS_N", tile.warps_n),
+            ("STAGES", tile.stages),
+            ("RESIDENT", tile.resident()),
+            ("COLUMN_TILES", columns),
+            ("GROUP", GROUP),
+        ];
+        let mut entry = format!("sovit_{}_n{n}_k{k}", self.name);
+        let (mut rows_multiple, mut layout) = (1, "rows");
+        let (mut residual, mut gamma) = ("none", "none");
+        let mut activation = "none";
+        match self.epilogue {
+            Epilogue::Bias => {}
+            Epilogue::Activation(kind) => {
+                activation = kind.name();
+                entry = format!("{entry}_{activation}");
+            }
+            Epilogue::Residual { layer_scale } => {
+                residual = "added";
+                if layer_scale {
+                    gamma = "layer_scale";
+                }
+            }
+            Epilogue::Heads { parts, heads, head_dim, tokens } => {
+                constants.extend([("PARTS", parts), ("HEADS", heads), ("HEAD", stored(head_dim))]);
+                constants.extend([("HEAD_DIM", head_dim), ("TOKENS", tokens)]);
+                entry = format!("{entry}_h{heads}_t{tokens}");
+                (layout, rows_multiple) = ("heads", tokens);
+            }
+        }
+        let choices = [("activation", activation), ("residual", residual), ("gamma", gamma), ("layout", layout)];
+        let owned = |(name, value): (&str, u64)| (name.to_owned(), value);
+        let outputs = if self.product().paired { n / 2 } else { n };
+        let residuals = if residual == "none" { 0 } else { outputs };
+        KernelPlan {
+            name: self.name.to_owned(),
+            template: "gemm".to_owned(),
+            entry,
+            constants: constants.into_iter().map(owned).collect(),
+            reals: Vec::new(),
+            choices: choices.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            launch: Launch {
+                threads: tile.threads(),
+                rows_per_block: tile.rows(),
+                blocks_per_band: columns,
+                rows_multiple,
+                shared_bytes: tile.shared_bytes(),
+            },
+            arguments: self.arguments(),
+            flops_per_row: 2 * n * k,
+            bytes_per_row: 2 * (k + outputs + residuals),
+            bytes_of_weights: 2 * n * k,
+        }
+    }
+
+    fn arguments(&self) -> Vec<Argument> {
+        let size = Extent::Size;
+        let (k, used_k) = (size(stored(self.inputs)), size(self.inputs));
+        // The rows of W, and the columns of the result, as they are stored and used.
+        let (rows, used): (Vec<Extent>, Vec<Extent>) = match self.epilogue {
+            Epilogue::Activation(Activation::SwiGlu) => {
+                (vec![size(2), size(stored(self.outputs))], vec![size(2), size(self.outputs)])
+            }
+            Epilogue::Heads { parts, heads, head_dim, .. } => {
+                (vec![size(parts), size(heads), size(stored(head_dim))], vec![size(parts), size(heads), size(head_dim)])
+            }
+            _ => (vec![size(stored(self.outputs))], vec![size(self.outputs)]),
+        };
+        let with = |mut list: Vec<Extent>, last: Extent| {
+            list.push(last);
+            list
+        };
+        let table = |name: &str| Argument { shape: rows.clone(), ..Argument::new(name, Dtype::F32, [], Access::Read) };
+        let matrix = |name: &str, access| {
+            let columns = [size(stored(self.outputs))];
+            Argument::new(name, Dtype::Bf16, [Extent::ROWS, columns[0]], access)
+                .padded([Extent::ROWS, size(self.outputs)])
+        };
+        let weight =
+            Argument { shape: with(rows.clone(), k), ..Argument::new("weight", Dtype::Bf16, [], Access::Read) };
+        let mut arguments = vec![
+            Argument::new("x", Dtype::Bf16, [Extent::ROWS, k], Access::Read).padded([Extent::ROWS, used_k]),
+            weight.padded(with(used.clone(), used_k)),
+            table("bias").padded(used.clone()),
+        ];
+        if let Epilogue::Residual { layer_scale } = self.epilogue {
+            if layer_scale {
+                arguments.push(table("gamma").padded(used.clone()));
+            }
+            arguments.push(matrix("residual", Access::Read));
+        }
+        arguments.push(match self.epilogue {
+            Epilogue::Heads { parts, heads, head_dim, tokens } => {
+                let extents = |head| [size(parts), Extent::IMAGES, size(heads), size(tokens), size(head)];
+                Argument::new("out", Dtype::Bf16, extents(stored(head_dim)), Access::Write).padded(extents(head_dim))
+            }
+            _ => matrix("out", Access::Write),
+        });
+        arguments.push(Argument::rows());
+        arguments
+    }
+}

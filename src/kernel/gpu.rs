@@ -1,0 +1,39 @@
+//! What the search for tiles knows of GPUs: one model of each class that runs kernels of `mma.sync`.
+
+/// One streaming multiprocessor (SM), and how many there are. Rates are per clock and SM.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Gpu {
+    pub(super) sms: u64,
+    /// FLOPs of `mma.sync` on bf16 with sums in `float`.
+    pub(super) product: f64,
+    /// Bytes read from the L2 cache.
+    pub(super) l2: f64,
+    /// Bytes of shared memory, those that each block costs beside its own included.
+    pub(super) shared: u64,
+    /// Most threads that are resident.
+    pub(super) threads: u64,
+}
+
+/// A100, RTX 4090, H100 and B200.
+///
+/// SMs, threads, shared memory and the rates of A100 and RTX 4090 follow from NVIDIA's data sheets. Estimates, and not
+/// measured here: `mma.sync` on an H100 reaches 62 % of the rate of wgmma, and half of it on a B200, which gives that
+/// rate to tcgen05 only; the L2 rates are A100's 5120 bytes a clock for all SMs, 46 of the cost model of DeepGEMM for
+/// H100, the same for B200, and a third of it for the RTX 4090.
+pub(super) const GPUS: [Gpu; 4] = [
+    Gpu { sms: 108, product: 2048.0, l2: 47.0, shared: 164 << 10, threads: 2048 },
+    Gpu { sms: 128, product: 512.0, l2: 15.0, shared: 100 << 10, threads: 1536 },
+    Gpu { sms: 132, product: 2540.0, l2: 46.0, shared: 228 << 10, threads: 2048 },
+    Gpu { sms: 148, product: 2048.0, l2: 46.0, shared: 228 << 10, threads: 2048 },
+];
+
+/// Bytes a clock to or from shared memory, on all of them.
+pub(super) const SHARED_RATE: f64 = 128.0;
+/// Bytes of shared memory that a resident block costs beside its own.
+pub(super) const RESERVED: u64 = 1 << 10;
+/// Most dynamic shared memory of a block: 99 KiB, what GPUs of the smallest class give.
+pub(super) const MOST_SHARED: u64 = 99 << 10;
+/// Registers of an SM.
+pub(super) const REGISTERS: u64 = 64 << 10;
+/// Most registers of a thread.
+pub(super) const MOST_REGISTERS: u64 = 255;

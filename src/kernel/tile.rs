@@ -1,0 +1,215 @@
+//! The tiles of a matrix product: which are legal, and which costs least.
+//!
+//! Clocks of one depth step of a tile of `m x n x k`, on an SM that holds `r` blocks of `s` stages:
+//!
+//! ```text
+//! step = max(2 m n k / product,                       the tensor cores
+//!            (read + written) / 128,                  shared memory: what warps read of it, what copies write to it
+//!            2 k (m + n) / l2,                        the L2 cache
+//!            LATENCY / ((s - 1) r))                   copies in flight
+//!      + BUBBLE / r                                   a barrier and the first fragments, hidden by other blocks
+//! ```
+//!
+//! A tile takes `ceil(K / k)` steps, and `(LATENCY + moved / l2) / r` clocks to fill and to drain; the busiest SM works
+//! on `ceil(tiles / SMs)` tiles. The tile whose clocks have the least product over all [`GPUS`] and batches of
+//! [`BATCHES`] images is taken: one source serves them all, and no GPU or batch counts more than another. A single image
+//! wants smaller tiles, which would cost large batches a fifth of their speed by this model; its batch is left out.
+
+use super::gpu::{GPUS, Gpu, MOST_REGISTERS, MOST_SHARED, REGISTERS, RESERVED, SHARED_RATE};
+
+/// Images of the batches that a tile is chosen for.
+const BATCHES: [u64; 2] = [8, 64];
+/// Clocks from a copy's start to its end.
+const LATENCY: f64 = 800.0;
+/// Clocks between the products of two stages where one block is alone.
+const BUBBLE: f64 = 64.0;
+/// Registers beside sums and fragments: addresses and counters.
+const OTHER_REGISTERS: u64 = 32;
+/// Most blocks that the compiler is asked to fit into an SM's registers.
+const MOST_RESIDENT: u64 = 4;
+
+/// How a block divides a matrix product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tile {
+    /// Warps along the rows.
+    pub warps_m: u64,
+    /// Warps along the columns.
+    pub warps_n: u64,
+    /// Products of 16 rows that a warp stacks.
+    pub products_m: u64,
+    /// Products of 8 columns that a warp puts side by side.
+    pub products_n: u64,
+    /// Depth of a step: 32 or 64, rows of shared memory of 64 or 128 bytes.
+    pub depth: u64,
+    /// Stages of the ring of copies.
+    pub stages: u64,
+}
+
+impl Tile {
+    /// Rows.
+    pub const fn rows(&self) -> u64 {
+        16 * self.products_m * self.warps_m
+    }
+
+    /// Columns.
+    pub const fn columns(&self) -> u64 {
+        8 * self.products_n * self.warps_n
+    }
+
+    /// Threads of the block.
+    pub const fn threads(&self) -> u64 {
+        32 * self.warps_m * self.warps_n
+    }
+
+    /// Bytes of shared memory: the ring, or the slabs through which the sums leave, whichever is larger.
+    pub const fn shared_bytes(&self) -> u64 {
+        let ring = 2 * self.stages * self.depth * (self.rows() + self.columns());
+        let warp = 8 * self.products_n;
+        let slabs = 4 * 16 * (warp + if warp.is_multiple_of(16) { 8 } else { 0 }) * self.warps_m * self.warps_n;
+        if ring > slabs { ring } else { slabs }
+    }
+
+    /// Registers of a thread: sums, two sets of fragments, and the rest.
+    const fn registers(&self) -> u64 {
+        4 * self.products_m * self.products_n + 2 * (4 * self.products_m + 2 * self.products_n) + OTHER_REGISTERS
+    }
+
+    /// Blocks whose registers an SM holds, which the source asks the compiler for; 0 where it holds none.
+    pub const fn resident(&self) -> u64 {
+        let most = REGISTERS / (self.threads() * self.registers().next_multiple_of(8));
+        if self.registers() > MOST_REGISTERS {
+            0
+        } else if most > MOST_RESIDENT {
+            MOST_RESIDENT
+        } else {
+            most
+        }
+    }
+
+    /// Whether the kernel can be built so: registers, shared memory, and the pattern by which threads copy.
+    pub const fn is_legal(&self) -> bool {
+        matches!((self.warps_m * self.warps_n, self.depth), (4 | 8, 32 | 64))
+            && matches!((self.products_m, self.stages), (1..=4, 3..=5))
+            && self.products_n > 0
+            && self.resident() > 0
+            && self.shared_bytes() <= MOST_SHARED
+    }
+}
+
+/// A matrix product as the search sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Product {
+    /// Rows of one image.
+    pub(super) rows: u64,
+    /// Columns of the result, before any gate.
+    pub(super) columns: u64,
+    /// What is summed over.
+    pub(super) depth: u64,
+    /// Whether columns come in pairs of eight that one warp must hold.
+    pub(super) paired: bool,
+    /// Bytes that move beside the product, for each of its elements.
+    pub(super) moved: u64,
+}
+
+/// The cheapest legal tile.
+pub(super) fn cheapest(product: &Product) -> Option<Tile> {
+    let mut best: Option<(f64, Tile)> = None;
+    for tile in candidates(product) {
+        let pairs = GPUS.iter().flat_map(|gpu| BATCHES.iter().map(move |&images| (gpu, images)));
+        let cost = pairs.map(|(gpu, images)| clocks(product, &tile, gpu, images) * 1e-6).product();
+        if best.is_none_or(|(least, _)| cost < least) {
+            best = Some((cost, tile));
+        }
+    }
+    best.map(|(_, tile)| tile)
+}
+
+fn candidates(product: &Product) -> impl Iterator<Item = Tile> {
+    const WARPS: [(u64, u64); 6] = [(2, 2), (4, 1), (1, 4), (2, 4), (4, 2), (8, 1)];
+    let (most, paired) = (product.columns.next_multiple_of(8), product.paired);
+    let warps = WARPS.into_iter().flat_map(|warps| [1, 2, 4].map(|products_m| (warps, products_m)));
+    let shapes = warps.flat_map(|pair| (1..=16).map(move |products_n| (pair, products_n)));
+    let depths = shapes.flat_map(|shape| [32, 64].map(|depth| (shape, depth)));
+    let tiles = depths.flat_map(|((((warps_m, warps_n), products_m), products_n), depth)| {
+        [3, 4, 5].map(|stages| Tile { warps_m, warps_n, products_m, products_n, depth, stages })
+    });
+    tiles.filter(move |tile| {
+        tile.is_legal()
+            && (tile.columns() <= most || tile.products_n == 1)
+            && (!paired || tile.products_n.is_multiple_of(2))
+    })
+}
+
+/// Clocks until the last SM is done, by the formula above.
+fn clocks(product: &Product, tile: &Tile, gpu: &Gpu, images: u64) -> f64 {
+    let (rows, columns, depth) = (tile.rows(), tile.columns(), tile.depth);
+    let shared = gpu.shared / (tile.shared_bytes() + RESERVED);
+    let resident = tile.resident().min(shared).min(gpu.threads / tile.threads()).max(1) as f64;
+    let read = 2 * depth * (rows * tile.warps_n + columns * tile.warps_m);
+    let written = 2 * depth * (rows + columns);
+    let limits = [
+        (2 * rows * columns * depth) as f64 / gpu.product,
+        (read + written) as f64 / SHARED_RATE,
+        written as f64 / gpu.l2,
+        LATENCY / ((tile.stages - 1) as f64 * resident),
+    ];
+    let step = limits.into_iter().fold(0.0, f64::max) + BUBBLE / resident;
+    let moved = (product.moved * rows * columns) as f64;
+    let one = product.depth.div_ceil(depth) as f64 * step + (LATENCY + moved / gpu.l2) / resident;
+    let tiles = (images * product.rows).div_ceil(rows) * product.columns.div_ceil(columns);
+    tiles.div_ceil(gpu.sms) as f64 * one
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn product(rows: u64, columns: u64, depth: u64, paired: bool) -> Product {
+        Product { rows, columns, depth, paired, moved: 2 }
+    }
+
+    fn check(columns: u64, depth: u64, expected: [u64; 4]) {
+        let tile = cheapest(&product(256, columns, depth, false)).unwrap();
+        let seen = [tile.rows(), tile.columns(), tile.depth, tile.stages];
+        assert_eq!(seen, expected, "{columns} x {depth}: {tile:?}");
+    }
+
+    #[test]
+    fn the_products_of_sovit_400m() {
+        check(3456, 1152, [128, 144, 32, 3]);
+        check(1152, 1152, [128, 144, 32, 3]);
+        check(4304, 1152, [128, 112, 64, 3]);
+        check(1152, 4304, [128, 144, 32, 3]);
+        check(1152, 592, [128, 144, 32, 3]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_legal() {
+        let tile = Tile { warps_m: 2, warps_n: 2, products_m: 4, products_n: 9, depth: 32, stages: 4 };
+        assert!(tile.is_legal());
+        assert_eq!([tile.rows(), tile.columns(), tile.threads(), tile.resident()], [128, 144, 128, 2]);
+        assert_eq!(tile.shared_bytes(), 4 * 2 * 32 * (128 + 144));
+        for wrong in [
+            Tile { products_n: 16, ..tile },
+            Tile { depth: 64, stages: 4, ..tile },
+            Tile { depth: 48, ..tile },
+            Tile { stages: 2, ..tile },
+            Tile { warps_m: 1, warps_n: 1, ..tile },
+            Tile { products_n: 0, ..tile },
+        ] {
+            assert!(!wrong.is_legal(), "{wrong:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20))]
+        #[test]
+        fn every_product_has_a_legal_tile(rows in 1u64..2000, columns in 1u64..1000, depth in 1u64..1000, paired: bool) {
+            let columns = if paired { 16 } else { 8 } * columns;
+            let tile = cheapest(&product(rows, columns, 8 * depth, paired)).unwrap();
+            prop_assert!(tile.is_legal());
+            prop_assert!(!paired || tile.products_n.is_multiple_of(2));
+        }
+    }
+}
