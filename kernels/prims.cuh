@@ -110,16 +110,33 @@ template <int N> SOVIT_DEVICE void load_table(float* to, const float* from) {
 #endif
 }
 
+// The value of the lane whose number differs in the bits of `distance`. Every lane of the warp calls it.
+SOVIT_DEVICE float exchange(float value, int distance) {
+#ifdef __CUDACC__
+    return __shfl_xor_sync(0xffffffffu, value, distance);
+#else
+    return sovit_host::shuffle_xor(0xffffffffu, value, distance);
+#endif
+}
+
 // The sum over the 32 lanes of a warp, the same bits in each of them. Every lane calls it.
 SOVIT_DEVICE float warp_sum(float value) {
 #pragma unroll
-    for (int distance = 16; distance > 0; distance /= 2) {
-#ifdef __CUDACC__
-        value += __shfl_xor_sync(0xffffffffu, value, distance);
-#else
-        value += sovit_host::shuffle_xor(0xffffffffu, value, distance);
-#endif
-    }
+    for (int distance = 16; distance > 0; distance /= 2) value += exchange(value, distance);
+    return value;
+}
+
+// The sum over four neighbouring lanes, the first of them a multiple of four. Every lane of the warp calls it.
+SOVIT_DEVICE float quad_sum(float value) {
+#pragma unroll
+    for (int distance = 1; distance < 4; distance *= 2) value += exchange(value, distance);
+    return value;
+}
+
+// The largest value of the same four lanes.
+SOVIT_DEVICE float quad_max(float value) {
+#pragma unroll
+    for (int distance = 1; distance < 4; distance *= 2) value = fmaxf(value, exchange(value, distance));
     return value;
 }
 
@@ -207,6 +224,29 @@ template <int N> SOVIT_DEVICE void store_shared(unsigned int to, const float* fr
     }
 #else
     sovit_host::write_shared(to, from, 4 * N);
+#endif
+}
+
+// Reads 8 bf16 of shared memory; `from` is aligned to 16 bytes.
+SOVIT_DEVICE Vector<8> load_shared_row(unsigned int from) {
+    Vector<8> v;
+#ifdef __CUDACC__
+    asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(v.word[0]), "=r"(v.word[1]), "=r"(v.word[2]), "=r"(v.word[3])
+                 : "r"(from)
+                 : "memory");
+#else
+    sovit_host::read_shared(v.word, from, 16);
+#endif
+    return v;
+}
+
+// Writes 2 bf16, in a word, to shared memory; `to` is aligned to 4 bytes.
+SOVIT_DEVICE void store_shared_pair(unsigned int to, unsigned int word) {
+#ifdef __CUDACC__
+    asm volatile("st.shared.u32 [%0], %1;" : : "r"(to), "r"(word) : "memory");
+#else
+    sovit_host::write_shared(to, &word, 4);
 #endif
 }
 

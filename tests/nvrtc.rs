@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use sovitc::diagnostic::{Code, Diagnostic, Fault};
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{KernelPlan, codes, layernorm_residual, plan};
+use sovitc::kernel::{Attention, KernelPlan, codes, layernorm_residual, plan};
 use sovitc::nvrtc::{Compiled, Library, Missing, Search, find};
 use sovitc::vit::{Activation, Architecture, Shape, Variant, Vit, named};
 
@@ -70,8 +70,20 @@ fn every_kernel_of_a_model_compiles_without_spills() {
         for kernel in plan(vit).unwrap().list {
             for arch in &["sm_80", "sm_90a", "sm_89", "sm_100"][..archs] {
                 let compiled = compile_plan(&library, &kernel, arch);
-                assert!(compiled.registers as u64 * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
+                assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
             }
+        }
+    }
+}
+
+#[test]
+fn attention_compiles_without_spills_for_every_stored_head() {
+    let Some(library) = library("nvrtc::attention_compiles_without_spills_for_every_stored_head") else { return };
+    for head_dim in (1..=16).map(|n| 8 * n) {
+        for (tokens, arch) in [(256, "sm_80"), (197, "sm_90a")] {
+            let kernel = Attention { tokens, heads: 12, head_dim }.plan().unwrap();
+            let compiled = compile_plan(&library, &kernel, arch);
+            assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
         }
     }
 }

@@ -108,6 +108,7 @@ macro_rules! templates {
 /// Kernels, one template each, and the header printed into all of them.
 const KERNELS: &[(&str, &str)] = &[
     ("layernorm_residual", include_str!("../../kernels/layernorm_residual.cu.j2")),
+    ("attention", include_str!("../../kernels/attention.cu.j2")),
     ("gemm", include_str!("../../kernels/gemm.cu.j2")),
 ];
 const PRIMITIVES: &str = include_str!("../../kernels/prims.cuh");

@@ -55,8 +55,7 @@ enum Known<'a> {
 mod tests {
     use super::*;
     use crate::emit::codes;
-    use crate::kernel::{layernorm_residual, plan};
-    use crate::vit::named;
+    use crate::kernel::layernorm_residual;
 
     fn source(width: u64) -> String {
         kernel_source(&layernorm_residual(width, 1e-6).unwrap()).unwrap()

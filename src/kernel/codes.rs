@@ -12,6 +12,8 @@ pub const VARIANT: Code = Code::new("S0803", "kernel-variant");
 pub const ALIGNMENT: Code = Code::new("S0804", "kernel-alignment");
 /// No matrix product is written for these sizes.
 pub const GEMM: Code = Code::new("S0805", "kernel-gemm");
+/// No attention kernel is written for these heads.
+pub const ATTENTION: Code = Code::new("S0806", "kernel-attention");
 /// libnvrtc was not found.
 pub const NVRTC_MISSING: Code = Code::new("S0810", "nvrtc-missing");
 /// A libnvrtc was found that cannot be used.

@@ -6,6 +6,8 @@ pub(super) struct Gpu {
     pub(super) sms: u64,
     /// FLOPs of `mma.sync` on bf16 with sums in `float`.
     pub(super) product: f64,
+    /// Additions or multiplications in `float`.
+    pub(super) floats: f64,
     /// Bytes read from the L2 cache.
     pub(super) l2: f64,
     /// Bytes of shared memory, those that each block costs beside its own included.
@@ -21,10 +23,10 @@ pub(super) struct Gpu {
 /// rate to tcgen05 only; the L2 rates are A100's 5120 bytes a clock for all SMs, 46 of the cost model of DeepGEMM for
 /// H100, the same for B200, and a third of it for the RTX 4090.
 pub(super) const GPUS: [Gpu; 4] = [
-    Gpu { sms: 108, product: 2048.0, l2: 47.0, shared: 164 << 10, threads: 2048 },
-    Gpu { sms: 128, product: 512.0, l2: 15.0, shared: 100 << 10, threads: 1536 },
-    Gpu { sms: 132, product: 2540.0, l2: 46.0, shared: 228 << 10, threads: 2048 },
-    Gpu { sms: 148, product: 2048.0, l2: 46.0, shared: 228 << 10, threads: 2048 },
+    Gpu { sms: 108, product: 2048.0, floats: 64.0, l2: 47.0, shared: 164 << 10, threads: 2048 },
+    Gpu { sms: 128, product: 512.0, floats: 128.0, l2: 15.0, shared: 100 << 10, threads: 1536 },
+    Gpu { sms: 132, product: 2540.0, floats: 128.0, l2: 46.0, shared: 228 << 10, threads: 2048 },
+    Gpu { sms: 148, product: 2048.0, floats: 128.0, l2: 46.0, shared: 228 << 10, threads: 2048 },
 ];
 
 /// Bytes a clock to or from shared memory, on all of them.

@@ -2,6 +2,7 @@
 //!
 //! One file a kernel; [`plan`] lists them.
 
+mod attention;
 pub mod codes;
 mod gemm;
 mod gpu;
@@ -9,6 +10,7 @@ mod layernorm;
 mod model;
 mod tile;
 
+pub use attention::{Attention, AttentionTile};
 pub use gemm::{Epilogue, Gemm};
 pub use layernorm::layernorm_residual;
 pub use model::*;
@@ -26,18 +28,28 @@ pub fn plan(vit: &Vit) -> Result<Kernels, Diagnostic> {
     expressible(vit)?;
     let (architecture, shape) = (&vit.architecture, &vit.shape);
     let mut list = vec![layernorm_residual(shape.width, architecture.norm_epsilon)?];
-    for gemm in products(vit) {
-        list.push(gemm.plan()?);
-    }
+    let [patch_embedding, qkv, projection, fc1, fc2] = products(vit);
+    list.extend([patch_embedding.plan()?, qkv.plan()?, attention(vit).plan()?]);
+    list.extend([projection.plan()?, fc1.plan()?, fc2.plan()?]);
     Ok(Kernels { list })
+}
+
+/// A model's attention.
+pub fn attention(vit: &Vit) -> Attention {
+    let architecture = &vit.architecture;
+    Attention { tokens: served_tokens(vit), heads: architecture.heads, head_dim: vit.head_dim() }
+}
+
+/// The tokens of an image where a model is served: all patches are seen, and what stands before them.
+fn served_tokens(vit: &Vit) -> u64 {
+    vit.architecture.patches() + vit.architecture.prefix()
 }
 
 /// The matrix products of a model, in the order of a forward pass.
 pub fn products(vit: &Vit) -> [Gemm; 5] {
     let (architecture, shape) = (&vit.architecture, &vit.shape);
     let (width, heads, head_dim) = (shape.width, architecture.heads, vit.head_dim());
-    // All patches are seen where a model is served.
-    let (patches, tokens) = (architecture.patches(), architecture.patches() + architecture.prefix());
+    let (patches, tokens) = (architecture.patches(), served_tokens(vit));
     let residual = Epilogue::Residual { layer_scale: architecture.variant.layer_scale.is_some() };
     let gemm = |name, inputs, outputs, epilogue| Gemm { name, rows_per_image: tokens, inputs, outputs, epilogue };
     let pixels = architecture.channels * architecture.patch * architecture.patch;

@@ -18,15 +18,15 @@
 use super::gpu::{GPUS, Gpu, MOST_REGISTERS, MOST_SHARED, REGISTERS, RESERVED, SHARED_RATE};
 
 /// Images of the batches that a tile is chosen for.
-const BATCHES: [u64; 2] = [8, 64];
+pub(super) const BATCHES: [u64; 2] = [8, 64];
 /// Clocks from a copy's start to its end.
-const LATENCY: f64 = 800.0;
+pub(super) const LATENCY: f64 = 800.0;
 /// Clocks between the products of two stages where one block is alone.
 const BUBBLE: f64 = 64.0;
 /// Registers beside sums and fragments: addresses and counters.
 const OTHER_REGISTERS: u64 = 32;
 /// Most blocks that the compiler is asked to fit into an SM's registers.
-const MOST_RESIDENT: u64 = 4;
+pub(super) const MOST_RESIDENT: u64 = 4;
 
 /// How a block divides a matrix product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

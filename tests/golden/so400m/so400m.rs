@@ -105,6 +105,28 @@ pub mod flagship {
             ("TOKENS", 256),
         ],
     };
+    /// Fused kernel `sovit_attention_h16x72_t256`.
+    pub static ATTENTION: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
+        entry: "sovit_attention_h16x72_t256",
+        source: include_str!("so400m/flagship/kernels/attention.cu"),
+        threads: 64,
+        rows_per_block: 256,
+        blocks_per_band: 64,
+        rows_multiple: 256,
+        shared_bytes: 46080,
+        constants: &[
+            ("TOKENS", 256),
+            ("HEADS", 16),
+            ("HEAD", 72),
+            ("HEAD_DIM", 72),
+            ("WARPS", 2),
+            ("PRODUCTS_M", 2),
+            ("KEYS", 64),
+            ("STAGES", 2),
+            ("RESIDENT", 4),
+            ("QUERY_TILES", 4),
+        ],
+    };
     /// Fused kernel `sovit_projection_n1152_k1152`.
     pub static PROJECTION: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
         entry: "sovit_projection_n1152_k1152",
