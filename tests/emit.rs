@@ -74,8 +74,9 @@ fn kernels_come_with_a_manifest() {
     assert!(source.contains("sovit_layernorm_residual_w1152"));
     let list = manifest["kernels"].as_array().unwrap();
     let names: Vec<_> = list.iter().map(|kernel| kernel["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["layernorm_residual", "patch_embedding", "qkv", "attention", "projection", "fc1", "fc2"]);
-    let qkv = &list[2];
+    let block = ["layernorm", "qkv", "attention", "projection", "fc1", "fc2"];
+    assert_eq!(names, [&["layernorm_residual", "patch_embedding"][..], &block[..]].concat());
+    let qkv = &list[3];
     assert_eq!(qkv["launch"]["rows_multiple"], 256);
     assert_eq!(qkv["arguments"][1]["shape"], serde_json::json!([3, 16, 72, 1152]));
     assert_eq!(qkv["arguments"][3]["shape"], serde_json::json!([3, "images", 16, 256, 72]));

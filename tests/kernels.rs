@@ -17,6 +17,8 @@ macro_rules! need_compiler {
 
 #[path = "kernels/attention.rs"]
 mod attention;
+#[path = "kernels/block.rs"]
+mod block;
 #[path = "kernels/gemm.rs"]
 mod gemm;
 #[path = "kernels/host.rs"]

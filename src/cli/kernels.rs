@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{Common, Format, Located, Status, Uses, answer, build, report};
 use crate::diagnostic::{Diagnostic, sort};
+use crate::kernel::{Argument, Launch};
 use crate::nvrtc::{self, Compiled, Library};
 use crate::plan::Target;
 use crate::render::visible;
@@ -53,6 +54,8 @@ struct Entry {
     path: String,
     #[serde(flatten)]
     compiled: Compiled,
+    launch: Launch,
+    arguments: Vec<Argument>,
 }
 
 pub(super) fn run(command: &Command) -> Status {
@@ -128,7 +131,9 @@ fn compile_answer(library: &Library, item: &Answer, architectures: &[String]) ->
     jobs.map(|(plan, arch)| {
         let source = emit::kernel_source(plan)?;
         let compiled = library.compile(&source, &plan.entry, arch)?;
-        Ok(Entry { search: item.search.clone(), path: format!("{}/{}", item.search, compiled.file), compiled })
+        let path = format!("{}/{}", item.search, compiled.file);
+        let (launch, arguments) = (plan.launch, plan.arguments.clone());
+        Ok(Entry { search: item.search.clone(), path, compiled, launch, arguments })
     })
     .collect()
 }

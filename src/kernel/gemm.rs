@@ -26,6 +26,8 @@ pub struct Gemm {
     pub rows_per_image: u64,
     /// Columns of x.
     pub inputs: u64,
+    /// Groups of equal size that these are padded in, such as heads; 1 where there are none.
+    pub input_groups: u64,
     /// Columns of the result. With heads, `parts * heads * head_dim`.
     pub outputs: u64,
     /// What follows.
@@ -85,6 +87,9 @@ impl Gemm {
                 return Err(self.no_kernel(&format!("{size} {what}")));
             }
         }
+        if self.input_groups == 0 || !self.inputs.is_multiple_of(self.input_groups) {
+            return Err(self.no_kernel(&format!("{} groups of inputs", self.input_groups)));
+        }
         if let Epilogue::Heads { parts, heads, head_dim, tokens } = self.epilogue {
             let product = [parts, heads, head_dim].into_iter().try_fold(1, u64::checked_mul);
             if product != Some(self.outputs) || tokens == 0 {
@@ -97,6 +102,11 @@ impl Gemm {
     fn no_kernel(&self, what: &str) -> Diagnostic {
         Diagnostic::error(codes::GEMM, format!("no matrix product `{}` is written for {what}", self.name))
             .help(format!("choose sizes from 1 to {LARGEST}"))
+    }
+
+    /// Columns of W, the padding included.
+    const fn stored_inputs(&self) -> u64 {
+        self.input_groups * stored(self.inputs / self.input_groups)
     }
 
     /// Rows of W, the padding included.
@@ -113,14 +123,14 @@ impl Gemm {
         Product {
             rows: self.rows_per_image,
             columns: self.stored_outputs(),
-            depth: stored(self.inputs),
+            depth: self.stored_inputs(),
             paired,
             moved: if matches!(self.epilogue, Epilogue::Residual { .. }) { 4 } else { 2 },
         }
     }
 
     fn with(&self, tile: &Tile) -> KernelPlan {
-        let (n, k) = (self.stored_outputs(), stored(self.inputs));
+        let (n, k) = (self.stored_outputs(), self.stored_inputs());
         let columns = n.div_ceil(tile.columns());
         let mut constants = vec![
             ("N", n),
@@ -185,8 +195,12 @@ impl Gemm {
 
     fn arguments(&self) -> Vec<Argument> {
         let size = Extent::Size;
-        let (k, used_k) = (size(stored(self.inputs)), size(self.inputs));
-        // The rows of W, and the columns of the result, as they are stored and used.
+        // The columns of x and W, then the rows of W and the columns of the result: as they are stored and used.
+        let group = self.inputs / self.input_groups;
+        let columns = |group| {
+            let groups = (self.input_groups > 1).then_some(size(self.input_groups));
+            groups.into_iter().chain([size(group)]).collect::<Vec<Extent>>()
+        };
         let (rows, used): (Vec<Extent>, Vec<Extent>) = match self.epilogue {
             Epilogue::Activation(Activation::SwiGlu) => {
                 (vec![size(2), size(stored(self.outputs))], vec![size(2), size(self.outputs)])
@@ -196,21 +210,20 @@ impl Gemm {
             }
             _ => (vec![size(stored(self.outputs))], vec![size(self.outputs)]),
         };
-        let with = |mut list: Vec<Extent>, last: Extent| {
-            list.push(last);
-            list
-        };
         let table = |name: &str| Argument { shape: rows.clone(), ..Argument::new(name, Dtype::F32, [], Access::Read) };
         let matrix = |name: &str, access| {
             let columns = [size(stored(self.outputs))];
             Argument::new(name, Dtype::Bf16, [Extent::ROWS, columns[0]], access)
                 .padded([Extent::ROWS, size(self.outputs)])
         };
-        let weight =
-            Argument { shape: with(rows.clone(), k), ..Argument::new("weight", Dtype::Bf16, [], Access::Read) };
+        let wide = |name: &str, rows: &[Extent], used: &[Extent]| {
+            let shape = [rows, &columns(stored(group))].concat();
+            let argument = Argument { shape, ..Argument::new(name, Dtype::Bf16, [], Access::Read) };
+            argument.padded([used, &columns(group)].concat())
+        };
         let mut arguments = vec![
-            Argument::new("x", Dtype::Bf16, [Extent::ROWS, k], Access::Read).padded([Extent::ROWS, used_k]),
-            weight.padded(with(used.clone(), used_k)),
+            wide("x", &[Extent::ROWS], &[Extent::ROWS]),
+            wide("weight", &rows, &used),
             table("bias").padded(used.clone()),
         ];
         if let Epilogue::Residual { layer_scale } = self.epilogue {

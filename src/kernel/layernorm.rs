@@ -30,6 +30,15 @@ const WIDEST: u64 = LIMIT * WARP * MOST_WARPS;
 ///
 /// Fails where the width is 0 or too large for the registers of a block, or the epsilon no positive `float`.
 pub fn layernorm_residual(width: u64, epsilon: f64) -> Result<KernelPlan, Diagnostic> {
+    plan(width, epsilon, true)
+}
+
+/// The layer norm of rows of `width` bf16 alone, for where a product has added the residual. Fails as the other.
+pub fn layernorm(width: u64, epsilon: f64) -> Result<KernelPlan, Diagnostic> {
+    plan(width, epsilon, false)
+}
+
+fn plan(width: u64, epsilon: f64, residual: bool) -> Result<KernelPlan, Diagnostic> {
     if width == 0 || width > WIDEST {
         let message = format!("no layer-norm kernel is written for width {width}");
         return Err(Diagnostic::error(codes::WIDTH, message).help(format!("choose a width from 1 to {WIDEST}")));
@@ -55,14 +64,26 @@ pub fn layernorm_residual(width: u64, epsilon: f64) -> Result<KernelPlan, Diagno
         ("WARPS_PER_ROW", warps),
         ("ROWS_PER_BLOCK", rows_per_block),
     ];
-    let (matrix, table) = ([Extent::ROWS, Extent::Size(width)], [Extent::Size(width)]);
+    let name = if residual { "layernorm_residual" } else { "layernorm" };
+    let matrix = |name, access| Argument::new(name, Dtype::Bf16, [Extent::ROWS, Extent::Size(width)], access);
+    let table = |name| Argument::new(name, Dtype::F32, [Extent::Size(width)], Access::Read);
+    let mut arguments = vec![
+        matrix("x", Access::Read),
+        matrix("residual", Access::Read),
+        table("gamma"),
+        table("beta"),
+        matrix("sum", Access::Write),
+        matrix("normalised", Access::Write),
+        Argument::rows(),
+    ];
+    arguments.retain(|argument| residual || !matches!(argument.name.as_str(), "residual" | "sum"));
     Ok(KernelPlan {
-        name: "layernorm_residual".to_owned(),
+        name: name.to_owned(),
         template: "layernorm_residual".to_owned(),
-        entry: format!("sovit_layernorm_residual_w{width}"),
+        entry: format!("sovit_{name}_w{width}"),
         constants: constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         reals: vec![("EPSILON".to_owned(), epsilon)],
-        choices: Vec::new(),
+        choices: vec![("residual".to_owned(), if residual { "added" } else { "none" }.to_owned())],
         launch: Launch {
             threads: threads_per_row * rows_per_block,
             rows_per_block,
@@ -71,17 +92,9 @@ pub fn layernorm_residual(width: u64, epsilon: f64) -> Result<KernelPlan, Diagno
             // Three floats a warp: its part of the mean, then of the two sums that correct it.
             shared_bytes: if warps == 1 { 0 } else { 3 * warps * 4 },
         },
-        arguments: vec![
-            Argument::new("x", Dtype::Bf16, matrix, Access::Read),
-            Argument::new("residual", Dtype::Bf16, matrix, Access::Read),
-            Argument::new("gamma", Dtype::F32, table, Access::Read),
-            Argument::new("beta", Dtype::F32, table, Access::Read),
-            Argument::new("sum", Dtype::Bf16, matrix, Access::Write),
-            Argument::new("normalised", Dtype::Bf16, matrix, Access::Write),
-            Argument::rows(),
-        ],
+        arguments,
         flops_per_row: 0,
-        bytes_per_row: 4 * 2 * width,
+        bytes_per_row: if residual { 4 } else { 2 } * 2 * width,
         bytes_of_weights: 0,
     })
 }

@@ -12,25 +12,33 @@ mod tile;
 
 pub use attention::{Attention, AttentionTile};
 pub use gemm::{Epilogue, Gemm};
-pub use layernorm::layernorm_residual;
+pub use layernorm::{layernorm, layernorm_residual};
 pub use model::*;
 pub use tile::Tile;
-
-use gemm::stored;
 
 use crate::diagnostic::Diagnostic;
 use crate::vit::{Position, QkNorm, Vit};
 
 /// The kernels of a model's blocks, each specialised to its shape, or the first size that no kernel is written for.
 ///
+/// A block is `layernorm`, `qkv`, `attention`, `projection`, `layernorm`, `fc1`, `fc2`: what one writes the next reads,
+/// and the products add the residuals. `layernorm_residual` is for residuals that something else leaves apart.
+///
 /// Pure arithmetic: needs no GPU and no compiler, and gives the same plan everywhere.
 pub fn plan(vit: &Vit) -> Result<Kernels, Diagnostic> {
     expressible(vit)?;
     let (architecture, shape) = (&vit.architecture, &vit.shape);
-    let mut list = vec![layernorm_residual(shape.width, architecture.norm_epsilon)?];
     let [patch_embedding, qkv, projection, fc1, fc2] = products(vit);
-    list.extend([patch_embedding.plan()?, qkv.plan()?, attention(vit).plan()?]);
-    list.extend([projection.plan()?, fc1.plan()?, fc2.plan()?]);
+    let list = vec![
+        layernorm_residual(shape.width, architecture.norm_epsilon)?,
+        patch_embedding.plan()?,
+        layernorm(shape.width, architecture.norm_epsilon)?,
+        qkv.plan()?,
+        attention(vit).plan()?,
+        projection.plan()?,
+        fc1.plan()?,
+        fc2.plan()?,
+    ];
     Ok(Kernels { list })
 }
 
@@ -51,13 +59,16 @@ pub fn products(vit: &Vit) -> [Gemm; 5] {
     let (width, heads, head_dim) = (shape.width, architecture.heads, vit.head_dim());
     let (patches, tokens) = (architecture.patches(), served_tokens(vit));
     let residual = Epilogue::Residual { layer_scale: architecture.variant.layer_scale.is_some() };
-    let gemm = |name, inputs, outputs, epilogue| Gemm { name, rows_per_image: tokens, inputs, outputs, epilogue };
+    let gemm = |name, inputs, outputs, epilogue| {
+        let (rows_per_image, input_groups) = (tokens, 1);
+        Gemm { name, rows_per_image, inputs, input_groups, outputs, epilogue }
+    };
     let pixels = architecture.channels * architecture.patch * architecture.patch;
     [
         Gemm { rows_per_image: patches, ..gemm("patch_embedding", pixels, width, Epilogue::Bias) },
         gemm("qkv", width, 3 * width, Epilogue::Heads { parts: 3, heads, head_dim, tokens }),
         // Attention leaves its heads padded, side by side.
-        gemm("projection", heads * stored(head_dim), width, residual),
+        Gemm { input_groups: heads, ..gemm("projection", width, width, residual) },
         gemm("fc1", width, shape.mlp_dim, Epilogue::Activation(architecture.activation)),
         gemm("fc2", shape.mlp_dim, width, residual),
     ]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Every kernel of one shape.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kernels {
-    /// The kernels, in the order a forward pass first needs them.
+    /// The kernels; those of a forward pass in the order it first needs them.
     pub list: Vec<KernelPlan>,
 }
 

@@ -172,7 +172,7 @@ const fn tile(warps: [u64; 2], products: [u64; 2], depth: u64, stages: u64) -> T
 }
 
 fn small(inputs: u64, outputs: u64, epilogue: Epilogue) -> Gemm {
-    Gemm { name: "product", rows_per_image: 16, inputs, outputs, epilogue }
+    Gemm { name: "product", rows_per_image: 16, inputs, input_groups: 1, outputs, epilogue }
 }
 
 fn compiled(plan: &KernelPlan, source: &str) -> Program {

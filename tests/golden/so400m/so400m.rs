@@ -77,6 +77,25 @@ pub mod flagship {
             ("GROUP", 8),
         ],
     };
+    /// Fused kernel `sovit_layernorm_w1152`.
+    pub static LAYERNORM: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
+        entry: "sovit_layernorm_w1152",
+        source: include_str!("so400m/flagship/kernels/layernorm.cu"),
+        threads: 160,
+        rows_per_block: 1,
+        blocks_per_band: 1,
+        rows_multiple: 1,
+        shared_bytes: 60,
+        constants: &[
+            ("WIDTH", 1152),
+            ("VECTOR", 8),
+            ("VECTORS_PER_ROW", 144),
+            ("VECTORS_PER_THREAD", 1),
+            ("THREADS_PER_ROW", 160),
+            ("WARPS_PER_ROW", 5),
+            ("ROWS_PER_BLOCK", 1),
+        ],
+    };
     /// Fused kernel `sovit_qkv_n3456_k1152_h16_t256`.
     pub static QKV: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
         entry: "sovit_qkv_n3456_k1152_h16_t256",
