@@ -15,19 +15,26 @@ macro_rules! need_compiler {
     };
 }
 
+#[path = "kernels/argument.rs"]
+mod argument;
 #[path = "kernels/attention.rs"]
 mod attention;
 #[path = "kernels/block.rs"]
 mod block;
 #[path = "kernels/gemm.rs"]
 mod gemm;
+#[path = "kernels/heads.rs"]
+mod heads;
 #[path = "kernels/host.rs"]
 mod host;
+#[path = "kernels/product.rs"]
+mod product;
 #[path = "kernels/reference.rs"]
 mod reference;
 mod support;
 
-use host::{Argument, ORDERS, Order, Program};
+use argument::{Argument, bytes, halves};
+use host::{ORDERS, Order, Program};
 use reference::Case;
 use sovitc::emit::kernel_source;
 use sovitc::kernel::{KernelPlan, layernorm_residual};
@@ -38,30 +45,9 @@ fn kernel(width: u64) -> (KernelPlan, String) {
     (kernel, source)
 }
 
-fn bytes<T: Copy, const N: usize>(list: &[T], to: impl Fn(T) -> [u8; N]) -> Vec<u8> {
-    list.iter().flat_map(|&value| to(value)).collect()
-}
-
-fn halves(bytes: &[u8]) -> Vec<u16> {
-    bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
-}
-
 /// Runs a case and checks it; what the executor or the reference found wrong.
 fn run(program: &Program, case: &Case, order: Order) -> Result<(), String> {
-    let rows = case.rows as u32;
-    let filled = program.run(
-        rows,
-        order,
-        &[
-            Argument::Input(bytes(&case.x, u16::to_le_bytes)),
-            Argument::Input(bytes(&case.residual, u16::to_le_bytes)),
-            Argument::Input(bytes(&case.gamma, f32::to_le_bytes)),
-            Argument::Input(bytes(&case.beta, f32::to_le_bytes)),
-            Argument::Output(2 * case.x.len()),
-            Argument::Output(2 * case.x.len()),
-            Argument::Scalar(&rows.to_le_bytes()),
-        ],
-    )?;
+    let filled = program.run(case.rows as u32, order, &case.arguments())?;
     case.check(&halves(&filled[0]), &halves(&filled[1]))
 }
 
@@ -122,7 +108,7 @@ fn the_sum_may_replace_an_input() {
                     Argument::Input(beta.clone()),
                     Argument::Same(replaced),
                     Argument::Output(x.len()),
-                    Argument::Scalar(&5u32.to_le_bytes()),
+                    Argument::Scalar(5),
                 ],
             );
             let filled = filled.unwrap();

@@ -4,9 +4,9 @@ use sovitc::emit::kernel_source;
 use sovitc::kernel::{Access, Dtype, Extent, KernelPlan, Kernels, plan};
 use sovitc::vit::{Activation, Architecture, Shape, Variant, Vit};
 
-use crate::host::{self, Argument, ORDERS};
+use crate::argument::{Argument, halves};
+use crate::host::{self, ORDERS};
 use crate::reference::{Noise, narrow, widen};
-use crate::{bytes, halves};
 
 /// Rows of a matrix without padding.
 type Rows = Vec<Vec<f64>>;
@@ -71,24 +71,23 @@ enum Given {
 fn run(kernels: &Kernels, name: &str, rows: usize, given: &[(&str, Given)]) -> Vec<u16> {
     let plan = kernels.named(name).unwrap();
     let program = host::compile(plan, &kernel_source(plan).unwrap(), &[]);
-    let count = (rows as u32).to_le_bytes();
     let arguments: Vec<Argument> = (plan.arguments.iter())
         .map(|argument| {
             let own = given.iter().find(|(given, _)| *given == argument.name).map(|(_, given)| given);
             match (own, argument.dtype, argument.access) {
                 (Some(Given::Buffer(list)), ..) => {
                     assert_eq!(list.len() as u64, argument.elements(&plan.launch, rows as u64), "{name}");
-                    Argument::Input(bytes(list, u16::to_le_bytes))
+                    Argument::halves(list)
                 }
                 (Some(Given::Values(list)), Dtype::Bf16, _) => {
                     let list: Vec<u16> = padded(plan, &argument.name, rows, list).into_iter().map(narrow).collect();
-                    Argument::Input(bytes(&list, u16::to_le_bytes))
+                    Argument::halves(&list)
                 }
                 (Some(Given::Values(list)), ..) => {
                     let list: Vec<f32> = padded(plan, &argument.name, rows, list).iter().map(|&v| v as f32).collect();
-                    Argument::Input(bytes(&list, f32::to_le_bytes))
+                    Argument::floats(&list)
                 }
-                (None, Dtype::U32, _) => Argument::Scalar(&count),
+                (None, Dtype::U32, _) => Argument::Scalar(rows as u32),
                 (None, _, access) => {
                     assert_eq!(access, Access::Write, "{name} lacks {}", argument.name);
                     Argument::Output(2 * argument.elements(&plan.launch, rows as u64) as usize)

@@ -1,169 +1,15 @@
 //! Matrix products with their epilogues, held to double precision.
 
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{Access, Argument as Planned, Dtype, Epilogue, Extent, Gemm, KernelPlan, Tile, products};
+use sovitc::kernel::{Epilogue, Gemm, KernelPlan, Tile, products};
 use sovitc::vit::{Activation, Architecture, Shape, Vit, named};
 
-use crate::host::{self, Argument, ORDERS, Order, Program, SCHEDULES};
-use crate::reference::{Noise, narrow, widen};
-use crate::{bytes, halves};
+use crate::argument::{Argument, halves};
+use crate::host::{self, ORDERS, Order, Program, SCHEDULES};
+use crate::product::Case;
 
-/// Inputs of one launch, and what must come out.
-struct Case {
-    gemm: Gemm,
-    plan: KernelPlan,
-    rows: usize,
-    x: Vec<u16>,
-    weight: Vec<u16>,
-    bias: Vec<f32>,
-    gamma: Vec<f32>,
-    residual: Vec<u16>,
-}
-
-/// Values for an argument, zeros where it is padded.
-fn filled(planned: &Planned, plan: &KernelPlan, rows: usize, mut value: impl FnMut() -> f64) -> Vec<f64> {
-    let size = |extent: &Extent| {
-        let alone = Planned { shape: vec![*extent], ..planned.clone() };
-        alone.elements(&plan.launch, rows as u64) as usize
-    };
-    let shape: Vec<usize> = planned.shape.iter().map(size).collect();
-    let used: Vec<usize> =
-        if planned.used.is_empty() { shape.clone() } else { planned.used.iter().map(size).collect() };
-    let mut list = Vec::new();
-    for at in 0..shape.iter().product() {
-        let mut rest: usize = at;
-        let mut inside = true;
-        for (extent, used) in shape.iter().zip(&used).rev() {
-            inside &= rest % extent < *used;
-            rest /= extent;
-        }
-        list.push(if inside { value() } else { 0.0 });
-    }
-    list
-}
-
-impl Case {
-    fn new(gemm: &Gemm, plan: &KernelPlan, rows: usize) -> Self {
-        let mut noise = Noise((gemm.inputs * 100 + gemm.outputs + rows as u64) ^ 0x9e37);
-        let mut input = |name: &str, scale: f64, mean: f64| {
-            let planned = plan.arguments.iter().find(|argument| argument.name == name);
-            planned.map_or_else(Vec::new, |planned| filled(planned, plan, rows, || mean + scale * noise.normal()))
-        };
-        let rounded = |list: Vec<f64>| -> Vec<u16> { list.into_iter().map(narrow).collect() };
-        let floats = |list: Vec<f64>| -> Vec<f32> { list.into_iter().map(|v| v as f32).collect() };
-        Self {
-            gemm: gemm.clone(),
-            plan: plan.clone(),
-            rows,
-            x: rounded(input("x", 1.0, 0.1)),
-            weight: rounded(input("weight", (gemm.inputs as f64).powf(-0.5), 0.0)),
-            bias: floats(input("bias", 0.5, 0.0)),
-            gamma: floats(input("gamma", 0.3, 1.0)),
-            residual: rounded(input("residual", 2.0, 0.0)),
-        }
-    }
-
-    fn run(&self, program: &Program, order: Order) -> Result<(), String> {
-        self.run_into(program, order, false)
-    }
-
-    /// Writes the result over the residual where `replacing`.
-    fn run_into(&self, program: &Program, order: Order, replacing: bool) -> Result<(), String> {
-        let rows = (self.rows as u32).to_le_bytes();
-        let arguments: Vec<Argument> = (self.plan.arguments.iter())
-            .map(|planned| match (planned.name.as_str(), planned.dtype, planned.access) {
-                ("x", ..) => Argument::Input(bytes(&self.x, u16::to_le_bytes)),
-                ("weight", ..) => Argument::Input(bytes(&self.weight, u16::to_le_bytes)),
-                ("bias", ..) => Argument::Input(bytes(&self.bias, f32::to_le_bytes)),
-                ("gamma", ..) => Argument::Input(bytes(&self.gamma, f32::to_le_bytes)),
-                ("residual", ..) if replacing => Argument::Updated(bytes(&self.residual, u16::to_le_bytes)),
-                ("out", ..) if replacing => Argument::Same(3),
-                ("residual", ..) => Argument::Input(bytes(&self.residual, u16::to_le_bytes)),
-                (_, Dtype::Bf16, Access::Write) => {
-                    Argument::Output(2 * planned.elements(&self.plan.launch, self.rows as u64) as usize)
-                }
-                _ => Argument::Scalar(&rows),
-            })
-            .collect();
-        let filled = program.run(self.rows as u32, order, &arguments)?;
-        self.check(&halves(&filled[0]))
-    }
-
-    /// Whether the output is right: finite everywhere; and, at the elements that are computed again in double precision
-    /// (all of a small product, a sample of a large one), within a step of bf16 and the rounding of a long sum in
-    /// `float`, and the nearest bf16 in all but a few of a hundred.
-    fn check(&self, out: &[u16]) -> Result<(), String> {
-        if let Some(at) = out.iter().position(|&bits| !widen(bits).is_finite()) {
-            return Err(format!("element {at} of {} is {}", out.len(), widen(out[at])));
-        }
-        let k = self.plan.constant("K").unwrap() as usize;
-        let columns = out.len() / self.rows;
-        let step = (self.rows * columns * k / 40_000_000).max(1) | 1;
-        let (mut off, mut seen) = (0, 0);
-        for at in (0..self.rows * columns).step_by(step) {
-            let (row, column) = (at / columns, at % columns);
-            let (exact, slack) = self.exact(row, column, k);
-            let bits = out[self.place(row, column, columns)];
-            let (got, nearest) = (f64::from(widen(bits)), narrow(exact));
-            if (got - exact).abs() > exact.abs() / 128.0 + slack {
-                return Err(format!("row {row}, column {column} is {got}, not {exact:.6}"));
-            }
-            off += usize::from(bits != nearest && (got - exact).abs() > slack);
-            seen += 1;
-        }
-        if off * 50 > seen + 50 { Err(format!("{off} of {seen} are not nearest")) } else { Ok(()) }
-    }
-
-    /// Where an element of the product lies in the output.
-    fn place(&self, row: usize, column: usize, columns: usize) -> usize {
-        let Epilogue::Heads { heads, tokens, .. } = self.gemm.epilogue else { return row * columns + column };
-        let [heads, tokens] = [heads, tokens].map(|n| n as usize);
-        let head = self.plan.constant("HEAD").unwrap() as usize;
-        let (images, part) = (self.rows / tokens, column / (heads * head));
-        let [image, token, own] = [row / tokens, row % tokens, column / head % heads];
-        (((part * images + image) * heads + own) * tokens + token) * head + column % head
-    }
-
-    /// One element, and how far sums in `float` may be off.
-    fn exact(&self, row: usize, column: usize, k: usize) -> (f64, f64) {
-        let dot = |w_row: usize| {
-            let pairs = self.x[row * k..][..k].iter().zip(&self.weight[w_row * k..][..k]);
-            let (sum, size) = pairs.fold((f64::from(self.bias[w_row]), 0.0), |(sum, size), (&x, &w)| {
-                let product = f64::from(widen(x)) * f64::from(widen(w));
-                (sum + product, size + product.abs())
-            });
-            (sum, size * 1e-6)
-        };
-        let (sum, slack) = dot(column);
-        let value = match self.gemm.epilogue {
-            Epilogue::Activation(Activation::SwiGlu) => {
-                let (up, _) = dot(self.weight.len() / k / 2 + column);
-                sum / (1.0 + (-sum).exp()) * up
-            }
-            Epilogue::Activation(Activation::Gelu) => sum * normal_below(sum),
-            Epilogue::Activation(Activation::GeluTanh) => {
-                let u = (2.0 / std::f64::consts::PI).sqrt() * (sum + 0.044715 * sum.powi(3));
-                sum / (1.0 + (-2.0 * u).exp())
-            }
-            Epilogue::Activation(_) => sum / (1.0 + (-1.702 * sum).exp()),
-            _ => sum,
-        };
-        let value = self.gamma.get(column).map_or(value, |&gamma| value * f64::from(gamma));
-        let columns = self.residual.len() / self.rows;
-        let value = value + self.residual.get(row * columns + column).map_or(0.0, |&bits| f64::from(widen(bits)));
-        (value, 4.0 * slack)
-    }
-}
-
-/// The normal distribution's share below `x`: Simpson's rule from 0, in steps of about 0.01.
-fn normal_below(x: f64) -> f64 {
-    let density = |t: f64| (-t * t / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-    let end = x.abs().min(9.0);
-    let pieces = 2 * (end / 0.02).ceil().max(1.0) as usize;
-    let h = end / pieces as f64;
-    let weight = |i: usize| if i == 0 || i == pieces { 1.0 } else { 2.0 + 2.0 * (i % 2) as f64 };
-    let area: f64 = (0..=pieces).map(|i| weight(i) * density(i as f64 * h)).sum::<f64>() * h / 3.0;
-    0.5 + area.copysign(x)
+fn run(case: &Case, program: &Program, order: Order) -> Result<(), String> {
+    case.check(&halves(&program.run(case.rows as u32, order, &case.arguments())?[0]))
 }
 
 const fn tile(warps: [u64; 2], products: [u64; 2], depth: u64, stages: u64) -> Tile {
@@ -185,7 +31,7 @@ fn agrees(gemm: &Gemm, plan: &KernelPlan, rows: &[usize], orders: &[Order]) {
     for &rows in rows {
         let case = Case::new(gemm, plan, rows);
         for &order in orders {
-            case.run(&program, order).unwrap_or_else(|e| panic!("{}, {rows} rows, {order:?}: {e}", plan.entry));
+            run(&case, &program, order).unwrap_or_else(|e| panic!("{}, {rows} rows, {order:?}: {e}", plan.entry));
         }
     }
 }
@@ -217,8 +63,12 @@ fn the_result_may_replace_the_residual() {
     let gemm = small(200, 88, Epilogue::Residual { layer_scale: false });
     let plan = gemm.plan_with(&tile([2, 2], [2, 3], 32, 3)).unwrap();
     let program = compiled(&plan, &kernel_source(&plan).unwrap());
+    let case = Case::new(&gemm, &plan, 70);
+    let mut arguments = case.arguments();
+    let Argument::Input(residual) = arguments[3].clone() else { unreachable!("the residual is read") };
+    (arguments[3], arguments[4]) = (Argument::Updated(residual), Argument::Same(3));
     for order in ORDERS {
-        Case::new(&gemm, &plan, 70).run_into(&program, order, true).unwrap();
+        case.check(&halves(&program.run(70, order, &arguments).unwrap()[0])).unwrap();
     }
 }
 
@@ -254,7 +104,7 @@ fn caught((right, wrong): (&str, &str), finding: &str) {
     assert_eq!(source.matches(right).count(), 1, "`{right}` stands once in the source");
     let program = compiled(&plan, &source.replace(right, wrong));
     let case = Case::new(&gemm, &plan, 70);
-    let found: Vec<_> = SCHEDULES.iter().filter_map(|&order| case.run(&program, order).err()).collect();
+    let found: Vec<_> = SCHEDULES.iter().filter_map(|&order| run(&case, &program, order).err()).collect();
     let text = found.join("; ");
     assert!(text.contains(finding), "`{wrong}` was found as: {text}");
 }

@@ -7,21 +7,12 @@ use std::sync::OnceLock;
 
 use sovitc::kernel::{KernelPlan, Launch};
 
+use crate::argument::Argument;
+
 /// A kernel and the executor as one program.
 pub(crate) struct Program {
     path: PathBuf,
     launch: Launch,
-}
-
-/// One argument of a launch.
-pub(crate) enum Argument<'a> {
-    Input(Vec<u8>),
-    /// As many bytes.
-    Output(usize),
-    Updated(Vec<u8>),
-    /// The buffer of the argument with that number.
-    Same(u64),
-    Scalar(&'a [u8]),
 }
 
 /// In which order the executor does what a GPU may do in any order.
@@ -104,11 +95,11 @@ impl Program {
         }
         for argument in arguments {
             let (kind, bytes, data): (u32, u64, &[u8]) = match argument {
-                Argument::Scalar(data) => (0, data.len() as u64, data),
+                Argument::Scalar(number) => (0, 4, &number.to_le_bytes()),
                 Argument::Input(data) => (1, data.len() as u64, data),
                 Argument::Output(bytes) => (2, *bytes as u64, &[]),
                 Argument::Updated(data) => (3, data.len() as u64, data),
-                Argument::Same(number) => (4, *number, &[]),
+                Argument::Same(number) => (4, *number as u64, &[]),
             };
             request.extend(kind.to_le_bytes());
             request.extend(bytes.to_le_bytes());

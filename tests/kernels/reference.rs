@@ -1,5 +1,7 @@
 //! Layer norm with residual add, in double precision and independent of the kernel; inputs that are hard for it.
 
+use crate::argument::Argument;
+
 /// Inputs of one launch. bf16 values are their bits.
 pub(crate) struct Case {
     pub(crate) width: usize,
@@ -90,6 +92,14 @@ impl Case {
         let gamma = (0..width).map(|_| (1.0 + 0.2 * noise.normal()) as f32).collect();
         let beta = (0..width).map(|_| (0.1 * noise.normal()) as f32).collect();
         Self { width, rows, epsilon: 1e-6, x, residual, gamma, beta }
+    }
+
+    /// Those of `layernorm_residual`.
+    pub(crate) fn arguments(&self) -> Vec<Argument> {
+        let [x, residual] = [&self.x, &self.residual].map(|list| Argument::halves(list));
+        let [gamma, beta] = [&self.gamma, &self.beta].map(|list| Argument::floats(list));
+        let out = Argument::Output(2 * self.x.len());
+        vec![x, residual, gamma, beta, out.clone(), out, Argument::Scalar(self.rows as u32)]
     }
 
     /// `bf16(x + residual)`, the addition in float.

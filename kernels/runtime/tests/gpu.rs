@@ -7,26 +7,34 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::{env, fs};
 
 use sovit_kernels::Kernel;
-use sovit_kernels::cuda::Gpu;
-use sovit_kernels::cuda::cudarc::driver::PushKernelArg;
-use sovit_kernels::cuda::cudarc::driver::sys::CUdevice_attribute;
+use sovit_kernels::cuda::cudarc::driver::sys::{CUdevice_attribute, CUevent_flags};
+use sovit_kernels::cuda::cudarc::driver::{CudaSlice, CudaStream, DevicePtr, PushKernelArg};
+use sovit_kernels::cuda::{Gpu, Loaded};
 use sovitc::diagnostic::Diagnostic;
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{KernelPlan, Launch, layernorm_residual};
+use sovitc::kernel::{Attention, KernelPlan, Launch, attention, layernorm_residual, products};
 use sovitc::nvrtc::{Compiled, Library, Search, find};
+use sovitc::vit::{Activation, Architecture, Shape, Variant, Vit, named};
 
+#[path = "../../../tests/kernels/argument.rs"]
+mod argument;
+#[path = "../../../tests/kernels/heads.rs"]
+mod heads;
+#[path = "../../../tests/kernels/product.rs"]
+mod product;
 #[path = "../../../tests/kernels/reference.rs"]
 mod reference;
 
-use reference::Case;
+use argument::{Argument, halves};
 
-/// What guards every buffer on either side, in elements of two bytes.
-const GUARD: usize = 4096;
-/// Guards, and outputs before a launch: a NaN of bf16 that no kernel writes.
-const POISON: u16 = 0x7fc1;
+/// What guards every buffer on either side, in bytes.
+const GUARD: usize = 8192;
+/// Guards, and outputs before a launch: a NaN of bf16 and of `float`.
+const POISON: u8 = 0xff;
 
 /// A GPU and a compiler for it, or a loud word that the test did not run.
 fn machine(test: &str) -> Option<(Gpu, Library, String)> {
@@ -60,11 +68,9 @@ fn machine(test: &str) -> Option<(Gpu, Library, String)> {
     Some((gpu, library, arch))
 }
 
-fn compile(library: &Library, width: u64, arch: &str) -> (KernelPlan, Compiled) {
-    let kernel = layernorm_residual(width, 1e-6).unwrap();
-    let source = kernel_source(&kernel).unwrap();
-    let compiled = library.compile(&source, &kernel.entry, arch).unwrap_or_else(|d| panic!("{}", d.message));
-    (kernel, compiled)
+fn compile(library: &Library, kernel: &KernelPlan, arch: &str) -> Compiled {
+    let source = kernel_source(kernel).unwrap();
+    library.compile(&source, &kernel.entry, arch).unwrap_or_else(|d| panic!("{}\n{}", d.message, d.notes.join("\n")))
 }
 
 /// The plan as a program that includes it holds it.
@@ -81,60 +87,187 @@ fn held(plan: &KernelPlan) -> Kernel {
     }
 }
 
-/// A buffer between guards.
-fn guarded(inside: &[u16]) -> Vec<u16> {
-    let guard = [POISON; GUARD];
-    [&guard[..], inside, &guard[..]].concat()
+/// What a kernel is given: an address or a number.
+enum Word {
+    Pointer(u64),
+    Number(u32),
 }
 
-fn inside<'a>(name: &str, buffer: &'a [u16]) -> &'a [u16] {
-    let end = buffer.len() - GUARD;
-    let guards = buffer[..GUARD].iter().chain(&buffer[end..]);
-    assert!(guards.copied().all(|bits| bits == POISON), "the kernel wrote outside of {name}");
-    &buffer[GUARD..end]
+/// A kernel on a GPU and buffers for one launch, each between guards.
+struct Ready<'a> {
+    stream: Arc<CudaStream>,
+    kernel: &'a Loaded,
+    rows: u32,
+    buffers: Vec<Option<CudaSlice<u8>>>,
+    words: Vec<Word>,
+}
+
+impl<'a> Ready<'a> {
+    fn new(gpu: &Gpu, kernel: &'a Loaded, arguments: &[Argument]) -> Self {
+        let stream = gpu.context().default_stream();
+        let (mut buffers, mut words, mut rows) = (Vec::new(), Vec::new(), 0);
+        for argument in arguments {
+            let inside = match argument {
+                Argument::Input(data) | Argument::Updated(data) => Some(data.clone()),
+                Argument::Output(bytes) => Some(vec![POISON; *bytes]),
+                Argument::Same(_) | Argument::Scalar(_) => None,
+            };
+            let guard = [POISON; GUARD];
+            let buffer = inside.map(|inside| stream.clone_htod(&[&guard[..], &inside, &guard[..]].concat()).unwrap());
+            words.push(match (argument, &buffer) {
+                (_, Some(buffer)) => Word::Pointer(buffer.device_ptr(&stream).0 + GUARD as u64),
+                (Argument::Scalar(number), None) => {
+                    rows = *number;
+                    Word::Number(rows)
+                }
+                _ => panic!("no buffer is shared here"),
+            });
+            buffers.push(buffer);
+        }
+        Self { stream, kernel, rows, buffers, words }
+    }
+
+    fn launch(&self) {
+        // SAFETY: the arguments are those of the source, and each buffer holds all rows.
+        unsafe {
+            self.kernel.launch(&self.stream, self.rows, |launch| {
+                for word in &self.words {
+                    match word {
+                        Word::Pointer(address) => launch.arg(address),
+                        Word::Number(number) => launch.arg(number),
+                    };
+                }
+            })
+        }
+        .unwrap();
+    }
+
+    /// What the kernel wrote; panics where it wrote elsewhere.
+    fn outputs(&self, arguments: &[Argument]) -> Vec<Vec<u16>> {
+        let mut outputs = Vec::new();
+        for (number, (argument, buffer)) in arguments.iter().zip(&self.buffers).enumerate() {
+            let Some(buffer) = buffer else { continue };
+            let data = self.stream.clone_dtoh(buffer).unwrap();
+            let end = data.len() - GUARD;
+            let guards = data[..GUARD].iter().chain(&data[end..]);
+            assert!(guards.copied().all(|byte| byte == POISON), "the kernel wrote outside of argument {number}");
+            match argument {
+                Argument::Input(before) => assert!(data[GUARD..end] == before[..], "input {number} has changed"),
+                _ => outputs.push(halves(&data[GUARD..end])),
+            }
+        }
+        outputs
+    }
+}
+
+fn load(gpu: &Gpu, library: &Library, plan: &KernelPlan, arch: &str) -> Loaded {
+    let compiled = compile(library, plan, arch);
+    // SAFETY: the CUBIN was compiled from this plan's source.
+    unsafe { gpu.load(&held(plan), &compiled.cubin) }.unwrap()
+}
+
+fn launched(gpu: &Gpu, kernel: &Loaded, arguments: &[Argument]) -> Vec<Vec<u16>> {
+    let ready = Ready::new(gpu, kernel, arguments);
+    ready.launch();
+    ready.outputs(arguments)
 }
 
 #[test]
 fn layernorm_agrees_with_double_precision() {
     let Some((gpu, library, arch)) = machine("layernorm_agrees_with_double_precision") else { return };
-    let stream = gpu.context().default_stream();
     let mut launches = 0;
     for width in [1, 55, 192, 384, 768, 880, 896, 897, 1152, 1408, 1664, 2050, 2304, 4096, 4097, 8190, 16384] {
-        let (plan, compiled) = compile(&library, width, &arch);
-        // SAFETY: the CUBIN was compiled from this plan's source.
-        let kernel = unsafe { gpu.load(&held(&plan), &compiled.cubin) }.unwrap();
+        let kernel = load(&gpu, &library, &layernorm_residual(width, 1e-6).unwrap(), &arch);
         for rows in [1, 2, 3, 5, 37, 256, 1031] {
-            let case = Case::new(width as usize, rows);
-            let x = stream.clone_htod(&guarded(&case.x)).unwrap();
-            let residual = stream.clone_htod(&guarded(&case.residual)).unwrap();
-            let gamma = stream.clone_htod(&case.gamma).unwrap();
-            let beta = stream.clone_htod(&case.beta).unwrap();
-            let poison = guarded(&vec![POISON; case.x.len()]);
-            let (mut sum, mut normalised) = (stream.clone_htod(&poison).unwrap(), stream.clone_htod(&poison).unwrap());
-            let count = rows as u32;
-            {
-                let end = GUARD + case.x.len();
-                let (x, residual) = (x.slice(GUARD..end), residual.slice(GUARD..end));
-                let (mut sum, mut normalised) = (sum.slice_mut(GUARD..end), normalised.slice_mut(GUARD..end));
-                // SAFETY: the arguments are those of the source, and each buffer holds all rows.
-                unsafe {
-                    kernel.launch(&stream, count, |launch| {
-                        launch.arg(&x).arg(&residual).arg(&gamma).arg(&beta);
-                        launch.arg(&mut sum).arg(&mut normalised).arg(&count);
-                    })
-                }
-                .unwrap();
-            }
-            let (sum, normalised) = (stream.clone_dtoh(&sum).unwrap(), stream.clone_dtoh(&normalised).unwrap());
-            for (name, buffer) in [("x", &x), ("residual", &residual)] {
-                inside(name, &stream.clone_dtoh(buffer).unwrap());
-            }
-            case.check(inside("sum", &sum), inside("normalised", &normalised))
+            let case = reference::Case::new(width as usize, rows);
+            let out = launched(&gpu, &kernel, &case.arguments());
+            case.check(&out[0], &out[1])
                 .unwrap_or_else(|wrong| panic!("width {width}, {rows} rows on {arch}: {wrong}"));
             launches += 1;
         }
     }
     let _ = writeln!(std::io::stdout(), "layernorm: {launches} launches agree on {arch}");
+}
+
+/// Published shapes, and a gated one whose sizes are all padded.
+fn models() -> [Vit; 3] {
+    let variant = Variant { layer_scale: Some(1e-5), ..Variant::default() };
+    let architecture = Architecture { activation: Activation::SwiGlu, variant, ..Architecture::default() };
+    let shape = Shape { width: 880, depth: 1, mlp_dim: 2345 };
+    ["sovit_400m14", "sovit_150m14"]
+        .map(|name| named(name).unwrap().vit())
+        .into_iter()
+        .chain([Vit { architecture, shape }])
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap()
+}
+
+#[test]
+fn products_agree_with_double_precision() {
+    let Some((gpu, library, arch)) = machine("products_agree_with_double_precision") else { return };
+    let mut launches = 0;
+    for gemm in models().iter().flat_map(products) {
+        let plan = gemm.plan().unwrap();
+        let kernel = load(&gpu, &library, &plan, &arch);
+        let multiple = plan.launch.rows_multiple as usize;
+        let mut counts = [1, 37, 200, 1031].map(|rows: usize| rows.next_multiple_of(multiple)).to_vec();
+        counts.dedup();
+        for rows in counts {
+            let case = product::Case::new(&gemm, &plan, rows);
+            let out = launched(&gpu, &kernel, &case.arguments());
+            case.check(&out[0]).unwrap_or_else(|wrong| panic!("{}, {rows} rows on {arch}: {wrong}", plan.entry));
+            launches += 1;
+        }
+    }
+    let _ = writeln!(std::io::stdout(), "products: {launches} launches agree on {arch}");
+}
+
+#[test]
+fn attention_agrees_with_double_precision() {
+    let Some((gpu, library, arch)) = machine("attention_agrees_with_double_precision") else { return };
+    let mut launches = 0;
+    for (tokens, head_dim) in [(256, 72), (729, 72), (197, 64), (1, 8), (50, 55), (257, 80), (256, 88), (100, 128)] {
+        let attention = Attention { tokens, heads: 4, head_dim };
+        let plan = attention.plan().unwrap();
+        let kernel = load(&gpu, &library, &plan, &arch);
+        let case = heads::Case::new(attention, 3);
+        let out = launched(&gpu, &kernel, &case.arguments());
+        case.check(&out[0]).unwrap_or_else(|wrong| panic!("{} on {arch}: {wrong}", plan.entry));
+        launches += 1;
+    }
+    let _ = writeln!(std::io::stdout(), "attention: {launches} launches agree on {arch}");
+}
+
+/// Prints how fast the kernels of SoViT-400m are on 64 images; no other library's are timed here.
+#[test]
+fn kernels_are_timed() {
+    if env::var_os("SOVIT_GPU_OUT").is_none() {
+        return;
+    }
+    let Some((gpu, library, arch)) = machine("kernels_are_timed") else { return };
+    let vit = named("sovit_400m14").unwrap().vit();
+    let time = |plan: &KernelPlan, arguments: &[Argument]| {
+        let kernel = load(&gpu, &library, plan, &arch);
+        let ready = Ready::new(&gpu, &kernel, arguments);
+        let event = || ready.stream.record_event(Some(CUevent_flags::CU_EVENT_DEFAULT)).unwrap();
+        for _ in 0..10 {
+            ready.launch();
+        }
+        let begin = event();
+        for _ in 0..50 {
+            ready.launch();
+        }
+        let seconds = f64::from(begin.elapsed_ms(&event()).unwrap()) / 50.0 / 1e3;
+        let rate = plan.flops_per_row as f64 * f64::from(ready.rows) / seconds / 1e12;
+        let _ = writeln!(std::io::stdout(), "{}: {:.1} us, {rate:.0} TFLOP/s on {arch}", plan.entry, seconds * 1e6);
+    };
+    for gemm in products(&vit) {
+        let plan = gemm.plan().unwrap();
+        time(&plan, &product::Case::new(&gemm, &plan, 64 * 256).arguments());
+    }
+    let whole = attention(&vit);
+    time(&whole.plan().unwrap(), &heads::Case::new(whole, 64).arguments());
 }
 
 /// Leaves CUBINs and launches for the benchmark.
@@ -144,7 +277,8 @@ fn cubins_for_the_benchmark() {
     let Some((_, library, arch)) = machine("cubins_for_the_benchmark") else { return };
     let mut list = Vec::new();
     for width in [768, 1152, 1664, 4096] {
-        let (plan, compiled) = compile(&library, width, &arch);
+        let plan = layernorm_residual(width, 1e-6).unwrap();
+        let compiled = compile(&library, &plan, &arch);
         fs::write(out.join(&compiled.file), &compiled.cubin).unwrap();
         let (file, registers) = (&compiled.file, compiled.registers);
         let KernelPlan { entry, launch: Launch { threads, rows_per_block, shared_bytes, .. }, .. } = &plan;
