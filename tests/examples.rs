@@ -208,6 +208,25 @@ fn so400m_lands_on_the_published_shapes() {
 }
 
 #[test]
+fn kernels_are_shown_without_a_compiler() {
+    let run = |more: &[&str]| {
+        let plan = root().join("examples/so400m/plan.sov");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sovitc"));
+        let output = command.args(["kernels", "plan"]).arg(plan).args(more).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = run(&[]);
+    assert!(text.starts_with("so400m: width 1152, ") && text.contains("\n  attention   "), "{text}");
+    let json: Value = serde_json::from_str(&run(&["--format", "json"])).unwrap();
+    let kernels = json["searches"][1]["kernels"].as_array().unwrap();
+    let projection = kernels.iter().find(|kernel| kernel["name"] == "projection").unwrap();
+    // Attention leaves heads of 55 in 56 numbers.
+    assert_eq!(projection["arguments"][1]["shape"], serde_json::json!([880, 16, 56]));
+    assert_eq!(projection["arguments"][1]["used"], serde_json::json!([880, 16, 55]));
+}
+
+#[test]
 fn other_budgets_and_starts_follow_the_law() {
     let text = fs::read_to_string(root().join("examples/so400m/plan.sov")).unwrap();
     let solve = |examples: &str, start: [f64; 3]| {

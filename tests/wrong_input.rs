@@ -281,9 +281,17 @@ fn an_output_folder_that_cannot_be_made() {
 #[test]
 fn every_command_has_an_example() {
     let case = Case::new(plan());
-    for command in
-        [&[][..], &["build"], &["lock"], &["check"], &["cost"], &["emit"], &["kernels"], &["kernels", "compile"]]
-    {
+    for command in [
+        &[][..],
+        &["build"],
+        &["lock"],
+        &["check"],
+        &["cost"],
+        &["emit"],
+        &["kernels"],
+        &["kernels", "compile"],
+        &["kernels", "plan"],
+    ] {
         let output = case.run(&[command, &["--help"]].concat());
         assert_eq!(output.status.code(), Some(0));
         let text = String::from_utf8(output.stdout).unwrap();

@@ -1,11 +1,11 @@
-//! `sovitc kernels ...`
+//! `sovitc kernels compile`
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde::Serialize;
 
-use super::{Common, Format, Located, Status, Uses, answer, build, report};
+use super::super::{Common, Format, Located, Status, Uses, answer, build, report};
 use crate::diagnostic::{Diagnostic, sort};
 use crate::kernel::{Argument, Launch};
 use crate::nvrtc::{self, Compiled, Library};
@@ -14,15 +14,9 @@ use crate::render::visible;
 use crate::shape::Answer;
 use crate::{Outcome, disk, emit, kernel};
 
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Compile the kernels of a plan to CUBINs; needs libnvrtc and no GPU.
-    Compile(Compile),
-}
-
 #[derive(Debug, Args)]
 #[command(after_help = "Example: sovitc kernels compile examples/so400m/plan.sov --arch sm_80,sm_90a --out cubins/")]
-pub(super) struct Compile {
+pub(in crate::cli) struct Compile {
     /// The plan.
     #[arg(value_name = "PLAN.sov")]
     plan: PathBuf,
@@ -58,8 +52,7 @@ struct Entry {
     arguments: Vec<Argument>,
 }
 
-pub(super) fn run(command: &Command) -> Status {
-    let Command::Compile(arguments) = command;
+pub(super) fn run(arguments: &Compile) -> Status {
     let format = arguments.common.format;
     let located = Located::new(&arguments.plan).using(arguments.uses);
     let compiled = build::compile(&located, arguments.locked);

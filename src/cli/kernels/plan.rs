@@ -1,0 +1,109 @@
+//! `sovitc kernels plan`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::super::{Common, Format, Located, Status, Uses, answer, build, report};
+use crate::diagnostic::{Diagnostic, sort};
+use crate::kernel::{self, KernelPlan, Kernels, Launch};
+use crate::shape::Answer;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: sovitc kernels plan examples/so400m/plan.sov")]
+pub(in crate::cli) struct Show {
+    /// The plan.
+    #[arg(value_name = "PLAN.sov")]
+    plan: PathBuf,
+    #[command(flatten)]
+    uses: Uses,
+    /// Take the shapes from the lock and refuse to fit.
+    #[arg(long)]
+    locked: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Planned<'a> {
+    plan: &'a str,
+    searches: Vec<Search<'a>>,
+}
+
+#[derive(Serialize)]
+struct Search<'a> {
+    search: &'a str,
+    kernels: &'a [KernelPlan],
+}
+
+pub(super) fn run(arguments: &Show) -> Status {
+    let format = arguments.common.format;
+    let located = Located::new(&arguments.plan).using(arguments.uses);
+    let compiled = build::compile(&located, arguments.locked);
+    let Some(outcome) = &compiled.outcome else { return report(&compiled.diagnostics, &compiled.sources, format) };
+    let (mut planned, mut found) = (Vec::new(), Vec::<Diagnostic>::new());
+    for item in &outcome.answers {
+        match kernel::plan(&item.vit) {
+            Ok(kernels) => planned.push((item, kernels)),
+            Err(diagnostic) => found.push(diagnostic),
+        }
+    }
+    if !found.is_empty() {
+        sort(&mut found);
+        return report(&found, &compiled.sources, format);
+    }
+    let text = match format {
+        Format::Human => planned.iter().map(|(item, kernels)| human(item, kernels)).collect::<Vec<_>>().join("\n"),
+        Format::Json => {
+            let list = planned.iter().map(|(item, kernels)| Search { search: &item.search, kernels: &kernels.list });
+            let whole = Planned { plan: &outcome.plan.name, searches: list.collect() };
+            // Plain data: no map with odd keys, hence no error.
+            serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
+        }
+    };
+    answer(&text, format)
+}
+
+/// A line for each kernel, its numbers for one image.
+fn human(item: &Answer, kernels: &Kernels) -> String {
+    let (vit, architecture) = (&item.vit, &item.vit.architecture);
+    let shape = &vit.shape;
+    let tokens = architecture.patches() + architecture.prefix();
+    let mut text = format!(
+        "{}: width {}, depth {}, MLP {}, {} heads of {}; {tokens} tokens\n  {:<19}{:>14}{:>9}{:>12}{:>9}{:>11}{:>10}\n",
+        item.search,
+        shape.width,
+        shape.depth,
+        shape.mlp_dim,
+        architecture.heads,
+        vit.head_dim(),
+        "kernel",
+        "tile",
+        "threads",
+        "shared B",
+        "blocks",
+        "GFLOP",
+        "MB",
+    );
+    let lines = kernels.list.iter().map(|plan| {
+        let rows = if plan.name == "patch_embedding" { architecture.patches() } else { tokens };
+        let blocks = rows.div_ceil(plan.launch.rows_per_block) * plan.launch.blocks_per_band;
+        let sizes = ["BLOCK_M", "BLOCK_N", "BLOCK_K"].map(|name| plan.constant(name));
+        let tile = match (sizes, plan.constant("KEYS")) {
+            ([Some(m), Some(n), Some(k)], _) => format!("{m} x {n} x {k}"),
+            (_, Some(keys)) => {
+                format!("{} x {keys}", plan.launch.threads / 32 * 16 * plan.constant("PRODUCTS_M").unwrap_or(1))
+            }
+            _ => format!("{} rows", plan.launch.rows_per_block),
+        };
+        let work = (plan.flops_per_row * rows) as f64 / 1e9;
+        let moved = (plan.bytes_per_row * rows + plan.bytes_of_weights) as f64 / 1e6;
+        let Launch { threads, shared_bytes, .. } = plan.launch;
+        let name = &plan.name;
+        format!("  {name:<19}{tile:>14}{threads:>9}{shared_bytes:>12}{blocks:>9}{work:>11.3}{moved:>10.2}\n")
+    });
+    text.extend(lines);
+    text
+}
