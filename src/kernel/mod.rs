@@ -95,3 +95,70 @@ fn expressible(vit: &Vit) -> Result<(), Diagnostic> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vit::{Activation, Architecture, Shape, Variant};
+
+    #[test]
+    fn the_kernels_of_a_block_fit_together() {
+        let variant = Variant { layer_scale: Some(1e-5), registers: 4, ..Variant::default() };
+        let base = Architecture { class_token: true, variant, ..Architecture::default() };
+        let vit = base.with(Shape { width: 880, depth: 18, mlp_dim: 2321 }).unwrap();
+        let kernels = plan(&vit).unwrap();
+        let shape = |kernel: &str, name: &str| {
+            let arguments = &kernels.named(kernel).unwrap().arguments;
+            arguments.iter().find(|argument| argument.name == name).unwrap().shape.clone()
+        };
+        assert_eq!(shape("qkv", "out"), shape("attention", "qkv"));
+        assert_eq!(shape("attention", "out"), shape("projection", "x"));
+        assert_eq!(shape("projection", "out"), shape("layernorm", "x"));
+        assert_eq!(shape("layernorm", "normalised"), shape("fc1", "x"));
+        assert_eq!(shape("fc1", "out"), shape("fc2", "x"));
+        assert_eq!(shape("fc2", "gamma"), [Extent::Size(880)]);
+        assert_eq!(kernels.named("attention").unwrap().launch.rows_multiple, 256 + 5);
+    }
+
+    #[test]
+    fn what_no_kernel_computes_is_refused() {
+        let refused = |architecture: Architecture, width| {
+            let vit = architecture.with(Shape { width, depth: 1, mlp_dim: 64 }).unwrap();
+            plan(&vit).unwrap_err().code
+        };
+        let plain = Architecture { heads: 4, ..Architecture::default() };
+        let with = |variant| Architecture { variant, ..plain };
+        let rope = with(Variant { position: Position::Rope, ..Variant::default() });
+        assert_eq!(refused(rope, 64), codes::VARIANT);
+        assert_eq!(refused(with(Variant { qk_norm: QkNorm::Rms, ..Variant::default() }), 64), codes::VARIANT);
+        assert_eq!(refused(plain, 1156), codes::ALIGNMENT);
+        assert_eq!(refused(plain, 1152), codes::ATTENTION);
+    }
+
+    #[test]
+    fn products_of_no_size_are_refused() {
+        let gemm = Gemm {
+            name: "product",
+            rows_per_image: 16,
+            inputs: 64,
+            input_groups: 1,
+            outputs: 64,
+            epilogue: Epilogue::Activation(Activation::SwiGlu),
+        };
+        assert!(gemm.plan().is_ok());
+        let heads = Epilogue::Heads { parts: 3, heads: 2, head_dim: 10, tokens: 5 };
+        for wrong in [
+            Gemm { inputs: 0, ..gemm.clone() },
+            Gemm { outputs: 0, ..gemm.clone() },
+            Gemm { outputs: (1 << 20) + 1, ..gemm.clone() },
+            Gemm { input_groups: 0, ..gemm.clone() },
+            Gemm { input_groups: 3, ..gemm.clone() },
+            Gemm { epilogue: heads, ..gemm.clone() },
+        ] {
+            assert_eq!(wrong.plan().unwrap_err().code, codes::GEMM, "{wrong:?}");
+        }
+        // A gate and what it gates must lie in one warp.
+        let odd = Tile { warps_m: 2, warps_n: 2, products_m: 1, products_n: 3, depth: 32, stages: 3 };
+        assert_eq!(gemm.plan_with(&odd).unwrap_err().code, codes::GEMM);
+    }
+}
