@@ -9,7 +9,7 @@ use so400m::case;
 use sovitc::diagnostic::{Diagnostic, Help};
 use sovitc::emit::{Artefact, RustModule, render, rust_module};
 use sovitc::plan::{EmitOptions, ModelType, Target, TextTower};
-use sovitc::vit::{Activation, Architecture, Pooling, Position, QkNorm, QkvBias, Variant};
+use sovitc::vit::{Activation, Architecture, Pooling, Position, QkNorm, QkvBias, Shape, Variant};
 
 /// Compares with `tests/golden/NAME`; `SOVIT_UPDATE=1` rewrites it.
 fn check_golden(name: &str, text: &str) {
@@ -237,6 +237,8 @@ fn hostile_names_stay_data() {
         (Target::Scenic, "out.py", class),
         (Target::KerasHub, "out.py", Architecture { activation: Activation::Gelu, ..average }),
         (Target::NanoVlm, "out.py", average),
+        (Target::Mmpretrain, "out.py", class),
+        (Target::Lightning, "out.yaml", Architecture::default()),
         (Target::Candle, "out", Architecture::default()),
     ] {
         let mut case = so400m::case().with(architecture).emitting(&[(target, path)]);
@@ -254,6 +256,44 @@ fn hostile_names_stay_data() {
     case.plan.name = "so400m".to_owned();
     let module = rust_module(&case.request(), &RustModule { folder: "x", runtime: None }).unwrap();
     assert!(module.text.lines().all(|line| !line.trim_start().starts_with("import os")), "{}", module.text);
+}
+
+/// The repositories of DINO name their shapes; no other can be said.
+#[test]
+fn dino_has_the_shapes_of_its_repositories() {
+    let student = Architecture { pooling: Pooling::Class, class_token: true, classes: 0, ..Architecture::default() };
+    let plain = Variant { registers: 4, layer_scale: Some(1e-5), mask_token: true, ..Variant::default() };
+    let rotary = Variant { position: Position::Rope, qkv_bias: QkvBias::NoKey, ..plain };
+    let text = |target, architecture: Architecture, [width, depth, mlp_dim]: [u64; 3]| {
+        let mut case = case().with(architecture).emitting(&[(target, "student.yaml")]);
+        case.answers[0].vit.shape = Shape { width, depth, mlp_dim };
+        render(&case.request()).map(|artefacts| find(&artefacts, "flagship/student.yaml").to_owned())
+    };
+    let gelu = Architecture { activation: Activation::Gelu, variant: plain, ..student };
+    let second = text(Target::DinoV2, Architecture { heads: 16, ..gelu }, [1024, 24, 4096]).unwrap();
+    assert!(second.contains("  arch: vit_large\n") && second.contains("  num_register_tokens: 4\n"), "{second}");
+    assert!(second.contains("  layerscale: 1.0e-5\n") && second.contains("  ffn_layer: mlp\n"), "{second}");
+    let gated = Architecture { heads: 24, activation: Activation::SwiGlu, ..gelu };
+    assert!(text(Target::DinoV2, gated, [1536, 40, 4096]).unwrap().contains("  ffn_layer: swiglufused\n"));
+    let third = Architecture { heads: 18, norm_epsilon: 1e-5, variant: rotary, ..gelu };
+    let so400m = text(Target::DinoV3, third, [1152, 27, 4352]).unwrap();
+    assert!(so400m.contains("  arch: vit_so400m\n") && so400m.contains("  mask_k_bias: true\n"), "{so400m}");
+    assert!(so400m.contains("  norm_layer: layernormbf16\n") && so400m.contains("31104 more"), "{so400m}");
+    for (target, architecture, shape, says) in [
+        (Target::DinoV3, third, [1152, 27, 4304], "`vit_so400m`"),
+        (Target::DinoV3, Architecture { variant: plain, ..third }, [1152, 27, 4352], "these positions"),
+        (Target::DinoV2, Architecture { heads: 16, norm_epsilon: 1e-5, ..gelu }, [1024, 24, 4096], "epsilon"),
+        (Target::DinoV2, Architecture { heads: 8, ..gelu }, [1024, 24, 4096], "with 8 heads"),
+        (
+            Target::DinoV2,
+            Architecture { variant: Variant { mask_token: false, ..plain }, ..gelu },
+            [1024, 24, 4096],
+            "mask token",
+        ),
+    ] {
+        let refused = text(target, architecture, shape).unwrap_err();
+        assert!(refused[0].code.id == "S0702" && refused[0].message.contains(says), "{}", refused[0].message);
+    }
 }
 
 #[test]

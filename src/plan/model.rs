@@ -649,6 +649,14 @@ pub enum Target {
     Scenic,
     /// `KerasHub`: a Python file with `get_model`.
     KerasHub,
+    /// `MMPretrain`: a Python config.
+    Mmpretrain,
+    /// Lightning: a YAML file for `LightningCLI`.
+    Lightning,
+    /// DINOv2: a YAML file over its default config.
+    DinoV2,
+    /// DINOv3: a YAML file over its default config.
+    DinoV3,
     /// nanoVLM: a Python file with the vision fields of `VLMConfig`.
     NanoVlm,
     /// candle-transformers: a folder with the `config.json` of a `siglip::VisionConfig`.
@@ -661,7 +669,7 @@ pub enum Target {
 
 impl Target {
     /// All of them with their names in plans.
-    pub const ALL: [(&'static str, Self); 11] = [
+    pub const ALL: [(&'static str, Self); 15] = [
         ("transformers", Self::Transformers),
         ("timm", Self::Timm),
         ("open_clip", Self::OpenClip),
@@ -669,6 +677,10 @@ impl Target {
         ("torchvision", Self::Torchvision),
         ("scenic", Self::Scenic),
         ("keras_hub", Self::KerasHub),
+        ("mmpretrain", Self::Mmpretrain),
+        ("lightning", Self::Lightning),
+        ("dinov2", Self::DinoV2),
+        ("dinov3", Self::DinoV3),
         ("nano_vlm", Self::NanoVlm),
         ("candle", Self::Candle),
         ("kernels", Self::Kernels),
@@ -688,7 +700,10 @@ impl Target {
     /// The ending of the one file that it writes; none where it writes a folder, or a file of any ending.
     pub const fn ending(self) -> Option<&'static str> {
         match self {
-            Self::BigVision | Self::Torchvision | Self::Scenic | Self::KerasHub | Self::NanoVlm => Some("py"),
+            Self::BigVision | Self::Torchvision | Self::Scenic | Self::KerasHub | Self::Mmpretrain | Self::NanoVlm => {
+                Some("py")
+            }
+            Self::Lightning | Self::DinoV2 | Self::DinoV3 => Some("yaml"),
             Self::Transformers | Self::Timm | Self::OpenClip | Self::Candle | Self::Kernels | Self::Template => None,
         }
     }

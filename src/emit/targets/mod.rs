@@ -2,8 +2,11 @@
 
 mod big_vision;
 mod candle;
+mod dino;
 mod keras_hub;
 mod kernels;
+mod lightning;
+mod mmpretrain;
 mod nano_vlm;
 mod open_clip;
 mod recipe;
@@ -51,6 +54,10 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
         Target::Torchvision => torchvision::print(job).map(one),
         Target::Scenic => scenic::print(job).map(one),
         Target::KerasHub => keras_hub::print(job).map(one),
+        Target::Mmpretrain => mmpretrain::print(job).map(one),
+        Target::Lightning => lightning::print(job).map(one),
+        Target::DinoV2 => dino::dinov2(job).map(one),
+        Target::DinoV3 => dino::dinov3(job).map(one),
         Target::NanoVlm => nano_vlm::print(job).map(one),
         Target::Candle => candle::print(job).map(one),
         Target::Kernels => kernels::print(job),
@@ -73,7 +80,8 @@ impl Job<'_> {
     fn file(&self, text: String) -> Result<Artefact, Diagnostic> {
         if self.emit.path.value.ends_with('/') {
             let message = format!("`{}` writes one file, but this names a folder", self.emit.target.value.name());
-            let help = format!("name the file, such as \"{}config.py\"", self.emit.path.value);
+            let ending = self.emit.target.value.ending().unwrap_or("txt");
+            let help = format!("name the file, such as \"{}config.{ending}\"", self.emit.path.value);
             return Err(self.here(Diagnostic::error(codes::UNSAFE_PATH, message).help(help)));
         }
         let path = path::join(&[&self.answer.search, &self.emit.path.value]);
@@ -163,6 +171,10 @@ const fn about(target: Target) -> (&'static str, bool) {
         Target::Torchvision => ("a Python file with `get_model` for torchvision", true),
         Target::Scenic => ("a Python file with `get_config` for Scenic", false),
         Target::KerasHub => ("a Python file with `get_model` for KerasHub", false),
+        Target::Mmpretrain => ("a Python config with the `model` of MMPretrain", false),
+        Target::Lightning => ("a YAML file for a `LightningCLI` whose module takes an `encoder` of timm", false),
+        Target::DinoV2 => ("a YAML file with the `student` of DINOv2, for the shapes that its repository names", false),
+        Target::DinoV3 => ("a YAML file with the `student` of DINOv3, for the shapes that its repository names", false),
         Target::NanoVlm => ("a Python file with the vision fields of nanoVLM's `VLMConfig`", false),
         Target::Candle => ("`config.json` of candle's `siglip::VisionConfig`", false),
         Target::Kernels => ("CUDA sources specialised to the shape, and their `manifest.json`", true),

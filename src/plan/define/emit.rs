@@ -230,6 +230,7 @@ impl Checker<'_> {
             };
             let kind = match ending {
                 "py" => "Python",
+                "yaml" => "YAML",
                 other => other,
             };
             let name = target.value.name();
