@@ -239,6 +239,7 @@ fn hostile_names_stay_data() {
         (Target::NanoVlm, "out.py", average),
         (Target::Mmpretrain, "out.py", class),
         (Target::Lightning, "out.yaml", Architecture::default()),
+        (Target::Burn, "out.rs", Architecture { activation: Activation::Gelu, ..average }),
         (Target::Candle, "out", Architecture::default()),
     ] {
         let mut case = so400m::case().with(architecture).emitting(&[(target, path)]);

@@ -657,6 +657,8 @@ pub enum Target {
     DinoV2,
     /// DINOv3: a YAML file over its default config.
     DinoV3,
+    /// Burn: a Rust file with the blocks.
+    Burn,
     /// nanoVLM: a Python file with the vision fields of `VLMConfig`.
     NanoVlm,
     /// candle-transformers: a folder with the `config.json` of a `siglip::VisionConfig`.
@@ -669,7 +671,7 @@ pub enum Target {
 
 impl Target {
     /// All of them with their names in plans.
-    pub const ALL: [(&'static str, Self); 15] = [
+    pub const ALL: [(&'static str, Self); 16] = [
         ("transformers", Self::Transformers),
         ("timm", Self::Timm),
         ("open_clip", Self::OpenClip),
@@ -682,6 +684,7 @@ impl Target {
         ("dinov2", Self::DinoV2),
         ("dinov3", Self::DinoV3),
         ("nano_vlm", Self::NanoVlm),
+        ("burn", Self::Burn),
         ("candle", Self::Candle),
         ("kernels", Self::Kernels),
         ("template", Self::Template),
@@ -703,6 +706,7 @@ impl Target {
             Self::BigVision | Self::Torchvision | Self::Scenic | Self::KerasHub | Self::Mmpretrain | Self::NanoVlm => {
                 Some("py")
             }
+            Self::Burn => Some("rs"),
             Self::Lightning | Self::DinoV2 | Self::DinoV3 => Some("yaml"),
             Self::Transformers | Self::Timm | Self::OpenClip | Self::Candle | Self::Kernels | Self::Template => None,
         }

@@ -1,6 +1,7 @@
 //! Trainers and tools that are written for; one file each.
 
 mod big_vision;
+mod burn;
 mod candle;
 mod dino;
 mod keras_hub;
@@ -59,6 +60,7 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
         Target::DinoV2 => dino::dinov2(job).map(one),
         Target::DinoV3 => dino::dinov3(job).map(one),
         Target::NanoVlm => nano_vlm::print(job).map(one),
+        Target::Burn => burn::print(job).map(one),
         Target::Candle => candle::print(job).map(one),
         Target::Kernels => kernels::print(job),
         Target::Template => template::print(job).map(one),
@@ -176,6 +178,7 @@ const fn about(target: Target) -> (&'static str, bool) {
         Target::DinoV2 => ("a YAML file with the `student` of DINOv2, for the shapes that its repository names", false),
         Target::DinoV3 => ("a YAML file with the `student` of DINOv3, for the shapes that its repository names", false),
         Target::NanoVlm => ("a Python file with the vision fields of nanoVLM's `VLMConfig`", false),
+        Target::Burn => ("a Rust file with the blocks as a `TransformerEncoderConfig` of Burn", false),
         Target::Candle => ("`config.json` of candle's `siglip::VisionConfig`", false),
         Target::Kernels => ("CUDA sources specialised to the shape, and their `manifest.json`", true),
         Target::Template => {

@@ -231,6 +231,7 @@ impl Checker<'_> {
             let kind = match ending {
                 "py" => "Python",
                 "yaml" => "YAML",
+                "rs" => "Rust",
                 other => other,
             };
             let name = target.value.name();
