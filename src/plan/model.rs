@@ -126,16 +126,19 @@ pub enum TrainerKind {
     Lightning,
     /// `results.jsonl` of open_clip.
     OpenClip,
+    /// Event files of TensorBoard, whoever wrote them.
+    Tensorboard,
 }
 
 impl TrainerKind {
     /// All of them with their names in plans.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 6] = [
         ("timm", Self::Timm),
         ("transformers", Self::Transformers),
         ("big_vision", Self::BigVision),
         ("lightning", Self::Lightning),
         ("open_clip", Self::OpenClip),
+        ("tensorboard", Self::Tensorboard),
     ];
 
     /// What the plan may say of runs, for their logs do not.
@@ -144,8 +147,13 @@ impl TrainerKind {
             Self::Timm => &["processes", "dataset"],
             Self::Transformers => &["processes", "accumulation"],
             Self::BigVision | Self::OpenClip => &["dataset"],
-            Self::Lightning => &["processes", "batch", "accumulation"],
+            Self::Lightning | Self::Tensorboard => &["processes", "batch", "accumulation"],
         }
+    }
+
+    /// Whether it logs the runs of any trainer: metrics under their names, and hyperparameters where they are given.
+    pub const fn is_tracker(self) -> bool {
+        matches!(self, Self::Tensorboard)
     }
 
     /// The file that a run logs to, and the one that says what it trained, in the run's folder.
@@ -156,6 +164,7 @@ impl TrainerKind {
             Self::BigVision => ("big_vision_metrics.txt", Some("config.json")),
             Self::Lightning => ("metrics.csv", None),
             Self::OpenClip => ("results.jsonl", None),
+            Self::Tensorboard => ("events.out.tfevents.*", None),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which files a table lies in, and of what format each is.
 
-use crate::plan::Results;
+use crate::plan::{Results, TrainerKind};
 use crate::source::{ReadError, World, is_pattern};
 
 /// How the rows of a table are written.
@@ -55,10 +55,24 @@ pub fn files(path: &str, world: &dyn World) -> Result<Vec<String>, ReadError> {
 pub fn sources(results: &Results) -> Vec<String> {
     let path = results.path.value.as_str();
     let Some(trainer) = &results.trainer else { return vec![path.to_owned()] };
+    if trainer.kind == TrainerKind::Tensorboard {
+        return event_files(path);
+    }
     let (log, config) = trainer.kind.files();
     let folder = path.strip_suffix(log).unwrap_or(path).trim_end_matches('/');
     let join = |file: &str| if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") };
     [Some(log), config].into_iter().flatten().map(join).collect()
+}
+
+/// Event files of runs, and those in folders below them, which may hold their hyperparameters.
+fn event_files(path: &str) -> Vec<String> {
+    let (folder, file) = match path.rsplit_once('/') {
+        Some((folder, file)) if file.contains("tfevents") => (folder, file),
+        None if path.contains("tfevents") => ("", path),
+        _ => (path.trim_end_matches('/'), TrainerKind::Tensorboard.files().0),
+    };
+    let folder = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    vec![format!("{folder}{file}"), format!("{folder}*/{file}")]
 }
 
 #[cfg(test)]

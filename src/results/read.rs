@@ -41,10 +41,11 @@ fn read_one(plan: &Plan, results: &Results, world: &dyn World) -> (Option<Table>
         return (None, vec![no_files(results)]);
     }
     let mut reader = Reader::new(plan, results);
-    for file in &files {
-        match &results.trainer {
-            None => read_file(results, file, world, &mut reader),
-            Some(trainer) => read_run(plan, results, trainer, file, world, &mut reader),
+    match &results.trainer {
+        None => files.iter().for_each(|file| read_file(results, file, world, &mut reader)),
+        Some(trainer) => {
+            let runs = trainers::runs(trainer, &files);
+            runs.into_iter().for_each(|files| read_run(plan, results, trainer, files, world, &mut reader));
         }
     }
     reader.finish()
@@ -102,9 +103,17 @@ fn read_file(results: &Results, path: &str, world: &dyn World, reader: &mut Read
 }
 
 /// Reads one run of a trainer.
-fn read_run(plan: &Plan, results: &Results, trainer: &Trainer, path: &str, world: &dyn World, reader: &mut Reader<'_>) {
+fn read_run(
+    plan: &Plan,
+    results: &Results,
+    trainer: &Trainer,
+    files: &[String],
+    world: &dyn World,
+    reader: &mut Reader<'_>,
+) {
     let model = results.model.and_then(|model| plan.models.get(model));
-    let run = match trainers::run(results, trainer, model, path, world) {
+    let path = files.first().map_or("", String::as_str);
+    let run = match trainers::run(results, trainer, model, files, world) {
         Ok(run) => run,
         Err(found) => return reader.push(found),
     };
@@ -114,10 +123,11 @@ fn read_run(plan: &Plan, results: &Results, trainer: &Trainer, path: &str, world
     if !wrong.is_empty() {
         return wrong.into_iter().for_each(|found| reader.push(found));
     }
-    for (line, cells) in &run.rows {
-        reader.row(&Record::of(*line, cells));
+    let before = reader.seen;
+    for (line, cells) in run.rows {
+        reader.row(&Record::of(line, &cells));
     }
-    if run.rows.is_empty() {
+    if reader.seen == before {
         reader.push(empty(results, path, "no step of it has all that the plan reads"));
     }
 }

@@ -47,16 +47,17 @@ const LOGS: Schema = Schema::of(&[
     "weight",
 ]);
 
-/// Whether a run of the trainer has a file that says its sizes.
-const fn has_config(trainer: &Trainer) -> bool {
-    trainer.kind.files().1.is_some()
+/// Whether a run of the trainer says its sizes: in a file, or a tracker's where no other input of laws is named.
+fn says_sizes(trainer: &Trainer, fields: &Fields<'_>) -> bool {
+    let has_inputs = NUMBERS.iter().any(|(name, _)| fields.get(name).is_some());
+    trainer.kind.files().1.is_some() || trainer.kind.is_tracker() && !has_inputs
 }
 
 /// Whether examples follow from what the logs say and what the plan does.
 const fn knows_examples(trainer: &Trainer) -> bool {
     match trainer.kind {
         TrainerKind::Timm | TrainerKind::Transformers | TrainerKind::BigVision => true,
-        TrainerKind::Lightning => trainer.batch.is_some(),
+        TrainerKind::Lightning | TrainerKind::Tensorboard => trainer.batch.is_some(),
         TrainerKind::OpenClip => trainer.dataset.is_some(),
     }
 }
@@ -92,7 +93,9 @@ impl Checker<'_> {
 
         let is_shapeless = Axis::ALL.into_iter().all(|axis| fields.get(axis.name()).is_none());
         let shape = match &trainer {
-            Some(trainer) if is_shapeless && has_config(trainer) => Ok(Some(trainer::shape(trainer, &mut columns))),
+            Some(trainer) if is_shapeless && says_sizes(trainer, &fields) => {
+                Ok(Some(trainer::shape(trainer, &mut columns)))
+            }
             _ => self.row_shape(&fields, &mut columns),
         };
         let model = self.table_model(&fields, scope, !matches!(shape, Ok(None)));
@@ -105,7 +108,9 @@ impl Checker<'_> {
                 trainer.as_ref().map(|trainer| Some(trainer::examples(trainer, &mut columns)))
             }
             None => {
-                self.missing(&fields, "examples", "examples = column examples_seen");
+                let is_tracked = trainer.is_some_and(|trainer| trainer.kind.is_tracker());
+                let text = if is_tracked { "examples = column step * 4096" } else { "examples = column examples_seen" };
+                self.missing(&fields, "examples", text);
                 Some(None)
             }
             Some(field) => Some(self.row_number(field, Dimension::EXAMPLE, &mut columns)),

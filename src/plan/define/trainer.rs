@@ -88,7 +88,7 @@ pub(super) fn metrics(trainer: &Trainer, columns: &mut Columns) -> Vec<RowNumber
             ("error", error)
         }
         TrainerKind::Transformers => ("loss", column(trainer, "eval_loss", columns).value),
-        TrainerKind::BigVision | TrainerKind::Lightning | TrainerKind::OpenClip => return Vec::new(),
+        _ => return Vec::new(),
     };
     let name = Spanned::new(name.to_owned(), trainer.span);
     vec![RowNumber { name, value: Spanned::new(value, trainer.span) }]

@@ -13,6 +13,8 @@
 mod big_vision;
 mod lightning;
 mod open_clip;
+mod points;
+mod tensorboard;
 mod timm;
 mod transformers;
 
@@ -54,46 +56,92 @@ struct Entry {
     values: Values,
 }
 
-/// The rows of one run.
-pub(super) struct Run {
+/// The rows of one run, or of all that a tracker holds in one place: lines and cells, which may be fewer than the header.
+pub(super) struct Run<'a> {
     pub(super) header: Vec<String>,
-    pub(super) rows: Vec<(u64, Vec<String>)>,
+    pub(super) rows: Box<dyn Iterator<Item = (u64, Vec<String>)> + 'a>,
 }
 
 /// Why a file of a run cannot be used: the line, what is wrong with it, and what to do.
 struct Problem(Option<u64>, String, &'static str);
 
-/// Reads the run whose log lies at `path`. Rows without one of the metrics that the plan asks for are left out.
-pub(super) fn run(
+/// The files of each run, of those that fit the first of its patterns.
+pub(super) fn runs<'a>(trainer: &Trainer, files: &'a [String]) -> Vec<&'a [String]> {
+    match trainer.kind {
+        TrainerKind::Tensorboard => files.chunk_by(|a, b| folder(a) == folder(b)).collect(),
+        _ => files.chunks(1).collect(),
+    }
+}
+
+/// Reads the run whose log lies in these files. Rows without one of the metrics that the plan asks for are left out.
+pub(super) fn run<'a>(
+    results: &'a Results,
+    trainer: &'a Trainer,
+    model: Option<&Model>,
+    files: &[String],
+    world: &dyn World,
+) -> Result<Run<'a>, Diagnostic> {
+    let path = files.first().map_or("", String::as_str);
+    let open = Opener { results, world };
+    match trainer.kind {
+        TrainerKind::Tensorboard => tensorboard::run(results, trainer, model, files, &open),
+        _ => of_trainer(results, trainer, model, path, &open),
+    }
+}
+
+/// Opens the files of a table, and says what is wrong with them.
+struct Opener<'a> {
+    results: &'a Results,
+    world: &'a dyn World,
+}
+
+impl<'a> Opener<'a> {
+    fn told(&self, path: &str, Problem(line, what, help): Problem) -> Diagnostic {
+        Diagnostic::error(codes::BAD_LOG, format!("`{path}` {what}"))
+            .label(self.results.path.span, "a run of this trainer")
+            .at(DataPlace { path: path.to_owned(), line, column: None })
+            .help(help)
+    }
+
+    fn unreadable(&self, path: &str, why: &ReadError) -> Diagnostic {
+        Diagnostic::error(codes::UNREADABLE_TABLE, format!("cannot read `{path}`: {why}"))
+            .from_world()
+            .label(self.results.path.span, why.to_string())
+    }
+
+    fn open(&self, path: &str) -> Result<Box<dyn Read + 'a>, Diagnostic> {
+        self.world.open(path).map_err(|why| self.unreadable(path, &why))
+    }
+
+    /// The text of a file; none where it is not there.
+    fn text(&self, path: &str, limit: u64) -> Result<Option<String>, Diagnostic> {
+        match self.world.open(path) {
+            Ok(input) => text(input, limit).map(Some).map_err(|problem| self.told(path, problem)),
+            Err(ReadError::NotFound) => Ok(None),
+            Err(error) => Err(self.unreadable(path, &error)),
+        }
+    }
+}
+
+fn folder(path: &str) -> &str {
+    path.rfind('/').map_or("", |at| &path[..at])
+}
+
+fn of_trainer<'a>(
     results: &Results,
     trainer: &Trainer,
     model: Option<&Model>,
     path: &str,
-    world: &dyn World,
-) -> Result<Run, Diagnostic> {
-    let told = |path: &str, Problem(line, what, help): Problem| {
-        Diagnostic::error(codes::BAD_LOG, format!("`{path}` {what}"))
-            .label(results.path.span, "a run of this trainer")
-            .at(DataPlace { path: path.to_owned(), line, column: None })
-            .help(help)
-    };
-    let unreadable = |path: &str, why: &ReadError| {
-        Diagnostic::error(codes::UNREADABLE_TABLE, format!("cannot read `{path}`: {why}"))
-            .from_world()
-            .label(results.path.span, why.to_string())
-    };
-    let read = |path: &str, limit: u64| match world.open(path) {
-        Ok(input) => text(input, limit).map(Some).map_err(|problem| told(path, problem)),
-        Err(ReadError::NotFound) => Ok(None),
-        Err(error) => Err(unreadable(path, &error)),
-    };
-    let log = read(path, LOG)?.ok_or_else(|| unreadable(path, &ReadError::NotFound))?;
-    let folder = path.rfind('/').map_or("", |at| &path[..at]);
+    files: &Opener<'_>,
+) -> Result<Run<'a>, Diagnostic> {
+    let told = |path: &str, problem| files.told(path, problem);
+    let log = files.text(path, LOG)?.ok_or_else(|| files.unreadable(path, &ReadError::NotFound))?;
+    let folder = folder(path);
     let config = match trainer.kind.files().1 {
         None => None,
         Some(file) => {
             let at = if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") };
-            match read(&at, CONFIG)? {
+            match files.text(&at, CONFIG)? {
                 None => None,
                 Some(text) => Some((parsed(trainer.kind, &text).map_err(|problem| told(&at, problem))?, at)),
             }
@@ -106,6 +154,7 @@ pub(super) fn run(
         TrainerKind::BigVision => big_vision::log(&log, said, trainer),
         TrainerKind::Lightning => lightning::log(&log, trainer),
         TrainerKind::OpenClip => open_clip::log(&log, trainer),
+        TrainerKind::Tensorboard => Ok(Log::default()),
     };
     let log = log.map_err(|problem| told(path, problem))?;
     let asks_sizes = results.columns.iter().any(|column| SIZES.contains(&column.value.as_str()));
@@ -154,7 +203,7 @@ const SIZES: [&str; 4] = ["width", "depth", "mlp", "heads"];
 /// Columns of every run, before the metrics.
 const COLUMNS: [&str; 9] = ["run", "kind", "step", "epoch", "examples", "width", "depth", "mlp", "heads"];
 
-fn table(results: &Results, log: &Log, folder: &str, vit: Option<&Vit>) -> Run {
+fn table<'a>(results: &Results, log: &Log, folder: &str, vit: Option<&Vit>) -> Run<'a> {
     let mut header: Vec<String> = COLUMNS.map(str::to_owned).to_vec();
     let names: BTreeSet<&str> =
         log.entries.iter().flat_map(|entry| entry.values.iter().map(|(name, _)| name.as_str())).collect();
@@ -193,7 +242,7 @@ fn table(results: &Results, log: &Log, folder: &str, vit: Option<&Vit>) -> Run {
     if let Some((_, last)) = rows.last_mut().filter(|_| log.has_ended) {
         "final".clone_into(&mut last[1]);
     }
-    Run { header, rows }
+    Run { header, rows: Box::new(rows.into_iter()) }
 }
 
 /// The parts of the encoder are those of the plan's model, by which FLOPs are counted; the classifier is left aside.
