@@ -74,6 +74,185 @@ fn tensorboard_runs_are_rows() {
     assert_eq!(read_as(&world(), curves).len(), 5);
 }
 
+/// Every form in which MLflow holds runs has the same ones: finished, not deleted, the last written of the last step.
+#[test]
+fn mlflow_runs_are_rows() {
+    let [a, b] = [(Some(64), Some(3200.0), 0.5), (Some(96), Some(4800.0), 0.35)];
+    for (path, has_steps) in [
+        ("mlflow/mlflow.db", true),
+        ("mlflow/mlruns/*/*", true),
+        ("mlflow/mlruns/*/*/meta.yaml", true),
+        ("mlflow/runs.csv", false),
+    ] {
+        let told = if has_steps { "batch = 8, accumulation = 2" } else { "examples = column `params.steps` * 16" };
+        let runs = format!(
+            "results runs from trainer mlflow \"{path}\" {{ {told}, error = 1 - column \"metrics.val/top1\", where = column kind == \"final\" and column `tags.mlflow.runName` != \"diverged\" }}"
+        );
+        let mut got = read_as(&world(), &runs);
+        got.sort_by_key(|row| row.0);
+        close(&got, &[a, b]);
+        // A loss that is no number is none.
+        let loss = format!(
+            "results runs from trainer mlflow \"{path}\" {{ n = column `params.width`, loss = column `metrics.val/top1` }}"
+        );
+        let (_, found) = rows(&world(), &loss);
+        let says = "`loss` is infinite in line ";
+        assert!(found.len() == 1 && found[0].message.contains("must be positive and finite"), "{says} {found:#?}");
+        if has_steps {
+            // Steps are those of the metrics that the plan asks for: one was logged late at an early step.
+            let every =
+                runs.replace("column kind == \"final\"", "column step >= 100").replace("!= \"diverged\"", "== \"w96\"");
+            close(&read_as(&world(), &every), &[(Some(96), Some(1600.0), 0.9), b]);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_run_of_mlflow_is_explained() {
+    let runs = "results runs from trainer mlflow \"mlflow/mlflow.db\" { batch = 8, error = 1 - column `metrics.val/top1`, where = column `tags.mlflow.runName` == \"w64\" }";
+    let file = sovitc::source::World::read(&world(), "mlflow/mlflow.db").unwrap();
+    let with = |bytes: &[u8]| world().with("mlflow/mlflow.db", bytes);
+    let mut logged = file.clone();
+    logged[19] = 2;
+    let mut wide = file.clone();
+    wide[59] = 2;
+    for (world, results, says) in [
+        (with(&file[..1 << 12]), runs, "is a damaged database: page "),
+        (with(b"run_id,status\n"), runs, "is no SQLite database"),
+        (with(&wide), runs, "is a database in UTF-16"),
+        (
+            with(&logged).with("mlflow/mlflow.db-wal", &b"7\x7f\x06\x82changes"[..]),
+            runs,
+            "has changes in `mlflow/mlflow.db-wal` that are not in it yet",
+        ),
+        (world(), &runs.replace("mlflow.db", "mlruns/*"), "is of no run: it has no `run_id`"),
+        (
+            world(),
+            &runs.replace("mlflow.db", "runs.csv").replace("runs.csv", "../tensorboard.csv"),
+            "has no `run_id` and `status`",
+        ),
+        (world(), &runs.replace("val/top1", "val/top5"), "has no column `metrics.val/top5`"),
+    ] {
+        let world = world.with("mlflow/../tensorboard.csv", "step,value\n1,2\n");
+        let (_, found) = rows(&world, results);
+        let found = found.first().unwrap_or_else(|| panic!("{says}"));
+        assert!(found.message.contains(says), "{says}: {found:#?}");
+    }
+}
+
+/// Only finished runs count; steps are those of the optimizer where they are logged, never calls of `wandb.log`.
+#[test]
+fn wandb_runs_are_rows() {
+    let told = "examples = column \"train/global_step\" * 16, error = 1 - column \"val/top1\"";
+    let [a, b] = [(Some(64), Some(3200.0), 0.5), (Some(96), Some(4800.0), 0.35)];
+    let good = "where = column kind == \"final\" and column run != \"diverged\"";
+    let table = format!("results runs from trainer wandb \"wandb/runs.csv\" {{ {told}, {good} }}");
+    close(&read_as(&world(), &table), &[a, b]);
+    let all = table.replace("column kind == \"final\"", "column State != \"running\"");
+    close(&read_as(&world(), &all), &[a, b, (Some(96), Some(1600.0), 0.8)]);
+    // A run that diverged is no fraction of 1, and is said to be none.
+    let (_, found) = rows(&world(), &table.replace(good, ""));
+    assert_eq!(found[0].code.name, "error-not-a-fraction", "{found:#?}");
+    // As `wandb.Api` and pandas write them.
+    let api = ",name,state,model_type,hidden_size,num_hidden_layers,intermediate_size,image_size,num_attention_heads,patch_size,train/global_step,val/top1\n\
+               0,a,finished,siglip_vision_model,64,2,239,32,4,8,200,0.5\n1,b,failed,,,,,,,,100,\n";
+    let other = MemoryWorld::default().with("runs.csv", api);
+    close(&read_as(&other, &format!("results runs from trainer wandb \"runs.csv\" {{ {told} }}")), &[a]);
+
+    let sizes = "width = 64, depth = 2, mlp = 239";
+    let b = (Some(64), b.1, b.2);
+    let history = format!("results runs from trainer wandb \"wandb/w*.jsonl\" {{ {sizes}, {told} }}");
+    close(&read_as(&world(), &history), &[a, b]);
+    let every = history.replace("width", "where = column `train/global_step` > 50, width");
+    let early = |examples| (Some(64), Some(examples), 0.9);
+    close(&read_as(&world(), &every), &[early(1600.0), a, early(1600.0), early(3200.0), b]);
+    let frame = ",run_id,_step,train/global_step,val/top1\n0,a,4,200,\n1,a,5,200,0.5\n2,b,1,100,\n3,b,7,300,0.65\n";
+    let other = MemoryWorld::default().with("history.csv", frame);
+    close(&read_as(&other, &history.replace("wandb/w*.jsonl", "history.csv")), &[a, b]);
+}
+
+#[test]
+fn what_is_no_run_of_wandb_is_explained() {
+    let runs = "results runs from trainer wandb \"a.csv\" { width = 64, depth = 2, mlp = 239, examples = column n, error = column e }";
+    let sized = runs.replace("width = 64, depth = 2, mlp = 239,", "");
+    for (text, results, says) in [
+        ("summary,config,name\n\"{'e': 1}\",{},a\n", runs, "has no `State` of runs, as the table of a project has"),
+        ("name,_step,n,e\na,9,1,0.5\n", runs, "has no `State` of runs, as the table of a project has"),
+        ("_step,n,e\n9,1,0.5\n9,1,0.4\n", runs, "its `_step` does not grow in line 3"),
+        ("_step,n,e\n,1,0.5\n", runs, "has no `_step` in line 2"),
+        ("_step,n,e\n1,1,high\n", runs, "has `high` in column `e`, line 2"),
+        ("_step,n,e\n1,1,0.5\n", &sized, "says no `width` of run `a.csv`"),
+        ("Name,State,n,e\nx,finished,1,0.5\n", &sized, "says no `width` of run `x`"),
+        ("Name,State,n,e\nx,crashed,1,0.5\n", runs, "no row of `a.csv` passes the filter"),
+        ("Name,State,n\nx,finished,1\n", runs, "has no column `e`"),
+        ("Name,State,n,e\n", runs, "is empty"),
+    ] {
+        let (_, found) = rows(&MemoryWorld::default().with("a.csv", text), results);
+        let found = found.first().unwrap_or_else(|| panic!("{says}"));
+        assert!(found.message.contains(says), "{says}: {found:#?}");
+    }
+}
+
+/// What a plan may say of trackers is checked as all of it is.
+#[test]
+fn plans_about_trackers_are_checked() {
+    for (results, code, says) in [
+        (
+            "results runs from trainer tensorbord \"runs/*\" { batch = 8, error = column e }",
+            "S0221",
+            "no logs of a trainer `tensorbord` are known",
+        ),
+        ("results runs from trainer tensorboard \"runs/*\" { error = column e }", "S0205", "needs `examples`"),
+        ("results runs from trainer mlflow \"mlflow.db\" { batch = 8 }", "S0205", "has nothing to fit"),
+        (
+            "results runs from trainer wandb \"runs.csv\" { batch = 8, examples = column n, error = column e }",
+            "S0215",
+            "`batch` changes nothing of runs of wandb",
+        ),
+        (
+            "results runs from trainer mlflow \"mlflow.db\" { dataset = 8 example, batch = 8, error = column e }",
+            "S0215",
+            "`dataset` changes nothing of runs of mlflow",
+        ),
+    ] {
+        let world = MemoryWorld::default().with("plan.sov", format!("{MODEL}{results}\n"));
+        let checked = sovitc::check(&world, &PlanFile::named("plan", "plan.sov"));
+        let is_told = |found: &&Diagnostic| found.code.id == code && found.message.contains(says);
+        assert!(checked.diagnostics.iter().any(|found| is_told(&found)), "{says}: {:#?}", checked.diagnostics);
+    }
+}
+
+/// Nobody's bytes are too strange, whatever they are called.
+#[test]
+fn no_bytes_panic() {
+    let world = world();
+    let names = [
+        "tensorboard/b/events.out.tfevents.1795890335.host.1.3",
+        "mlflow/mlflow.db",
+        "mlflow/runs.csv",
+        "wandb/w64.jsonl",
+        "wandb/runs.csv",
+    ];
+    for name in names {
+        let good = sovitc::source::World::read(&world, name).unwrap();
+        let trainer = name.split('/').next().unwrap();
+        let plan = format!(
+            "results runs from trainer {trainer} \"{name}\" {{ examples = column step, error = column `val/top1` }}"
+        );
+        let mut state = 1_u64;
+        for _ in 0..100 {
+            let mut bytes = good.clone();
+            for _ in 0..20 {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                let at = (state >> 33) as usize % bytes.len();
+                bytes[at] = state as u8 ^ (state >> 56) as u8;
+            }
+            bytes.truncate((state >> 20) as usize % (2 * good.len()));
+            drop(rows(&MemoryWorld::default().with(name, bytes), &plan));
+        }
+    }
+}
+
 #[test]
 fn event_files_that_say_no_run_are_explained() {
     let runs = "results runs from trainer tensorboard \"tensorboard/a\" { batch = 8, error = 1 - column \"val/top1\" }";
@@ -98,7 +277,12 @@ fn event_files_that_say_no_run_are_explained() {
         (alone, runs, "bad-log", "says no `width` of run `tensorboard/a`"),
         (with(b""), runs, "unknown-column", "has no column `val/top1`"),
         (world(), &runs.replace("val/top1", "val/top"), "unknown-column", "has no column `val/top`"),
-        (world(), &runs.replace("board/a", "board/c"), "unreadable-table", "no such file"),
+        (
+            world(),
+            &runs.replace("board/a", "board/c"),
+            "no-files",
+            "no file fits `tensorboard/c/events.out.tfevents.*`",
+        ),
         (
             world(),
             &runs.replace("board/a", "board/c*"),

@@ -128,17 +128,23 @@ pub enum TrainerKind {
     OpenClip,
     /// Event files of TensorBoard, whoever wrote them.
     Tensorboard,
+    /// The table of a project's runs, or histories of runs, that Weights & Biases exports.
+    Wandb,
+    /// A database, a file store or an exported table of MLflow.
+    Mlflow,
 }
 
 impl TrainerKind {
     /// All of them with their names in plans.
-    pub const ALL: [(&'static str, Self); 6] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("timm", Self::Timm),
         ("transformers", Self::Transformers),
         ("big_vision", Self::BigVision),
         ("lightning", Self::Lightning),
         ("open_clip", Self::OpenClip),
         ("tensorboard", Self::Tensorboard),
+        ("wandb", Self::Wandb),
+        ("mlflow", Self::Mlflow),
     ];
 
     /// What the plan may say of runs, for their logs do not.
@@ -147,13 +153,15 @@ impl TrainerKind {
             Self::Timm => &["processes", "dataset"],
             Self::Transformers => &["processes", "accumulation"],
             Self::BigVision | Self::OpenClip => &["dataset"],
-            Self::Lightning | Self::Tensorboard => &["processes", "batch", "accumulation"],
+            Self::Lightning | Self::Tensorboard | Self::Mlflow => &["processes", "batch", "accumulation"],
+            // Its steps are calls of `wandb.log`.
+            Self::Wandb => &[],
         }
     }
 
     /// Whether it logs the runs of any trainer: metrics under their names, and hyperparameters where they are given.
     pub const fn is_tracker(self) -> bool {
-        matches!(self, Self::Tensorboard)
+        matches!(self, Self::Tensorboard | Self::Wandb | Self::Mlflow)
     }
 
     /// The file that a run logs to, and the one that says what it trained, in the run's folder.
@@ -165,6 +173,8 @@ impl TrainerKind {
             Self::Lightning => ("metrics.csv", None),
             Self::OpenClip => ("results.jsonl", None),
             Self::Tensorboard => ("events.out.tfevents.*", None),
+            Self::Wandb => ("runs.csv", None),
+            Self::Mlflow => ("meta.yaml", None),
         }
     }
 }

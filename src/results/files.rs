@@ -55,13 +55,30 @@ pub fn files(path: &str, world: &dyn World) -> Result<Vec<String>, ReadError> {
 pub fn sources(results: &Results) -> Vec<String> {
     let path = results.path.value.as_str();
     let Some(trainer) = &results.trainer else { return vec![path.to_owned()] };
-    if trainer.kind == TrainerKind::Tensorboard {
-        return event_files(path);
-    }
     let (log, config) = trainer.kind.files();
-    let folder = path.strip_suffix(log).unwrap_or(path).trim_end_matches('/');
-    let join = |file: &str| if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") };
-    [Some(log), config].into_iter().flatten().map(join).collect()
+    let join = |folder: &str, file: &str| {
+        let folder = folder.trim_end_matches('/');
+        if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") }
+    };
+    match trainer.kind {
+        TrainerKind::Tensorboard => event_files(path),
+        TrainerKind::Wandb => vec![path.to_owned()],
+        TrainerKind::Mlflow if is_database(path) || Format::of(path).is_some() => vec![path.to_owned()],
+        TrainerKind::Mlflow => {
+            let folder = path.strip_suffix(log).unwrap_or(path);
+            [log, "params/**/*", "tags/**/*", "metrics/**/*"].map(|file| join(folder, file)).into()
+        }
+        _ => {
+            let folder = path.strip_suffix(log).unwrap_or(path);
+            [Some(log), config].into_iter().flatten().map(|file| join(folder, file)).collect()
+        }
+    }
+}
+
+/// Whether a file is a database of MLflow by its name.
+pub(super) fn is_database(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    [".db", ".sqlite", ".sqlite3"].iter().any(|ending| path.ends_with(ending))
 }
 
 /// Event files of runs, and those in folders below them, which may hold their hyperparameters.

@@ -57,7 +57,8 @@ fn says_sizes(trainer: &Trainer, fields: &Fields<'_>) -> bool {
 const fn knows_examples(trainer: &Trainer) -> bool {
     match trainer.kind {
         TrainerKind::Timm | TrainerKind::Transformers | TrainerKind::BigVision => true,
-        TrainerKind::Lightning | TrainerKind::Tensorboard => trainer.batch.is_some(),
+        TrainerKind::Lightning | TrainerKind::Tensorboard | TrainerKind::Mlflow => trainer.batch.is_some(),
+        TrainerKind::Wandb => false,
         TrainerKind::OpenClip => trainer.dataset.is_some(),
     }
 }

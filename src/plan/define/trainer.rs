@@ -37,10 +37,15 @@ impl Checker<'_> {
             ["processes", "dataset", "batch", "accumulation"].into_iter().filter(|name| !kind.told().contains(name));
         for field in unused.filter_map(|name| fields.get(name)) {
             let message = format!("`{}` changes nothing of runs of {}", field.name.value, name.value);
-            let error = Diagnostic::error(codes::MISPLACED, message)
-                .label(field.name.span, "their logs say it, or need it not")
-                .help(format!("leave it out; they may be told {}", list_of(kind.told().iter().copied())));
-            self.report(error);
+            let error = Diagnostic::error(codes::MISPLACED, message);
+            self.report(match kind {
+                TrainerKind::Wandb => error
+                    .label(field.name.span, "its steps are calls of `wandb.log`")
+                    .help("say the examples by a column, as `examples = column \"train/global_step\" * 4096`"),
+                _ => error
+                    .label(field.name.span, "their logs say it, or need it not")
+                    .help(format!("leave it out; they may be told {}", list_of(kind.told().iter().copied()))),
+            });
         }
         if kind == TrainerKind::Timm && dataset.is_none() && fields.get("examples").is_none() {
             self.missing(fields, "dataset", "dataset = 1281167 example");

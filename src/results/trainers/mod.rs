@@ -11,12 +11,15 @@
 //! and every metric under the name that the trainer logs.
 
 mod big_vision;
+mod exports;
 mod lightning;
+mod mlflow;
 mod open_clip;
 mod points;
 mod tensorboard;
 mod timm;
 mod transformers;
+mod wandb;
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -24,6 +27,7 @@ use std::io::Read;
 use serde_json::Value;
 
 use super::codes;
+use super::row::short;
 use crate::diagnostic::{DataPlace, Diagnostic};
 use crate::plan::{Model, Results, Trainer, TrainerKind};
 use crate::source::{ReadError, World};
@@ -69,6 +73,8 @@ struct Problem(Option<u64>, String, &'static str);
 pub(super) fn runs<'a>(trainer: &Trainer, files: &'a [String]) -> Vec<&'a [String]> {
     match trainer.kind {
         TrainerKind::Tensorboard => files.chunk_by(|a, b| folder(a) == folder(b)).collect(),
+        // One of them may have failed before it logged anything.
+        TrainerKind::Mlflow => files.chunk_by(|a, b| mlflow::is_of_store(a) && mlflow::is_of_store(b)).collect(),
         _ => files.chunks(1).collect(),
     }
 }
@@ -85,6 +91,8 @@ pub(super) fn run<'a>(
     let open = Opener { results, world };
     match trainer.kind {
         TrainerKind::Tensorboard => tensorboard::run(results, trainer, model, files, &open),
+        TrainerKind::Wandb => wandb::run(results, trainer, model, path, &open),
+        TrainerKind::Mlflow => mlflow::run(results, trainer, model, files, &open),
         _ => of_trainer(results, trainer, model, path, &open),
     }
 }
@@ -154,7 +162,7 @@ fn of_trainer<'a>(
         TrainerKind::BigVision => big_vision::log(&log, said, trainer),
         TrainerKind::Lightning => lightning::log(&log, trainer),
         TrainerKind::OpenClip => open_clip::log(&log, trainer),
-        TrainerKind::Tensorboard => Ok(Log::default()),
+        TrainerKind::Tensorboard | TrainerKind::Wandb | TrainerKind::Mlflow => Ok(Log::default()),
     };
     let log = log.map_err(|problem| told(path, problem))?;
     let asks_sizes = results.columns.iter().any(|column| SIZES.contains(&column.value.as_str()));

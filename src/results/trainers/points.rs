@@ -106,7 +106,10 @@ impl<'a> Points<'a> {
                 })
             });
             if !run.steps.is_empty() {
-                let sizes = sizes(self.results, model, &run, &asked)?;
+                let sizes = match sizes(self.results, model, &run, &asked) {
+                    Err(problem) if run.has_ended => return Err(problem),
+                    sizes => sizes.unwrap_or_else(|_| PerAxis::from_fn(|_| None)),
+                };
                 whole.push((run, sizes));
             }
         }
@@ -156,7 +159,7 @@ impl TrackedRun {
 }
 
 /// The sizes that a run's hyperparameters say: those of a config of transformers, or under the names of plans.
-fn sizes(
+pub(super) fn sizes(
     results: &Results,
     model: Option<&Model>,
     run: &TrackedRun,
