@@ -44,8 +44,9 @@ fn read_one(plan: &Plan, results: &Results, world: &dyn World) -> (Option<Table>
     match &results.trainer {
         None => files.iter().for_each(|file| read_file(results, file, world, &mut reader)),
         Some(trainer) => {
-            let runs = trainers::runs(trainer, &files);
-            runs.into_iter().for_each(|files| read_run(plan, results, trainer, files, world, &mut reader));
+            for files in trainers::runs(trainer, &files) {
+                read_run(plan, results, trainer, files, world, &mut reader);
+            }
         }
     }
     reader.finish()

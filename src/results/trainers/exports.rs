@@ -53,7 +53,7 @@ pub(super) fn runs<'a>(
                 }
             }
         }
-        let sizes = match sizes(results, model, &run, &asked) {
+        let sizes = match sizes(results, model, &run, asked) {
             Ok(sizes) => sizes,
             Err(problem) if is_finished => return Err(opener.told(path, problem)),
             Err(_) => PerAxis::from_fn(|_| None),

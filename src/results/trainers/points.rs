@@ -106,7 +106,7 @@ impl<'a> Points<'a> {
                 })
             });
             if !run.steps.is_empty() {
-                let sizes = match sizes(self.results, model, &run, &asked) {
+                let sizes = match sizes(self.results, model, &run, asked) {
                     Err(problem) if run.has_ended => return Err(problem),
                     sizes => sizes.unwrap_or_else(|_| PerAxis::from_fn(|_| None)),
                 };
@@ -163,7 +163,7 @@ pub(super) fn sizes(
     results: &Results,
     model: Option<&Model>,
     run: &TrackedRun,
-    asked: &PerAxis<bool>,
+    asked: PerAxis<bool>,
 ) -> Result<PerAxis<Option<u64>>, Problem> {
     if Axis::ALL.into_iter().all(|axis| !asked.get(axis)) {
         return Ok(PerAxis::from_fn(|_| None));

@@ -64,7 +64,7 @@ impl Database {
             return Err("is a database in UTF-16".to_owned());
         }
         let has_log = head[19] > 1;
-        Ok(Self { page, usable, has_log, bytes })
+        Ok(Self { bytes, page, usable, has_log })
     }
 
     /// The table of a name.
@@ -237,7 +237,6 @@ fn columns(sql: &str) -> Vec<String> {
     for (at, c) in inside.char_indices() {
         match (quote, c) {
             (Some(end), c) if c == end => quote = None,
-            (Some(_), _) => {}
             (None, '"' | '`' | '\'') => quote = Some(c),
             (None, '[') => quote = Some(']'),
             (None, '(') => depth += 1,

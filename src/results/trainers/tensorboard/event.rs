@@ -35,7 +35,7 @@ pub(super) fn event(bytes: &[u8]) -> (i64, Vec<Logged>) {
     let mut logged = Vec::new();
     for field in Fields(bytes) {
         match field {
-            (2, Field::Number(number)) => step = number as i64,
+            (2, Field::Number(number)) => step = number.cast_signed(),
             (5, Field::Bytes(summary)) => {
                 let values = Fields(summary).filter_map(|(number, field)| field.bytes().filter(|_| number == 1));
                 values.for_each(|bytes| value(bytes, &mut logged));

@@ -87,6 +87,8 @@ fn read(input: impl Read, points: &mut Points<'_>, run: &mut TrackedRun, is_of_r
                 }
                 Logged::Hyperparameter(name, given) => {
                     let value = match given {
+                        // All numbers are reals here, sizes too.
+                        Given::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => json!(number as i64),
                         Given::Number(number) => json!(number),
                         Given::Text(text) => json!(text),
                         Given::Truth(truth) => json!(truth),

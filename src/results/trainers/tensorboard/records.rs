@@ -26,7 +26,7 @@ pub(super) enum Unread {
 
 /// Most bytes of a record that is looked at; images and sounds are longer, and hold no number.
 const LIMIT: u64 = 16 << 20;
-const CHUNK: usize = 1 << 16;
+const CHUNK: usize = 1 << 13;
 
 impl<R: Read> EventRecords<R> {
     /// The records from the beginning of a stream.
