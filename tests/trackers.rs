@@ -116,7 +116,14 @@ fn what_is_no_run_of_mlflow_is_explained() {
     logged[19] = 2;
     let mut wide = file.clone();
     wide[59] = 2;
+    let mut empty = [0; 512];
+    empty[..101].copy_from_slice(&file[..101]);
+    empty[100] = 0x0d;
+    let metric = "mlflow/mlruns/x/y/metrics/val/top1";
+    let oops = world().with("mlflow/mlruns/x/y/meta.yaml", "run_id: a\nstatus: 3\n").with(metric, "1 0.5 2\noops\n");
     for (world, results, says) in [
+        (with(&empty), runs, "has no table `runs`: it is none of MLflow"),
+        (oops, &runs.replace("mlflow.db", "mlruns/*/*"), "has no time, number and step in line 2"),
         (with(&file[..1 << 12]), runs, "is a damaged database: page "),
         (with(b"run_id,status\n"), runs, "is no SQLite database"),
         (with(&wide), runs, "is a database in UTF-16"),

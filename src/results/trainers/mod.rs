@@ -67,6 +67,7 @@ pub(super) struct Run<'a> {
 }
 
 /// Why a file of a run cannot be used: the line, what is wrong with it, and what to do.
+#[derive(Debug)]
 struct Problem(Option<u64>, String, &'static str);
 
 /// The files of each run, of those that fit the first of its patterns.

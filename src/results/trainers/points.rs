@@ -11,7 +11,7 @@ use crate::plan::{Model, Results, Trainer};
 use crate::vit::{Axis, PerAxis, read_config};
 
 /// Most steps of all runs of one file that have what the plan asks for.
-const STEPS: usize = 1 << 22;
+const STEPS: usize = if cfg!(test) { 1 << 10 } else { 1 << 22 };
 /// Most names that are told where one is missing.
 const NAMES: usize = 10_000;
 
@@ -204,5 +204,54 @@ pub(super) fn parsed(text: &str) -> Value {
             Ok(value @ (Value::Number(_) | Value::Bool(_) | Value::Null)) => value,
             _ => json!(text),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::TrainerKind;
+    use crate::source::{Span, Spanned};
+
+    #[test]
+    fn runs_are_held_up_to_a_limit() {
+        let text = |text: &str| Spanned::new(text.to_owned(), Span::default());
+        let results = Results {
+            name: text("a"),
+            path: text("a"),
+            trainer: None,
+            model: None,
+            columns: vec![text("loss")],
+            shape: None,
+            examples: None,
+            metrics: Vec::new(),
+            numbers: Vec::new(),
+            weight: None,
+            keep: None,
+            hold_out: None,
+            group: Vec::new(),
+            cluster: None,
+            seeds: crate::plan::Seeds::Keep,
+        };
+        let kind = TrainerKind::Tensorboard;
+        let trainer =
+            Trainer { kind, span: Span::default(), processes: 1, dataset: None, batch: None, accumulation: 1 };
+        let mut points = Points::new(&results, &trainer);
+        assert_eq!((points.wanted("loss"), points.wanted("other"), points.wanted("run")), (Some(0), None, None));
+        let mut run = TrackedRun::new("a", true);
+        for step in 0..STEPS as i64 {
+            points.add(&mut run, 0, step, (1, 0.5)).unwrap();
+        }
+        // A step that is known takes no room, and what was written before does not hold.
+        points.add(&mut run, 0, 7, (0, 0.9)).unwrap();
+        assert_eq!(run.steps[&7], [Some((1, 0.5))]);
+        let Problem(_, what, _) = points.add(&mut run, 0, -1, (1, 0.5)).unwrap_err();
+        assert_eq!(what, format!("has what the plan asks for at more than {STEPS} steps"));
+    }
+
+    #[test]
+    fn parameters_are_read_as_python_writes_them() {
+        let read: Vec<Value> = ["64", "1e-06", "True", "None", "map", "[14, 14]"].map(parsed).into();
+        assert_eq!(read, [json!(64), json!(1e-6), json!(true), Value::Null, json!("map"), json!("[14, 14]")]);
     }
 }
