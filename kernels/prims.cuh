@@ -328,7 +328,7 @@ template <int DEPTH> SOVIT_DEVICE void multiply(float* d, const unsigned int* a,
             : "r"(a[0]), "r"(a[1]), "r"(b[0]));
     }
 #else
-    sovit_host::multiply<DEPTH>(d, a, b);
+    sovit_host::multiply(d, a, b, DEPTH);
 #endif
 }
 

@@ -45,7 +45,8 @@
 //!
 //! Any room may stand on the ground: [`source`], [`diagnostic`], [`units`], [`vit`], [`hardware`].
 //! [`vit`] counts what a model is and takes, exactly; [`hardware`] tells how long it takes, by a model held to measurements.
-//! The doors touch the world: [`disk`] (files), [`render`] (drawn diagnostics), `nvrtc`, `plugin` and `cli`.
+//! The doors touch the world: [`disk`] (files), [`render`] (drawn diagnostics), `nvrtc`, `verify` (kernels on the CPU),
+//! `plugin` and `cli`.
 //!
 //! # Invariants, each held by a test
 //!
@@ -62,7 +63,7 @@
 //! # Features
 //!
 //! `cli` (default) is the binary. `plugin` is the build-script API. `fit` reads tables and fits laws.
-//! `render` draws diagnostics. `nvrtc` compiles kernels.
+//! `render` draws diagnostics. `nvrtc` compiles kernels. `verify` runs them on the CPU.
 
 // The ground.
 pub mod diagnostic;
@@ -96,6 +97,9 @@ pub mod render;
 
 #[cfg(feature = "nvrtc")]
 pub mod nvrtc;
+
+#[cfg(feature = "verify")]
+pub mod verify;
 
 #[cfg(feature = "plugin")]
 pub mod plugin;

@@ -1,11 +1,12 @@
 //! The kernels' source, run on the CPU and held to a double-precision reference.
 //!
 //! The same text that NVRTC compiles is compiled here by the system's C++ compiler with `kernels/host`.
+#![cfg(feature = "verify")]
 
 /// Skips the test loudly where there is no compiler.
 macro_rules! need_compiler {
     ($test:literal) => {
-        if crate::host::compiler().is_none() {
+        if crate::compiler().is_none() {
             return crate::support::skip(
                 "cxx",
                 concat!("kernels::", $test),
@@ -15,29 +16,49 @@ macro_rules! need_compiler {
     };
 }
 
-#[path = "kernels/argument.rs"]
-mod argument;
 #[path = "kernels/attention.rs"]
 mod attention;
 #[path = "kernels/block.rs"]
 mod block;
 #[path = "kernels/gemm.rs"]
 mod gemm;
-#[path = "kernels/heads.rs"]
-mod heads;
-#[path = "kernels/host.rs"]
-mod host;
-#[path = "kernels/product.rs"]
-mod product;
-#[path = "kernels/reference.rs"]
-mod reference;
 mod support;
 
-use argument::{Argument, bytes, halves};
-use host::{ORDERS, Order, Program};
-use reference::Case;
+use std::path::Path;
+use std::sync::OnceLock;
+
 use sovitc::emit::kernel_source;
 use sovitc::kernel::{KernelPlan, layernorm_residual};
+use sovitc::verify::{Argument, Case, Compiler, Norm, ORDERS, Order, Program, halves};
+
+fn compiler() -> Option<&'static Compiler> {
+    static FOUND: OnceLock<Option<Compiler>> = OnceLock::new();
+    FOUND.get_or_init(|| Compiler::find(|name| std::env::var_os(name))).as_ref()
+}
+
+/// The program of a kernel, kept for the next run of the tests.
+fn compiled(plan: &KernelPlan, source: &str, flags: &[&str]) -> Program {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernels");
+    let compiler = compiler().expect("the caller has asked for a compiler");
+    compiler.compile(plan, source, flags, &folder).unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+/// Runs a case and checks it; what the executor or the reference found wrong.
+fn run(program: &Program, case: &dyn Case, order: Order) -> Result<(), String> {
+    let filled = program.run(case.rows(), order, &case.arguments()).map_err(|failure| failure.to_string())?;
+    let filled: Vec<Vec<u16>> = filled.iter().map(|buffer| halves(buffer)).collect();
+    case.check(&filled).map(|_| ())
+}
+
+/// Puts a fault into the source and expects it to be found, in words that hold `finding`, in some order of threads.
+fn finds(plan: &KernelPlan, case: &dyn Case, orders: &[Order], (right, wrong): (&str, &str), finding: &str) {
+    let source = kernel_source(plan).unwrap();
+    assert_eq!(source.matches(right).count(), 1, "`{right}` stands once in the source");
+    let program = compiled(plan, &source.replace(right, wrong), &[]);
+    let found: Vec<_> = orders.iter().filter_map(|&order| run(&program, case, order).err()).collect();
+    let text = found.join("; ");
+    assert!(text.contains(finding), "`{wrong}` was found as: {text}");
+}
 
 fn kernel(width: u64) -> (KernelPlan, String) {
     let kernel = layernorm_residual(width, 1e-6).unwrap();
@@ -45,19 +66,17 @@ fn kernel(width: u64) -> (KernelPlan, String) {
     (kernel, source)
 }
 
-/// Runs a case and checks it; what the executor or the reference found wrong.
-fn run(program: &Program, case: &Case, order: Order) -> Result<(), String> {
-    let filled = program.run(case.rows as u32, order, &case.arguments())?;
-    case.check(&halves(&filled[0]), &halves(&filled[1]))
+fn norm(width: u64, rows: usize) -> Norm {
+    Norm::new(width as usize, rows, true, 1e-6, 0)
 }
 
 /// Every row count, both orders, for some widths.
 fn agrees(widths: &[u64]) {
     for &width in widths {
         let (kernel, source) = kernel(width);
-        let program = host::compile(&kernel, &source, &[]);
+        let program = compiled(&kernel, &source, &[]);
         for rows in [1, 3, 37, 200] {
-            let case = Case::new(width as usize, rows);
+            let case = norm(width, rows);
             for order in ORDERS {
                 run(&program, &case, order).unwrap_or_else(|e| panic!("width {width}, {rows} rows, {order:?}: {e}"));
             }
@@ -81,8 +100,8 @@ fn wide_rows_agree() {
 fn the_portable_switch_of_fibers_agrees() {
     need_compiler!("the_portable_switch_of_fibers_agrees");
     let (kernel, source) = kernel(2304);
-    let program = host::compile(&kernel, &source, &["-DSOVIT_UCONTEXT"]);
-    run(&program, &Case::new(2304, 3), ORDERS[0]).unwrap();
+    let program = compiled(&kernel, &source, &["-DSOVIT_UCONTEXT"]);
+    run(&program, &norm(2304, 3), ORDERS[0]).unwrap();
 }
 
 #[test]
@@ -90,42 +109,20 @@ fn the_sum_may_replace_an_input() {
     need_compiler!("the_sum_may_replace_an_input");
     for width in [1152, 2304] {
         let (kernel, source) = kernel(width);
-        let program = host::compile(&kernel, &source, &[]);
-        let case = Case::new(width as usize, 5);
-        let [x, residual] = [&case.x, &case.residual].map(|list| bytes(list, u16::to_le_bytes));
-        let [gamma, beta] = [&case.gamma, &case.beta].map(|list| bytes(list, f32::to_le_bytes));
+        let program = compiled(&kernel, &source, &[]);
+        let case = norm(width, 5);
         for replaced in [0, 1] {
-            let pick = |n, data: &Vec<u8>| {
-                if n == replaced { Argument::Updated(data.clone()) } else { Argument::Input(data.clone()) }
-            };
-            let filled = program.run(
-                5,
-                ORDERS[0],
-                &[
-                    pick(0, &x),
-                    pick(1, &residual),
-                    Argument::Input(gamma.clone()),
-                    Argument::Input(beta.clone()),
-                    Argument::Same(replaced),
-                    Argument::Output(x.len()),
-                    Argument::Scalar(5),
-                ],
-            );
-            let filled = filled.unwrap();
-            case.check(&halves(&filled[0]), &halves(&filled[1])).unwrap();
+            let mut arguments = case.arguments();
+            let Argument::Input(data) = arguments[replaced].clone() else { unreachable!("both are read") };
+            (arguments[replaced], arguments[4]) = (Argument::Updated(data), Argument::Same(replaced));
+            let filled = program.run(5, ORDERS[0], &arguments).unwrap();
+            case.check(&[halves(&filled[0]), halves(&filled[1])]).unwrap();
         }
     }
 }
 
-/// Puts a fault into the source and expects it to be found, in words that hold `finding`, in some order of threads.
-fn caught(width: u64, (right, wrong): (&str, &str), finding: &str) {
-    let (kernel, source) = kernel(width);
-    assert_eq!(source.matches(right).count(), 1, "`{right}` stands once in the source");
-    let program = host::compile(&kernel, &source.replace(right, wrong), &[]);
-    let case = Case::new(width as usize, 6);
-    let found: Vec<_> = ORDERS.iter().filter_map(|&order| run(&program, &case, order).err()).collect();
-    let text = found.join("; ");
-    assert!(text.contains(finding), "`{wrong}` was found as: {text}");
+fn caught(width: u64, fault: (&str, &str), finding: &str) {
+    finds(&kernel(width).0, &norm(width, 6), &ORDERS, fault, finding);
 }
 
 #[test]

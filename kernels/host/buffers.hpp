@@ -60,12 +60,12 @@ static inline void check_access(const char* verb, const void* place, size_t size
     check_bytes(verb, place, size, write);
 }
 
-static inline void read(void* to, const void* from, size_t size) {
+void read(void* to, const void* from, size_t size) {
     check_access("read", from, size, false);
     memcpy(to, from, size);
 }
 
-static inline void write(void* to, const void* from, size_t size) {
+void write(void* to, const void* from, size_t size) {
     check_access("write", to, size, true);
     memcpy(to, from, size);
 }

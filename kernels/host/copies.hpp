@@ -19,7 +19,7 @@ static inline void land(const Copy& copy) {
 // Lets copies of the running thread land that need not wait for anything, where the order is random.
 static inline void drift() {
     if (executor.copies == LATE || executor.copies == AT_ONCE) return;
-    std::vector<Copy>& copies = executor.pool[executor.current].copies;
+    std::vector<Copy>& copies = executor.pool[current].copies;
     for (size_t i = copies.size(); i-- > 0;) {
         executor.noise = executor.noise * 1664525u + 1013904223u;
         if (executor.noise >> 30) continue;
@@ -28,27 +28,27 @@ static inline void drift() {
     }
 }
 
-static inline void copy_async(unsigned to, const void* from, unsigned bytes) {
+void copy_async(unsigned to, const void* from, unsigned bytes) {
     executor.shared_place("copy", to, 16);
     if (bytes > 16) executor.trap("an asynchronous copy of %u bytes", bytes);
     if (bytes && (uintptr_t)from % 16 != 0) executor.trap("misaligned copy of 16 bytes");
     if (bytes) check_bytes("copy", from, bytes, false);
     drift();
-    Thread& thread = executor.pool[executor.current];
+    Thread& thread = executor.pool[current];
     const Copy copy = {to, from, bytes, thread.groups};
     if (executor.copies == AT_ONCE) land(copy);
     else thread.copies.push_back(copy);
 }
 
-static inline void commit_copies() {
+void commit_copies() {
     drift();
-    ++executor.pool[executor.current].groups;
+    ++executor.pool[current].groups;
 }
 
 // Lands every committed group but the last `in_flight`.
-static inline void wait_copies(unsigned in_flight) {
+void wait_copies(unsigned in_flight) {
     drift();
-    Thread& thread = executor.pool[executor.current];
+    Thread& thread = executor.pool[current];
     size_t kept = 0;
     for (const Copy& copy : thread.copies) {
         if (copy.group + in_flight < thread.groups) land(copy);

@@ -1,14 +1,42 @@
-// The CUDA words that kernels use, and what the primitives call on the host.
+// What a kernel sees of the host: CUDA's words, and what the primitives call.
+//
+// This is all that a kernel is compiled with, hence short: run.cpp, compiled once, holds the bodies.
 #pragma once
 
 #include <math.h>
-
-#include "buffers.hpp"
+#include <stddef.h>
+#include <string.h>
 
 #define __global__
 #define __launch_bounds__(...)
 
 namespace sovit_host {
+
+constexpr unsigned WARP = 32;
+
+// The thread that runs, in its block, and the block.
+extern unsigned current, block;
+
+// buffers.hpp
+void read(void* to, const void* from, size_t size);
+void write(void* to, const void* from, size_t size);
+
+// copies.hpp
+void copy_async(unsigned to, const void* from, unsigned bytes);
+void commit_copies();
+void wait_copies(unsigned in_flight);
+
+// meetings.hpp
+void barrier();
+void meet_lanes();
+float shuffle_xor(unsigned mask, float value, unsigned distance);
+void* shared_memory();
+void read_shared(void* to, unsigned from, unsigned size);
+void write_shared(unsigned to, const void* from, unsigned size);
+
+// tensor.hpp
+void load_matrices(unsigned* word, unsigned at, unsigned count, bool transposed);
+void multiply(float* d, const unsigned* a, const unsigned* b, unsigned depth);
 
 static inline float float_of(unsigned int bits) {
     float value;
@@ -24,46 +52,7 @@ static inline unsigned short to_bf16(float value) {
     return (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-static inline void barrier() { executor.meet_block(); }
-
-static inline void* shared_memory() { return executor.shared_begin(); }
-
-static inline void read_shared(void* to, unsigned from, unsigned size) {
-    memcpy(to, executor.shared_place("read", from, size), size);
-}
-
-static inline void write_shared(unsigned to, const void* from, unsigned size) {
-    memcpy(executor.shared_place("write", to, size), from, size);
-}
-
-struct Shuffle {
-    float value;
-    unsigned source; // lane
-    float result;
-};
-
-static inline void combine_shuffle(void* const* lanes, unsigned mask) {
-    for (unsigned i = 0; i < WARP; ++i) {
-        if (!(mask >> i & 1)) continue;
-        Shuffle& own = *(Shuffle*)lanes[i];
-        const void* source = lanes[own.source];
-        // A lane outside the mask has no value to give.
-        own.result = source ? ((const Shuffle*)source)->value : float_of(0xffffffffu);
-    }
-}
-
-static inline float shuffle_xor(unsigned mask, float value, unsigned distance) {
-    Shuffle shuffle = {value, (executor.current % WARP) ^ distance, 0.0f};
-    if (distance >= WARP) executor.trap("shuffle over %u lanes", distance);
-    executor.meet_warp({"a shuffle", mask, combine_shuffle, &shuffle});
-    return shuffle.result;
-}
-
-static inline void combine_nothing(void* const*, unsigned) {}
-
-static inline void meet_lanes() { executor.meet_warp({"a barrier of its warp", 0xffffffffu, combine_nothing, nullptr}); }
-
-// threadIdx and its like: read from the executor at each use, because threads take turns.
+// threadIdx and its like: read at each use, because threads take turns.
 struct Index {
     const unsigned* of;
     operator unsigned() const { return *of; }
@@ -72,7 +61,15 @@ struct Indices {
     Index x;
 };
 
+// A kernel as run.cpp launches it.
+struct Entry {
+    unsigned count;        // of parameters
+    const unsigned* sizes; // of each, in bytes
+    void (*run)(void* const* addresses);
+};
+extern const Entry entry;
+
 } // namespace sovit_host
 
-static const sovit_host::Indices threadIdx = {{&sovit_host::executor.current}};
-static const sovit_host::Indices blockIdx = {{&sovit_host::executor.block}};
+static const sovit_host::Indices threadIdx = {{&sovit_host::current}};
+static const sovit_host::Indices blockIdx = {{&sovit_host::block}};

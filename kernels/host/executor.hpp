@@ -1,8 +1,8 @@
 // The executor: a block's threads as fibers that give way at every meeting point.
 //
-// Blocks run one after another, and so do warps. A thread runs until it meets others: a warp operation parks it until every lane of the
-// mask has come, a barrier until every thread of the block has. Whoever comes last does the work for all. When no one
-// can run and not all are done, the block is deadlocked, and the report says who waits for what.
+// Blocks run one after another, and so do warps. A thread runs until it meets others: a warp operation parks it until
+// every lane of the mask has come, a barrier until every thread of the block has. Whoever comes last does the work for
+// all. When no one can run and not all are done, the block is deadlocked, and the report says who waits for what.
 //
 // To grow: a new warp operation is a new `combine` for `meet_warp` (see tensor.hpp); a group of warps or an mbarrier is
 // a new State with its own condition. Asynchronous copies stand in copies.hpp.
@@ -13,11 +13,11 @@
 #include <string.h>
 #include <vector>
 
+#include "cuda.hpp"
 #include "fiber.hpp"
 
 namespace sovit_host {
 
-constexpr unsigned WARP = 32;
 constexpr unsigned MOST_THREADS = 1024;
 constexpr unsigned char POISON = 0xff; // as bf16, float and double: NaN
 
@@ -50,15 +50,14 @@ struct Thread {
 };
 
 struct Executor {
-    // The kernel's call with its arguments bound; runs in each thread.
-    void (*kernel)(void*) = nullptr;
-    void* arguments = nullptr;
+    // The kernel's call, which runs in each thread, and the addresses of its arguments.
+    void (*kernel)(void* const*) = nullptr;
+    void* const* arguments = nullptr;
     bool reverse = false;
     unsigned copies = 0; // when asynchronous copies land, as in host.h
     unsigned noise = 0;  // the state of their random order
 
     unsigned grid = 0, threads = 0;
-    unsigned block = 0, current = 0; // the block and the thread that run
     unsigned at_barrier = 0, done = 0;
     unsigned waiting[MOST_THREADS / WARP], gone[MOST_THREADS / WARP]; // lanes of each warp: in a warp operation, done
     std::vector<Thread> pool; // grows to the largest block and keeps its stacks
@@ -197,12 +196,13 @@ private:
     }
 };
 
-// The one executor of the program.
+// The one executor of the program, and who runs on it.
 static Executor executor;
+unsigned current = 0, block = 0;
 
 void Executor::body() {
     executor.kernel(executor.arguments);
-    const unsigned current = executor.current;
+    const unsigned current = sovit_host::current;
     if (const size_t left = executor.pool[current].copies.size()) executor.trap("left with %zu copies in flight", left);
     executor.gone[current / WARP] |= 1u << current % WARP;
     ++executor.done;

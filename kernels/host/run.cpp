@@ -1,45 +1,17 @@
-// A kernel and the executor as one program:
+// The program that runs one kernel, which is compiled apart:
 //
-//     c++ -std=c++17 -O1 -DSOVIT_SOURCE='"kernel.cu"' -DSOVIT_ENTRY=the_entry run.cpp -o kernel
+//     c++ -std=c++17 -O1 -DSOVIT_SOURCE='"kernel.cu"' -DSOVIT_ENTRY=the_entry kernel.cpp run.cpp -o kernel
 //
 // It reads one launch from standard input and writes the buffers that the kernel filled to standard output. All
-// numbers are little-endian. Input: grid, block, shared bytes, reverse, copies, number of arguments (4 bytes each), then for
-// each argument its kind (4 bytes), `bytes` (8 bytes) and, for scalars, inputs and updated buffers, the bytes
+// numbers are little-endian. Input: grid, block, shared bytes, reverse, copies, number of arguments (4 bytes each), then
+// for each argument its kind (4 bytes), `bytes` (8 bytes) and, for scalars, inputs and updated buffers, the bytes
 // themselves. Output: outputs and updated buffers, in order. A trap ends the program with status 70 and a line on
 // standard error; a request that makes no sense with status 64.
 #include "copies.hpp"
-#include "cuda.hpp"
+#include "meetings.hpp"
 #include "tensor.hpp"
 
-#include SOVIT_SOURCE
-
-#include <tuple>
-#include <utility>
-
 namespace sovit_host {
-
-// Holds a kernel's arguments and calls it with them.
-template <class... A> struct Call {
-    void (*kernel)(A...);
-    std::tuple<A...> values;
-
-    explicit Call(void (*kernel)(A...)) : kernel(kernel) {}
-
-    // Takes the arguments as the driver does: the address of each.
-    void bind(void* const* addresses) { bind(addresses, std::index_sequence_for<A...>()); }
-    static void run(void* self) { std::apply(((Call*)self)->kernel, ((Call*)self)->values); }
-    static bool fits(unsigned i, size_t bytes) {
-        const size_t sizes[] = {sizeof(A)...};
-        return i < sizeof...(A) && sizes[i] == bytes;
-    }
-
-private:
-    template <size_t... I> void bind(void* const* addresses, std::index_sequence<I...>) {
-        (memcpy(&std::get<I>(values), addresses[I], sizeof(A)), ...);
-    }
-};
-
-template <class... A> constexpr unsigned arity(void (*)(A...)) { return sizeof...(A); }
 
 static int fail(char* message, size_t size, const char* text) {
     snprintf(message, size, "%s", text);
@@ -51,15 +23,14 @@ static int fail(char* message, size_t size, const char* text) {
 int sovit_run(const sovit_launch* launch, sovit_argument* arguments, unsigned count, char* message, size_t size) {
     using namespace sovit_host;
     if (launch->block == 0 || launch->block > MOST_THREADS) return fail(message, size, "a block has 1 to 1024 threads");
-    Call call(SOVIT_ENTRY);
-    if (count != arity(SOVIT_ENTRY)) return fail(message, size, "the kernel takes another number of arguments");
+    if (count != entry.count) return fail(message, size, "the kernel takes another number of arguments");
 
     std::vector<void*> pointers(count), addresses(count);
     buffers.assign(count, Buffer());
     for (unsigned i = 0; i < count; ++i) {
         const sovit_argument& argument = arguments[i];
         const size_t bytes = argument.kind == SOVIT_SCALAR ? (size_t)argument.bytes : sizeof(void*);
-        if (!call.fits(i, bytes)) return fail(message, size, "an argument has another size than the kernel's parameter");
+        if (entry.sizes[i] != bytes) return fail(message, size, "an argument has another size than the kernel's parameter");
         if (argument.kind == SOVIT_SAME) {
             if (argument.bytes >= i) return fail(message, size, "an argument can only be the same as an earlier one");
             pointers[i] = pointers[argument.bytes];
@@ -69,10 +40,8 @@ int sovit_run(const sovit_launch* launch, sovit_argument* arguments, unsigned co
         }
         addresses[i] = argument.kind == SOVIT_SCALAR ? argument.data : &pointers[i];
     }
-    call.bind(addresses.data());
-
-    executor.kernel = call.run;
-    executor.arguments = &call;
+    executor.kernel = entry.run;
+    executor.arguments = addresses.data();
     executor.reverse = launch->reverse != 0;
     executor.copies = executor.noise = launch->copies;
     executor.grid = launch->grid;

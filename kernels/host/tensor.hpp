@@ -2,7 +2,7 @@
 // bank is right but slow; no kernel here has one, so it is a trap.
 #pragma once
 
-#include "cuda.hpp"
+#include "executor.hpp"
 
 namespace sovit_host {
 
@@ -35,7 +35,7 @@ static inline void combine_matrices(void* const* lanes, unsigned) {
     }
 }
 
-static inline void load_matrices(unsigned* word, unsigned at, unsigned count, bool transposed) {
+void load_matrices(unsigned* word, unsigned at, unsigned count, bool transposed) {
     Matrices matrices = {at, count, transposed, {}};
     executor.meet_warp({"ldmatrix", 0xffffffffu, combine_matrices, &matrices});
     memcpy(word, matrices.word, count * sizeof *word);
@@ -77,9 +77,9 @@ template <int DEPTH> static void combine_product(void* const* lanes, unsigned) {
     }
 }
 
-template <int DEPTH> static void multiply(float* d, const unsigned* a, const unsigned* b) {
+void multiply(float* d, const unsigned* a, const unsigned* b, unsigned depth) {
     Product product = {d, a, b};
-    executor.meet_warp({"mma", 0xffffffffu, combine_product<DEPTH>, &product});
+    executor.meet_warp({"mma", 0xffffffffu, depth == 8 ? combine_product<8> : combine_product<16>, &product});
 }
 
 } // namespace sovit_host

@@ -10,7 +10,7 @@ use crate::kernel::KernelPlan;
 
 /// The whole source of one kernel: a single file that needs no header, with the same bytes everywhere.
 ///
-/// NVRTC and nvcc compile the source as it is; a C++ compiler does with `kernels/host/run.cpp`. Fails where the plan
+/// NVRTC and nvcc compile the source as it is; a C++ compiler does with `kernels/host`. Fails where the plan
 /// names an unknown template or lacks a constant its template needs.
 pub fn kernel_source(kernel: &KernelPlan) -> Result<String, Diagnostic> {
     let constants = kernel.constants.iter().map(|(name, value)| (name.as_str(), Known::Constant(*value)));

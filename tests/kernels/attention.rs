@@ -2,20 +2,15 @@
 
 use sovitc::emit::kernel_source;
 use sovitc::kernel::{Attention, AttentionTile, KernelPlan};
+use sovitc::verify::{Heads, ORDERS, Order, SCHEDULES};
 
-use crate::argument::halves;
-use crate::heads::Case;
-use crate::host::{self, ORDERS, Order, Program, SCHEDULES};
-
-fn run(case: &Case, program: &Program, order: Order) -> Result<(), String> {
-    case.check(&halves(&program.run(case.rows(), order, &case.arguments())?[0]))
-}
+use crate::{compiled, finds, run};
 
 fn agrees(attention: Attention, plan: &KernelPlan, images: usize, orders: &[Order]) {
-    let program = host::compile(plan, &kernel_source(plan).unwrap(), &[]);
-    let case = Case::new(attention, images);
+    let program = compiled(plan, &kernel_source(plan).unwrap(), &[]);
+    let case = Heads::new(attention, images, 0);
     for &order in orders {
-        run(&case, &program, order).unwrap_or_else(|e| panic!("{}, {order:?}: {e}", plan.entry));
+        run(&program, &case, order).unwrap_or_else(|e| panic!("{}, {order:?}: {e}", plan.entry));
     }
 }
 
@@ -56,16 +51,10 @@ fn caught(fault: (&str, &str), finding: &str) {
 }
 
 /// The same in a head whose rows are padded in shared memory.
-fn caught_in(head_dim: u64, (right, wrong): (&str, &str), finding: &str) {
+fn caught_in(head_dim: u64, fault: (&str, &str), finding: &str) {
     let attention = Attention { tokens: 70, heads: 4, head_dim };
     let plan = attention.plan_with(&tile(2, 1, 16, 3)).unwrap();
-    let source = kernel_source(&plan).unwrap();
-    assert_eq!(source.matches(right).count(), 1, "`{right}` stands once in the source");
-    let program = host::compile(&plan, &source.replace(right, wrong), &[]);
-    let case = Case::new(attention, 1);
-    let found: Vec<_> = SCHEDULES.iter().filter_map(|&order| run(&case, &program, order).err()).collect();
-    let text = found.join("; ");
-    assert!(text.contains(finding), "`{wrong}` was found as: {text}");
+    finds(&plan, &Heads::new(attention, 1, 0), &SCHEDULES, fault, finding);
 }
 
 #[test]

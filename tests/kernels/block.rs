@@ -2,11 +2,10 @@
 
 use sovitc::emit::kernel_source;
 use sovitc::kernel::{Access, Dtype, Extent, KernelPlan, Kernels, plan};
+use sovitc::verify::{Argument, Noise, ORDERS, halves, narrow, widen};
 use sovitc::vit::{Activation, Architecture, Shape, Variant, Vit};
 
-use crate::argument::{Argument, halves};
-use crate::host::{self, ORDERS};
-use crate::reference::{Noise, narrow, widen};
+use crate::compiled;
 
 /// Rows of a matrix without padding.
 type Rows = Vec<Vec<f64>>;
@@ -70,7 +69,7 @@ enum Given {
 /// Runs a kernel of the block; its first output.
 fn run(kernels: &Kernels, name: &str, rows: usize, given: &[(&str, Given)]) -> Vec<u16> {
     let plan = kernels.named(name).unwrap();
-    let program = host::compile(plan, &kernel_source(plan).unwrap(), &[]);
+    let program = compiled(plan, &kernel_source(plan).unwrap(), &[]);
     let arguments: Vec<Argument> = (plan.arguments.iter())
         .map(|argument| {
             let own = given.iter().find(|(given, _)| *given == argument.name).map(|(_, given)| given);

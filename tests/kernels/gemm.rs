@@ -2,15 +2,10 @@
 
 use sovitc::emit::kernel_source;
 use sovitc::kernel::{Epilogue, Gemm, KernelPlan, Tile, products};
+use sovitc::verify::{Argument, Case as _, ORDERS, Order, Product, SCHEDULES, halves};
 use sovitc::vit::{Activation, Architecture, Shape, Vit, named};
 
-use crate::argument::{Argument, halves};
-use crate::host::{self, ORDERS, Order, Program, SCHEDULES};
-use crate::product::Case;
-
-fn run(case: &Case, program: &Program, order: Order) -> Result<(), String> {
-    case.check(&halves(&program.run(case.rows as u32, order, &case.arguments())?[0]))
-}
+use crate::{compiled, finds, run};
 
 const fn tile(warps: [u64; 2], products: [u64; 2], depth: u64, stages: u64) -> Tile {
     let ([warps_m, warps_n], [products_m, products_n]) = (warps, products);
@@ -21,17 +16,13 @@ fn small(inputs: u64, outputs: u64, epilogue: Epilogue) -> Gemm {
     Gemm { name: "product", rows_per_image: 16, inputs, input_groups: 1, outputs, epilogue }
 }
 
-fn compiled(plan: &KernelPlan, source: &str) -> Program {
-    host::compile(plan, source, &[])
-}
-
 /// Every schedule of the executor, for some numbers of rows.
 fn agrees(gemm: &Gemm, plan: &KernelPlan, rows: &[usize], orders: &[Order]) {
-    let program = compiled(plan, &kernel_source(plan).unwrap());
+    let program = compiled(plan, &kernel_source(plan).unwrap(), &[]);
     for &rows in rows {
-        let case = Case::new(gemm, plan, rows);
+        let case = Product::new(gemm, plan, rows, 0);
         for &order in orders {
-            run(&case, &program, order).unwrap_or_else(|e| panic!("{}, {rows} rows, {order:?}: {e}", plan.entry));
+            run(&program, &case, order).unwrap_or_else(|e| panic!("{}, {rows} rows, {order:?}: {e}", plan.entry));
         }
     }
 }
@@ -62,13 +53,14 @@ fn the_result_may_replace_the_residual() {
     need_compiler!("gemm::the_result_may_replace_the_residual");
     let gemm = small(200, 88, Epilogue::Residual { layer_scale: false });
     let plan = gemm.plan_with(&tile([2, 2], [2, 3], 32, 3)).unwrap();
-    let program = compiled(&plan, &kernel_source(&plan).unwrap());
-    let case = Case::new(&gemm, &plan, 70);
+    let program = compiled(&plan, &kernel_source(&plan).unwrap(), &[]);
+    let case = Product::new(&gemm, &plan, 70, 0);
     let mut arguments = case.arguments();
     let Argument::Input(residual) = arguments[3].clone() else { unreachable!("the residual is read") };
     (arguments[3], arguments[4]) = (Argument::Updated(residual), Argument::Same(3));
     for order in ORDERS {
-        case.check(&halves(&program.run(70, order, &arguments).unwrap()[0])).unwrap();
+        let filled = program.run(70, order, &arguments).unwrap();
+        case.check(&[halves(&filled[0])]).unwrap();
     }
 }
 
@@ -97,16 +89,10 @@ fn the_products_of_sovit_150m_agree() {
 }
 
 /// Puts a fault into a small product's source and expects it to be found, in words that hold `finding`.
-fn caught((right, wrong): (&str, &str), finding: &str) {
+fn caught(fault: (&str, &str), finding: &str) {
     let gemm = small(200, 88, Epilogue::Residual { layer_scale: false });
     let plan = gemm.plan_with(&tile([2, 2], [2, 3], 32, 3)).unwrap();
-    let source = kernel_source(&plan).unwrap();
-    assert_eq!(source.matches(right).count(), 1, "`{right}` stands once in the source");
-    let program = compiled(&plan, &source.replace(right, wrong));
-    let case = Case::new(&gemm, &plan, 70);
-    let found: Vec<_> = SCHEDULES.iter().filter_map(|&order| run(&case, &program, order).err()).collect();
-    let text = found.join("; ");
-    assert!(text.contains(finding), "`{wrong}` was found as: {text}");
+    finds(&plan, &Product::new(&gemm, &plan, 70, 0), &SCHEDULES, fault, finding);
 }
 
 #[test]

@@ -18,18 +18,8 @@ use sovitc::diagnostic::Diagnostic;
 use sovitc::emit::kernel_source;
 use sovitc::kernel::{Attention, KernelPlan, Launch, attention, layernorm_residual, products};
 use sovitc::nvrtc::{Compiled, Library, Search, find};
+use sovitc::verify::{Argument, Case as _, Heads, Norm, Product, halves};
 use sovitc::vit::{Activation, Architecture, Shape, Variant, Vit, named};
-
-#[path = "../../../tests/kernels/argument.rs"]
-mod argument;
-#[path = "../../../tests/kernels/heads.rs"]
-mod heads;
-#[path = "../../../tests/kernels/product.rs"]
-mod product;
-#[path = "../../../tests/kernels/reference.rs"]
-mod reference;
-
-use argument::{Argument, halves};
 
 /// What guards every buffer on either side, in bytes.
 const GUARD: usize = 8192;
@@ -179,10 +169,9 @@ fn layernorm_agrees_with_double_precision() {
     for width in [1, 55, 192, 384, 768, 880, 896, 897, 1152, 1408, 1664, 2050, 2304, 4096, 4097, 8190, 16384] {
         let kernel = load(&gpu, &library, &layernorm_residual(width, 1e-6).unwrap(), &arch);
         for rows in [1, 2, 3, 5, 37, 256, 1031] {
-            let case = reference::Case::new(width as usize, rows);
+            let case = Norm::new(width as usize, rows, true, 1e-6, 0);
             let out = launched(&gpu, &kernel, &case.arguments());
-            case.check(&out[0], &out[1])
-                .unwrap_or_else(|wrong| panic!("width {width}, {rows} rows on {arch}: {wrong}"));
+            case.check(&out).unwrap_or_else(|wrong| panic!("width {width}, {rows} rows on {arch}: {wrong}"));
             launches += 1;
         }
     }
@@ -214,9 +203,9 @@ fn products_agree_with_double_precision() {
         let mut counts = [1, 37, 200, 1031].map(|rows: usize| rows.next_multiple_of(multiple)).to_vec();
         counts.dedup();
         for rows in counts {
-            let case = product::Case::new(&gemm, &plan, rows);
+            let case = Product::new(&gemm, &plan, rows, 0);
             let out = launched(&gpu, &kernel, &case.arguments());
-            case.check(&out[0]).unwrap_or_else(|wrong| panic!("{}, {rows} rows on {arch}: {wrong}", plan.entry));
+            case.check(&out).unwrap_or_else(|wrong| panic!("{}, {rows} rows on {arch}: {wrong}", plan.entry));
             launches += 1;
         }
     }
@@ -231,9 +220,9 @@ fn attention_agrees_with_double_precision() {
         let attention = Attention { tokens, heads: 4, head_dim };
         let plan = attention.plan().unwrap();
         let kernel = load(&gpu, &library, &plan, &arch);
-        let case = heads::Case::new(attention, 3);
+        let case = Heads::new(attention, 3, 0);
         let out = launched(&gpu, &kernel, &case.arguments());
-        case.check(&out[0]).unwrap_or_else(|wrong| panic!("{} on {arch}: {wrong}", plan.entry));
+        case.check(&out).unwrap_or_else(|wrong| panic!("{} on {arch}: {wrong}", plan.entry));
         launches += 1;
     }
     let _ = writeln!(std::io::stdout(), "attention: {launches} launches agree on {arch}");
@@ -264,10 +253,10 @@ fn kernels_are_timed() {
     };
     for gemm in products(&vit) {
         let plan = gemm.plan().unwrap();
-        time(&plan, &product::Case::new(&gemm, &plan, 64 * 256).arguments());
+        time(&plan, &Product::new(&gemm, &plan, 64 * 256, 0).arguments());
     }
     let whole = attention(&vit);
-    time(&whole.plan().unwrap(), &heads::Case::new(whole, 64).arguments());
+    time(&whole.plan().unwrap(), &Heads::new(whole, 64, 0).arguments());
 }
 
 /// Leaves CUBINs and launches for the benchmark.

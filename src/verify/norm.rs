@@ -1,16 +1,19 @@
-//! Layer norm with residual add, in double precision and independent of the kernel; inputs that are hard for it.
+//! Layer norm, with residual add or alone, in double precision and independent of the kernel; inputs that are hard for it.
 
-use crate::argument::Argument;
+use super::noise::{Noise, narrow, widen};
+use super::{Argument, Case, share};
 
 /// Inputs of one launch. bf16 values are their bits.
-pub(crate) struct Case {
-    pub(crate) width: usize,
-    pub(crate) rows: usize,
-    pub(crate) epsilon: f64,
-    pub(crate) x: Vec<u16>,
-    pub(crate) residual: Vec<u16>,
-    pub(crate) gamma: Vec<f32>,
-    pub(crate) beta: Vec<f32>,
+#[derive(Clone, Debug)]
+pub struct Norm {
+    width: usize,
+    rows: usize,
+    epsilon: f64,
+    x: Vec<u16>,
+    /// Empty where nothing is added.
+    residual: Vec<u16>,
+    gamma: Vec<f32>,
+    beta: Vec<f32>,
 }
 
 /// What the rows are made of, in turn.
@@ -30,43 +33,11 @@ enum Kind {
 
 const KINDS: [Kind; 6] = [Kind::Normal, Kind::Outliers, Kind::Constant, Kind::HugeMean, Kind::HugeConstant, Kind::Tiny];
 
-/// Reproducible noise (SplitMix64).
-pub(crate) struct Noise(pub(crate) u64);
-
-impl Noise {
-    /// Uniform over [0, 1).
-    fn uniform(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// Nearly normal, mean 0 and variance 1.
-    pub(crate) fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
-    }
-}
-
-/// The float of bf16 bits.
-pub(crate) fn widen(bits: u16) -> f32 {
-    f32::from_bits(u32::from(bits) << 16)
-}
-
-/// The nearest bf16 of a finite value, ties to even: the two neighbours are tried.
-pub(crate) fn narrow(value: f64) -> u16 {
-    let below = ((value as f32).to_bits() >> 16) as u16;
-    let distance = |bits: u16| (f64::from(widen(bits)) - value).abs();
-    let candidates = [below.wrapping_sub(1), below, below.wrapping_add(1)];
-    let finite = candidates.into_iter().filter(|&bits| widen(bits).is_finite());
-    finite.min_by(|&a, &b| distance(a).total_cmp(&distance(b)).then((a & 1).cmp(&(b & 1)))).unwrap_or(below)
-}
-
-impl Case {
-    pub(crate) fn new(width: usize, rows: usize) -> Self {
-        let mut noise = Noise((width * 1000 + rows) as u64);
-        let (mut x, mut residual) = (Vec::new(), Vec::new());
+impl Norm {
+    /// Inputs of `layernorm_residual`, or of `layernorm`, by a seed.
+    pub fn new(width: usize, rows: usize, residual: bool, epsilon: f64, seed: u64) -> Self {
+        let mut noise = Noise::seeded((width * 1000 + rows) as u64, seed);
+        let (mut x, mut added) = (Vec::new(), Vec::new());
         for row in 0..rows {
             let kind = KINDS[(row + rows) % KINDS.len()];
             let level = noise.normal();
@@ -86,24 +57,20 @@ impl Case {
                     _ => noise.normal(),
                 };
                 x.push(narrow(value));
-                residual.push(narrow(other));
+                added.push(narrow(other));
             }
         }
         let gamma = (0..width).map(|_| (1.0 + 0.2 * noise.normal()) as f32).collect();
         let beta = (0..width).map(|_| (0.1 * noise.normal()) as f32).collect();
-        Self { width, rows, epsilon: 1e-6, x, residual, gamma, beta }
+        let residual = if residual { added } else { Vec::new() };
+        Self { width, rows, epsilon, x, residual, gamma, beta }
     }
 
-    /// Those of `layernorm_residual`.
-    pub(crate) fn arguments(&self) -> Vec<Argument> {
-        let [x, residual] = [&self.x, &self.residual].map(|list| Argument::halves(list));
-        let [gamma, beta] = [&self.gamma, &self.beta].map(|list| Argument::floats(list));
-        let out = Argument::Output(2 * self.x.len());
-        vec![x, residual, gamma, beta, out.clone(), out, Argument::Scalar(self.rows as u32)]
-    }
-
-    /// `bf16(x + residual)`, the addition in float.
+    /// `bf16(x + residual)`, the addition in float; x alone where nothing is added.
     fn sum(&self) -> Vec<u16> {
+        if self.residual.is_empty() {
+            return self.x.clone();
+        }
         self.x.iter().zip(&self.residual).map(|(&x, &r)| narrow(f64::from(widen(x) + widen(r)))).collect()
     }
 
@@ -136,25 +103,7 @@ impl Case {
             .collect()
     }
 
-    /// Whether the kernel's outputs are right, or the first thing that is not.
-    ///
-    /// The sum must be exact to the bit. The norm K of each row must keep max|K-R| <= 2 max|B-R| + 2^-8 max|R|, the
-    /// same for root mean squares; and, since that hides small faults of the statistics, K must be the nearest bf16 of
-    /// R in all but one element of a hundred, and never more than a step (or 1e-5 of the row's largest) away.
-    pub(crate) fn check(&self, sum: &[u16], normalised: &[u16]) -> Result<(), String> {
-        let expected = self.sum();
-        if let Some(at) = (0..expected.len()).find(|&at| sum.get(at) != Some(&expected[at])) {
-            let (row, column) = (at / self.width, at % self.width);
-            let got = sum.get(at).map_or(f32::NAN, |&bits| widen(bits));
-            return Err(format!("sum[{row}][{column}] is {got}, not {}", widen(expected[at])));
-        }
-        for (row, (s, y)) in expected.chunks(self.width).zip(normalised.chunks(self.width)).enumerate() {
-            self.check_row(s, y).map_err(|reason| format!("row {row}: {reason}"))?;
-        }
-        if normalised.len() == expected.len() { Ok(()) } else { Err("wrong length".to_owned()) }
-    }
-
-    fn check_row(&self, sum: &[u16], normalised: &[u16]) -> Result<(), String> {
+    fn check_row(&self, sum: &[u16], normalised: &[u16]) -> Result<f64, String> {
         let kernel: Vec<f64> = normalised.iter().map(|&bits| f64::from(widen(bits))).collect();
         if let Some(column) = kernel.iter().position(|k| !k.is_finite()) {
             return Err(format!("column {column} is {}", kernel[column]));
@@ -164,23 +113,67 @@ impl Case {
         let largest = |list: &[f64]| list.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
         let rms = |list: &[f64]| (list.iter().map(|v| v * v).sum::<f64>() / list.len() as f64).sqrt();
         let (own, theirs) = (gap(&kernel, &exact), gap(&plain, &exact));
+        let mut worst: f64 = 0.0;
         for (name, size) in [("max", &largest as &dyn Fn(&[f64]) -> f64), ("rms", &rms)] {
             let limit = 2.0 * size(&theirs) + size(&exact) / 256.0;
             if size(&own) > limit {
                 return Err(format!("{name} error {:.3e} exceeds {limit:.3e}", size(&own)));
             }
+            worst = worst.max(share(size(&own), limit));
         }
 
         let slack = 1e-5 * largest(&exact);
         let mut off = 0;
         for (column, (&bits, &r)) in normalised.iter().zip(&exact).enumerate() {
             let nearest = narrow(r);
-            let step = f64::from(widen(nearest)).abs() / 128.0;
-            if (kernel[column] - r).abs() > step + slack {
+            let limit = f64::from(widen(nearest)).abs() / 128.0 + slack;
+            let error = (kernel[column] - r).abs();
+            if error > limit {
                 return Err(format!("column {column} is {}, not {r:.6}", kernel[column]));
             }
+            worst = worst.max(share(error, limit));
             off += usize::from(bits != nearest);
         }
-        if off > sum.len() / 100 + 1 { Err(format!("{off} of {} are not nearest", sum.len())) } else { Ok(()) }
+        if off > sum.len() / 100 + 1 { Err(format!("{off} of {} are not nearest", sum.len())) } else { Ok(worst) }
+    }
+}
+
+impl Case for Norm {
+    fn rows(&self) -> u32 {
+        self.rows as u32
+    }
+
+    fn arguments(&self) -> Vec<Argument> {
+        let [x, residual] = [&self.x, &self.residual].map(|list| Argument::halves(list));
+        let [gamma, beta] = [&self.gamma, &self.beta].map(|list| Argument::floats(list));
+        let (out, rows) = (Argument::Output(2 * self.x.len()), Argument::Scalar(self.rows()));
+        if self.residual.is_empty() {
+            vec![x, gamma, beta, out, rows]
+        } else {
+            vec![x, residual, gamma, beta, out.clone(), out, rows]
+        }
+    }
+
+    /// The sum must be exact to the bit. The norm K of each row must keep max|K-R| <= 2 max|B-R| + 2^-8 max|R|, the
+    /// same for root mean squares; and, since that hides small faults of the statistics, K must be the nearest bf16 of
+    /// R in all but one element of a hundred, and never more than a step (or 1e-5 of the row's largest) away.
+    fn check(&self, filled: &[Vec<u16>]) -> Result<f64, String> {
+        let expected = self.sum();
+        let Some((normalised, sums)) = filled.split_last() else { return Err("nothing was filled".to_owned()) };
+        for sum in sums {
+            if let Some(at) = (0..expected.len()).find(|&at| sum.get(at) != Some(&expected[at])) {
+                let (row, column) = (at / self.width, at % self.width);
+                let got = sum.get(at).map_or(f32::NAN, |&bits| widen(bits));
+                return Err(format!("sum[{row}][{column}] is {got}, not {}", widen(expected[at])));
+            }
+        }
+        if normalised.len() != expected.len() {
+            return Err("wrong length".to_owned());
+        }
+        let mut worst: f64 = 0.0;
+        for (row, (s, y)) in expected.chunks(self.width).zip(normalised.chunks(self.width)).enumerate() {
+            worst = worst.max(self.check_row(s, y).map_err(|reason| format!("row {row}: {reason}"))?);
+        }
+        Ok(worst)
     }
 }

@@ -1,16 +1,16 @@
 //! Matrix products with their epilogues in double precision, independent of the kernel.
 
-use sovitc::kernel::{Argument as Planned, Epilogue, Extent, Gemm, KernelPlan};
-use sovitc::vit::Activation;
+use super::noise::{Noise, narrow, widen};
+use super::{Argument, Case, share};
+use crate::kernel::{Argument as Planned, Epilogue, Extent, Gemm, KernelPlan};
+use crate::vit::Activation;
 
-use crate::argument::Argument;
-use crate::reference::{Noise, narrow, widen};
-
-/// Inputs of one launch, and what must come out.
-pub(crate) struct Case {
+/// Inputs of one launch.
+#[derive(Clone, Debug)]
+pub struct Product {
     gemm: Gemm,
     plan: KernelPlan,
-    pub(crate) rows: usize,
+    rows: usize,
     x: Vec<u16>,
     weight: Vec<u16>,
     bias: Vec<f32>,
@@ -40,9 +40,10 @@ fn filled(planned: &Planned, plan: &KernelPlan, rows: usize, mut value: impl FnM
     list
 }
 
-impl Case {
-    pub(crate) fn new(gemm: &Gemm, plan: &KernelPlan, rows: usize) -> Self {
-        let mut noise = Noise((gemm.inputs * 100 + gemm.outputs + rows as u64) ^ 0x9e37);
+impl Product {
+    /// Inputs for so many rows, by a seed.
+    pub fn new(gemm: &Gemm, plan: &KernelPlan, rows: usize, seed: u64) -> Self {
+        let mut noise = Noise::seeded((gemm.inputs * 100 + gemm.outputs + rows as u64) ^ 0x9e37, seed);
         let mut input = |name: &str, scale: f64, mean: f64| {
             let planned = plan.arguments.iter().find(|argument| argument.name == name);
             planned.map_or_else(Vec::new, |planned| filled(planned, plan, rows, || mean + scale * noise.normal()))
@@ -61,50 +62,11 @@ impl Case {
         }
     }
 
-    /// Those of the plan, in order.
-    pub(crate) fn arguments(&self) -> Vec<Argument> {
-        let one = |planned: &Planned| match planned.name.as_str() {
-            "x" => Argument::halves(&self.x),
-            "weight" => Argument::halves(&self.weight),
-            "bias" => Argument::floats(&self.bias),
-            "gamma" => Argument::floats(&self.gamma),
-            "residual" => Argument::halves(&self.residual),
-            "out" => Argument::Output(2 * planned.elements(&self.plan.launch, self.rows as u64) as usize),
-            _ => Argument::Scalar(self.rows as u32),
-        };
-        self.plan.arguments.iter().map(one).collect()
-    }
-
-    /// Whether the output is right: finite everywhere; and, at the elements that are computed again in double precision
-    /// (all of a small product, a sample of a large one), within a step of bf16 and the rounding of a long sum in
-    /// `float`, and the nearest bf16 in all but a few of a hundred.
-    pub(crate) fn check(&self, out: &[u16]) -> Result<(), String> {
-        if let Some(at) = out.iter().position(|&bits| !widen(bits).is_finite()) {
-            return Err(format!("element {at} of {} is {}", out.len(), widen(out[at])));
-        }
-        let k = self.plan.constant("K").unwrap() as usize;
-        let columns = out.len() / self.rows;
-        let step = (self.rows * columns * k / 40_000_000).max(1) | 1;
-        let (mut off, mut seen) = (0, 0);
-        for at in (0..self.rows * columns).step_by(step) {
-            let (row, column) = (at / columns, at % columns);
-            let (exact, slack) = self.exact(row, column, k);
-            let bits = out[self.place(row, column, columns)];
-            let (got, nearest) = (f64::from(widen(bits)), narrow(exact));
-            if (got - exact).abs() > exact.abs() / 128.0 + slack {
-                return Err(format!("row {row}, column {column} is {got}, not {exact:.6}"));
-            }
-            off += usize::from(bits != nearest && (got - exact).abs() > slack);
-            seen += 1;
-        }
-        if off * 50 > seen + 50 { Err(format!("{off} of {seen} are not nearest")) } else { Ok(()) }
-    }
-
     /// Where an element of the product lies in the output.
     fn place(&self, row: usize, column: usize, columns: usize) -> usize {
         let Epilogue::Heads { heads, tokens, .. } = self.gemm.epilogue else { return row * columns + column };
         let [heads, tokens] = [heads, tokens].map(|n| n as usize);
-        let head = self.plan.constant("HEAD").unwrap() as usize;
+        let head = self.plan.constant("HEAD").unwrap_or(0) as usize;
         let (images, part) = (self.rows / tokens, column / (heads * head));
         let [image, token, own] = [row / tokens, row % tokens, column / head % heads];
         (((part * images + image) * heads + own) * tokens + token) * head + column % head
@@ -138,6 +100,53 @@ impl Case {
         let columns = self.residual.len() / self.rows;
         let value = value + self.residual.get(row * columns + column).map_or(0.0, |&bits| f64::from(widen(bits)));
         (value, 4.0 * slack)
+    }
+}
+
+impl Case for Product {
+    fn rows(&self) -> u32 {
+        self.rows as u32
+    }
+
+    fn arguments(&self) -> Vec<Argument> {
+        let one = |planned: &Planned| match planned.name.as_str() {
+            "x" => Argument::halves(&self.x),
+            "weight" => Argument::halves(&self.weight),
+            "bias" => Argument::floats(&self.bias),
+            "gamma" => Argument::floats(&self.gamma),
+            "residual" => Argument::halves(&self.residual),
+            "out" => Argument::Output(2 * planned.elements(&self.plan.launch, self.rows as u64) as usize),
+            _ => Argument::Scalar(self.rows as u32),
+        };
+        self.plan.arguments.iter().map(one).collect()
+    }
+
+    /// Finite everywhere; and, at the elements that are computed again in double precision (all of a small product, a
+    /// sample of a large one), within a step of bf16 and the rounding of a long sum in `float`, and the nearest bf16 in
+    /// all but a few of a hundred.
+    fn check(&self, filled: &[Vec<u16>]) -> Result<f64, String> {
+        let Some(out) = filled.first() else { return Err("nothing was filled".to_owned()) };
+        if let Some(at) = out.iter().position(|&bits| !widen(bits).is_finite()) {
+            return Err(format!("element {at} of {} is {}", out.len(), widen(out[at])));
+        }
+        let k = self.x.len() / self.rows;
+        let columns = out.len() / self.rows;
+        let step = (self.rows * columns * k / 40_000_000).max(1) | 1;
+        let (mut off, mut seen, mut worst) = (0, 0, 0.0_f64);
+        for at in (0..self.rows * columns).step_by(step) {
+            let (row, column) = (at / columns, at % columns);
+            let (exact, slack) = self.exact(row, column, k);
+            let bits = out[self.place(row, column, columns)];
+            let (got, nearest) = (f64::from(widen(bits)), narrow(exact));
+            let (error, limit) = ((got - exact).abs(), exact.abs() / 128.0 + slack);
+            if error > limit {
+                return Err(format!("row {row}, column {column} is {got}, not {exact:.6}"));
+            }
+            worst = worst.max(share(error, limit));
+            off += usize::from(bits != nearest && error > slack);
+            seen += 1;
+        }
+        if off * 50 > seen + 50 { Err(format!("{off} of {seen} are not nearest")) } else { Ok(worst) }
     }
 }
 
