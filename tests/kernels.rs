@@ -23,6 +23,8 @@ mod block;
 #[path = "kernels/gemm.rs"]
 mod gemm;
 mod support;
+#[path = "kernels/verify.rs"]
+mod verify;
 
 use std::path::Path;
 use std::sync::OnceLock;

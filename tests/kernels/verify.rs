@@ -1,0 +1,94 @@
+//! `sovitc kernels verify`, on a tiny plan.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const PLAN: &str = "
+model tiny { image = 56 px, patch = 14 px, heads = 2 }
+law shape = sovit { effective = { width = 0.0675, depth = 0.1055, mlp = 0.1633 } }
+start small { shape = { width = 96, depth = 2, mlp = 128 }, compute = 0.7 EFLOP as forward }
+budget same = 0.7 EFLOP as forward
+search tiny {
+  width in 64..96 step 16
+  depth in 1..3
+  mlp in 100..160 step 4
+}
+";
+
+/// Makes the norm's epsilon and the matrix products wrong, and compiles that.
+const FAULTY: &str = r#"#!/bin/sh
+for word in "$@"; do
+  case "$word" in
+    -DSOVIT_SOURCE=*)
+      file="${word#*\"}"
+      sed -i 's/squares + EPSILON/squares + 2 * EPSILON/; s/wait_copies<STAGES - 2>();//' "${file%\"}" ;;
+  esac
+done
+exec c++ "$@"
+"#;
+
+fn plan(folder: &TempDir) -> PathBuf {
+    let path = folder.path().join("plan.sov");
+    std::fs::write(&path, PLAN).unwrap();
+    path
+}
+
+fn verify(plan: &Path, more: &[&str], set: impl FnOnce(&mut Command)) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sovitc"));
+    set(command.args(["kernels", "verify"]).arg(plan).args(more));
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn the_command_verifies_every_kernel() {
+    need_compiler!("verify::the_command_verifies_every_kernel");
+    let folder = tempfile::tempdir().unwrap();
+    let (status, text, said) = verify(&plan(&folder), &["tiny", "--seed", "7", "--format", "json"], |command| {
+        command.env("TMPDIR", folder.path());
+    });
+    assert_eq!((status, said.as_str()), (0, ""));
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let kernels = value["searches"][0]["kernels"].as_array().unwrap();
+    assert_eq!(kernels.len(), 8);
+    for kernel in kernels {
+        let error = kernel["error"].as_f64().unwrap();
+        assert!(error > 0.0 && error <= 1.0 && kernel["wrong"].is_null(), "{kernel}");
+        assert!(kernel["launches"].as_u64().unwrap() >= 7, "{kernel}");
+    }
+    // Nothing is left behind.
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_kernel_that_disagrees_ends_the_command_with_1() {
+    use std::os::unix::fs::PermissionsExt as _;
+    need_compiler!("verify::a_kernel_that_disagrees_ends_the_command_with_1");
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("faulty");
+    std::fs::write(&script, FAULTY).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (status, text, said) = verify(&plan(&folder), &[], |command| {
+        command.env("CXX", &script);
+    });
+    assert_eq!(status, 1, "{said}");
+    assert!(said.contains("S0821") && said.contains("`sovit_layernorm_w96` does not compute"), "{said}");
+    assert!(said.contains("37 rows, first thread first, copies late: row "), "{said}");
+    assert!(said.contains("copies in flight"), "{said}");
+    assert!(text.contains("WRONG"), "{text}");
+}
+
+#[test]
+fn no_compiler_is_the_worlds_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, text, said) = verify(&plan(&folder), &[], |command| {
+        command.env_remove("CXX").env("PATH", folder.path());
+    });
+    assert_eq!((status, text.as_str()), (3, ""));
+    assert!(said.contains("S0820") && said.contains("sovitc explain S0820"), "{said}");
+    let (status, _, said) = verify(&plan(&folder), &["tin"], |_| {});
+    assert!(status == 1 && said.contains("there is `tiny`"), "{said}");
+}
