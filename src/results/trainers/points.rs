@@ -239,7 +239,7 @@ mod tests {
         let mut points = Points::new(&results, &trainer);
         assert_eq!((points.wanted("loss"), points.wanted("other"), points.wanted("run")), (Some(0), None, None));
         let mut run = TrackedRun::new("a", true);
-        for step in 0..STEPS as i64 {
+        for step in (0..).take(STEPS) {
             points.add(&mut run, 0, step, (1, 0.5)).unwrap();
         }
         // A step that is known takes no room, and what was written before does not hold.
