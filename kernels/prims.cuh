@@ -106,7 +106,7 @@ template <int N> SOVIT_DEVICE void load_table(float* to, const float* from) {
     }
 #else
     constexpr int STEP = N < 4 ? N : 4;
-    for (int i = 0; i < N; i += STEP) sovit_host::read(to + i, from + i, 4 * STEP);
+    for (int i = 0; i < N; i += STEP) sovit_host::read_table(to + i, from + i, 4 * STEP);
 #endif
 }
 

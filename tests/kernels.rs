@@ -20,13 +20,15 @@ macro_rules! need_compiler {
 mod attention;
 #[path = "kernels/block.rs"]
 mod block;
+#[path = "kernels/gates.rs"]
+mod gates;
 #[path = "kernels/gemm.rs"]
 mod gemm;
 mod support;
 #[path = "kernels/verify.rs"]
 mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use sovitc::emit::kernel_source;
@@ -38,11 +40,14 @@ fn compiler() -> Option<&'static Compiler> {
     FOUND.get_or_init(|| Compiler::find(|name| std::env::var_os(name))).as_ref()
 }
 
+fn compiled_folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernels")
+}
+
 /// The program of a kernel, kept for the next run of the tests.
 fn compiled(plan: &KernelPlan, source: &str, flags: &[&str]) -> Program {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernels");
     let compiler = compiler().expect("the caller has asked for a compiler");
-    compiler.compile(plan, source, flags, &folder).unwrap_or_else(|failure| panic!("{failure}"))
+    compiler.compile(plan, source, flags, &compiled_folder()).unwrap_or_else(|failure| panic!("{failure}"))
 }
 
 /// Runs a case and checks it; what the executor or the reference found wrong.

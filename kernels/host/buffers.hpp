@@ -61,11 +61,19 @@ static inline void check_access(const char* verb, const void* place, size_t size
 }
 
 void read(void* to, const void* from, size_t size) {
+    count(__builtin_return_address(0), Kind::READ, (uintptr_t)from, (unsigned)size);
+    check_access("read", from, size, false);
+    memcpy(to, from, size);
+}
+
+void read_table(void* to, const void* from, size_t size) {
+    count(__builtin_return_address(0), Kind::TABLE, (uintptr_t)from, (unsigned)size);
     check_access("read", from, size, false);
     memcpy(to, from, size);
 }
 
 void write(void* to, const void* from, size_t size) {
+    count(__builtin_return_address(0), Kind::WRITE, (uintptr_t)to, (unsigned)size);
     check_access("write", to, size, true);
     memcpy(to, from, size);
 }

@@ -30,6 +30,8 @@ static inline void drift() {
 
 void copy_async(unsigned to, const void* from, unsigned bytes) {
     executor.shared_place("copy", to, 16);
+    count(__builtin_return_address(0), Kind::READ, (uintptr_t)from, bytes);
+    count(__builtin_return_address(0), Kind::COPY, to, 16);
     if (bytes > 16) executor.trap("an asynchronous copy of %u bytes", bytes);
     if (bytes && (uintptr_t)from % 16 != 0) executor.trap("misaligned copy of 16 bytes");
     if (bytes) check_bytes("copy", from, bytes, false);
@@ -42,6 +44,7 @@ void copy_async(unsigned to, const void* from, unsigned bytes) {
 
 void commit_copies() {
     drift();
+    ++counts.groups;
     ++executor.pool[current].groups;
 }
 

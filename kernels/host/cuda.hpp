@@ -19,6 +19,7 @@ extern unsigned current, block;
 
 // buffers.hpp
 void read(void* to, const void* from, size_t size);
+void read_table(void* to, const void* from, size_t size);
 void write(void* to, const void* from, size_t size);
 
 // copies.hpp

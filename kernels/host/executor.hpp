@@ -13,6 +13,7 @@
 #include <string.h>
 #include <vector>
 
+#include "counts.hpp"
 #include "cuda.hpp"
 #include "fiber.hpp"
 
@@ -114,6 +115,8 @@ struct Executor {
     void meet_block() {
         if (++at_barrier < threads) return park(State::WAIT_BLOCK);
         at_barrier = 0;
+        ++counts.barriers;
+        count_block();
         for (unsigned i = 0; i < threads; ++i)
             if (pool[i].state == State::WAIT_BLOCK) pool[i].state = State::READY;
     }
@@ -128,6 +131,7 @@ struct Executor {
         waiting[warp] |= 1u << lane;
         if ((waiting[warp] & meeting.mask) != meeting.mask) return park(State::WAIT_WARP);
 
+        count_warp(warp);
         Thread* const lanes = &pool[warp * WARP];
         void* brought[WARP] = {};
         for (unsigned i = 0; i < WARP; ++i) {
@@ -145,6 +149,10 @@ struct Executor {
     }
 
 private:
+    void count_block() {
+        for (unsigned warp = 0; warp * WARP < threads; ++warp) count_warp(warp);
+    }
+
     void run_block() {
         at_barrier = done = 0;
         memset(waiting, 0, sizeof waiting);
@@ -165,6 +173,7 @@ private:
                 }
             if (!progress) return report_deadlock();
         }
+        count_block();
     }
 
     // Lets each lane that is ready run once; false if none was. A warp runs as far as it can before the next one starts,

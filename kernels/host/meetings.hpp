@@ -10,10 +10,12 @@ void barrier() { executor.meet_block(); }
 void* shared_memory() { return executor.shared_begin(); }
 
 void read_shared(void* to, unsigned from, unsigned size) {
+    count(__builtin_return_address(0), Kind::SHARED, from, size);
     memcpy(to, executor.shared_place("read", from, size), size);
 }
 
 void write_shared(unsigned to, const void* from, unsigned size) {
+    count(__builtin_return_address(0), Kind::SHARED, to, size);
     memcpy(executor.shared_place("write", to, size), from, size);
 }
 

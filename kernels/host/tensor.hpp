@@ -18,11 +18,15 @@ static inline void combine_matrices(void* const* lanes, unsigned) {
     const unsigned count = ((const Matrices*)lanes[0])->count;
     for (unsigned m = 0; m < count; ++m) {
         unsigned short element[8][8];
+        ++counts.matrix_turns;
         unsigned banks = 0; // that the matrix has come from, in pieces of 16 bytes: reading one twice takes two turns
         for (unsigned row = 0; row < 8; ++row) {
             const unsigned at = ((const Matrices*)lanes[8 * m + row])->at;
             memcpy(element[row], executor.shared_place("ldmatrix", at, 16), 16);
-            if (banks >> at / 16 % 8 & 1) executor.trap("two rows of a matrix share a bank, at byte %u of shared memory", at);
+            const bool meets = banks >> at / 16 % 8 & 1;
+            counts.matrix_turns += meets;
+            counts.matrix_conflicts += meets;
+            if (!COUNTS && meets) executor.trap("two rows of a matrix share a bank, at byte %u of shared memory", at);
             banks |= 1u << at / 16 % 8;
         }
         for (unsigned lane = 0; lane < WARP; ++lane) {
@@ -51,6 +55,7 @@ struct Product {
 typedef float Eight __attribute__((vector_size(32)));
 
 template <int DEPTH> static void combine_product(void* const* lanes, unsigned) {
+    counts.flops += 2 * 16 * 8 * DEPTH;
     float a[16][DEPTH];
     Eight b[DEPTH], d[16];
     const auto pair = [](unsigned word, float& low, float& high) {

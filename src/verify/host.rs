@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{Argument, Failure};
+use super::{Argument, Counts, Failure};
 use crate::kernel::{KernelPlan, Launch};
 
 /// The C++ compiler of the system.
@@ -59,9 +59,10 @@ macro_rules! executor {
 }
 
 /// The executor's own source.
-const FILES: [(&str, &str); 10] = executor![
+const FILES: [(&str, &str); 11] = executor![
     "host.h",
     "cuda.hpp",
+    "counts.hpp",
     "fiber.hpp",
     "executor.hpp",
     "buffers.hpp",
@@ -96,8 +97,13 @@ impl Compiler {
         let mut hasher = blake3::Hasher::new();
         let mut add = |text: &[u8]| _ = hasher.update(text).update(&[0]);
         add(self.program.as_encoded_bytes());
-        [&FLAGS[..], flags].concat().iter().for_each(|flag| add(flag.as_bytes()));
-        FILES.iter().for_each(|(name, text)| [name, text].iter().for_each(|part| add(part.as_bytes())));
+        for flag in FLAGS.iter().chain(flags) {
+            add(flag.as_bytes());
+        }
+        for (name, text) in FILES {
+            add(name.as_bytes());
+            add(text.as_bytes());
+        }
         let host = folder.join(name(&hasher));
         hasher.update(kernel.entry.as_bytes()).update(&[0]).update(source.as_bytes());
         let home = folder.join(name(&hasher));
@@ -173,6 +179,17 @@ fn put(path: &Path, text: &str) -> Result<(), Failure> {
 impl Program {
     /// Runs the kernel over `rows` rows: the buffers it filled, in order, or what the executor found wrong.
     pub fn run(&self, rows: u32, order: Order, arguments: &[Argument]) -> Result<Vec<Vec<u8>>, Failure> {
+        Ok(self.launch(rows, order, arguments)?.0)
+    }
+
+    /// Runs the kernel and counts; it must have been compiled with [`COUNTING`](super::COUNTING).
+    pub fn count(&self, rows: u32, arguments: &[Argument]) -> Result<Counts, Failure> {
+        let (_, rest) = self.launch(rows, ORDERS[0], arguments)?;
+        Counts::read(&rest).ok_or_else(|| Failure::Kernel("the program was not compiled to count".to_owned()))
+    }
+
+    /// The buffers, and what the program wrote behind them.
+    fn launch(&self, rows: u32, order: Order, arguments: &[Argument]) -> Result<(Vec<Vec<u8>>, Vec<u8>), Failure> {
         let world = |error: std::io::Error| Failure::World(format!("cannot run `{}`: {error}", self.path.display()));
         let [input, output, error] = [Stdio::piped(), Stdio::piped(), Stdio::piped()];
         let mut child = Command::new(&self.path).stdin(input).stdout(output).stderr(error).spawn().map_err(world)?;
@@ -201,7 +218,7 @@ impl Program {
             filled.push(own.to_vec());
             rest = after;
         }
-        Ok(filled)
+        Ok((filled, rest.to_vec()))
     }
 
     /// What run.cpp reads.

@@ -5,11 +5,13 @@
 //! the machine, so that the same cases serve a GPU.
 
 mod argument;
+mod counts;
 mod heads;
 mod host;
 mod noise;
 mod norm;
 mod product;
+mod profile;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -18,11 +20,13 @@ use std::time::Instant;
 use serde::Serialize;
 
 pub use argument::{Argument, bytes, halves};
+pub use counts::Counts;
 pub use heads::Heads;
 pub use host::{Compiler, ORDERS, Order, Program, SCHEDULES};
 pub use noise::{Noise, narrow, widen};
 pub use norm::Norm;
 pub use product::Product;
+pub use profile::{COUNTING, Counted, Profile, count};
 
 use crate::diagnostic::Diagnostic;
 use crate::emit::kernel_source;
@@ -127,7 +131,7 @@ fn verify_kernel(
     let begin = Instant::now();
     let not_run = |what: &str, said: &str| {
         let error = Diagnostic::error(codes::NOT_RUN, format!("`{}` was not run: {what}", plan.entry)).from_world();
-        said.lines().take(12).fold(error, |error, line| error.note(line))
+        said.lines().take(12).fold(error, Diagnostic::note)
     };
     let program = compiler.compile(plan, &kernel_source(plan)?, &[], folder).map_err(|failure| match failure {
         Failure::Compiler(said) => not_run("the C++ compiler refuses it", &said)

@@ -18,6 +18,8 @@ use crate::vit::{
     Shape, Step, Vit, named, read_config,
 };
 
+pub(super) use refuse::device as unknown_device;
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A model is a name of the catalogue, the config file of a trainer, or its sizes; sizes given with a name or a file take

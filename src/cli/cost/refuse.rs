@@ -45,7 +45,7 @@ pub(super) fn missing(options: &[&str]) -> Diagnostic {
 }
 
 /// No such device.
-pub(super) fn device(name: &str) -> Diagnostic {
+pub(in crate::cli) fn device(name: &str) -> Diagnostic {
     let error = Diagnostic::error(UNKNOWN_DEVICE, format!("there is no device `{name}`"));
     let known = || devices().iter().map(|device| device.name.as_str());
     match nearest(name, known()) {

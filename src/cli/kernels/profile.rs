@@ -1,0 +1,161 @@
+//! `sovitc kernels profile`
+
+use std::env;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::super::cost::unknown_device;
+use super::super::{Format, Status, answer, build, report, tell};
+use super::asked::{Asked, workshop};
+use crate::diagnostic::Diagnostic;
+use crate::emit::kernel_source;
+use crate::hardware::{self, Device};
+use crate::kernel::{self, KernelPlan};
+use crate::nvrtc::{self, Library};
+use crate::shape::Answer;
+use crate::source::Sources;
+use crate::verify::{Failure, Profile, codes, count};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A few blocks of each kernel are run on the CPU and counted exactly; the rest of the grid is extrapolated from them.
+
+  issued   matrix products issued over useful ones
+  bytes    useful bytes of the 32-byte sectors that warps touch, tables left out
+  bank     turns of shared memory that bank conflicts add, in the main loop and elsewhere
+
+Example: sovitc kernels profile examples/so400m/plan.sov so400m --device a100 --rows 1024,16384")]
+pub(in crate::cli) struct Counts {
+    #[command(flatten)]
+    asked: Asked,
+    /// The device.
+    #[arg(long, value_name = "DEVICE")]
+    device: String,
+    /// Rows of the launches; as many as whole images need where a kernel tells images apart.
+    #[arg(long, value_delimiter = ',', default_values_t = [1024, 16384], value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    rows: Vec<u64>,
+    /// The architecture whose registers NVRTC counts, where it is found.
+    #[arg(long, value_name = "ARCH", default_value = "sm_80")]
+    arch: String,
+}
+
+/// What `--format json` prints.
+#[derive(Serialize)]
+struct Whole<'a> {
+    plan: &'a str,
+    device: &'a str,
+    searches: Vec<Search<'a>>,
+}
+
+#[derive(Serialize)]
+struct Search<'a> {
+    search: &'a str,
+    kernels: Vec<Profile>,
+}
+
+pub(super) fn run(arguments: &Counts) -> Status {
+    let format = arguments.asked.common.format;
+    let fail = |error: Diagnostic| tell(&[error], &Sources::default(), format, "");
+    let Some(device) = hardware::device(&arguments.device) else { return fail(unknown_device(&arguments.device)) };
+    let compiled = build::compile(&arguments.asked.located(), arguments.asked.locked);
+    let Some(outcome) = &compiled.outcome else { return report(&compiled.diagnostics, &compiled.sources, format) };
+    let found = arguments.asked.answers(outcome).and_then(|answers| profiled(arguments, &answers, device));
+    let searches = match found {
+        Ok(searches) => searches,
+        Err(error) => return fail(error),
+    };
+    let text = match format {
+        Format::Human => searches.iter().map(|search| human(search, device)).collect::<Vec<_>>().join("\n"),
+        Format::Json => {
+            let whole = Whole { plan: &outcome.plan.name, device: &device.name, searches };
+            // Plain data: no map with odd keys, hence no error.
+            serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
+        }
+    };
+    answer(&text, format)
+}
+
+fn profiled<'a>(arguments: &Counts, answers: &[&'a Answer], device: &Device) -> Result<Vec<Search<'a>>, Diagnostic> {
+    let (compiler, folder) = workshop()?;
+    let library = nvrtc::find(&nvrtc::Search::from_environment(|name| env::var_os(name))).ok();
+    let mut searches = Vec::new();
+    for answer in answers {
+        let mut kernels = Vec::new();
+        for plan in &kernel::plan(&answer.vit)?.list {
+            let counted =
+                count(&answer.vit, plan, None, &compiler, folder.path()).map_err(|found| failed(plan, found))?;
+            let registers = library.as_ref().and_then(|library| registers(library, plan, &arguments.arch));
+            kernels.extend(arguments.rows.iter().map(|&rows| counted.on(plan, device, rows, registers)));
+        }
+        searches.push(Search { search: &answer.search, kernels });
+    }
+    Ok(searches)
+}
+
+fn failed(plan: &KernelPlan, found: Failure) -> Diagnostic {
+    match found {
+        Failure::Kernel(text) => {
+            let message = format!("`{}` does not compute what it should", plan.entry);
+            Diagnostic::error(codes::DISAGREES, message).note(text)
+        }
+        Failure::World(text) | Failure::Compiler(text) => {
+            let error = Diagnostic::error(codes::NOT_RUN, format!("`{}` was not run", plan.entry)).from_world();
+            text.lines().take(12).fold(error, Diagnostic::note)
+        }
+    }
+}
+
+fn registers(library: &Library, plan: &KernelPlan, arch: &str) -> Option<u32> {
+    let source = kernel_source(plan).ok()?;
+    library.compile(&source, &plan.entry, arch).ok().map(|compiled| compiled.registers)
+}
+
+/// A line for each kernel and number of rows.
+fn human(search: &Search, device: &Device) -> String {
+    let mut text = format!(
+        "{} on {}\n  {:<19}{:>7}{:>8}{:>8}{:>7}{:>8}{:>7}{:>6}{:>9}{:>10}{:>10}  limit\n",
+        search.search,
+        device.name,
+        "kernel",
+        "rows",
+        "blocks",
+        "waves",
+        "issued",
+        "bytes",
+        "bank",
+        "regs",
+        "resident",
+        "us",
+        "roofline",
+    );
+    for Profile {
+        kernel,
+        rows,
+        blocks,
+        waves,
+        counts,
+        registers,
+        resident,
+        seconds,
+        roofline,
+        limit,
+        useful_flops,
+        ..
+    } in &search.kernels
+    {
+        let issued = if *useful_flops == 0 {
+            "-".to_owned()
+        } else {
+            format!("{:.3}", counts.flops as f64 / *useful_flops as f64)
+        };
+        let conflicts = counts.loop_conflicts() + counts.shared_conflicts;
+        let bank = format!("{:.1}%", 100.0 * conflicts as f64 / counts.turns().max(1) as f64);
+        let registers = registers.map_or_else(|| "-".to_owned(), |n| n.to_string());
+        text.push_str(&format!(
+            "  {kernel:<19}{rows:>7}{blocks:>8}{waves:>8.2}{issued:>7}{:>7.1}%{bank:>7}{registers:>6}{resident:>9}{:>10.1}{:>9.1}%  {limit}\n",
+            100.0 * counts.useful_bytes(), 1e6 * seconds, 100.0 * roofline,
+        ));
+    }
+    text + "  counted exactly for a few blocks of each kernel, extrapolated by the grid; times are predicted\n"
+}

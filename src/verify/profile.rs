@@ -1,0 +1,144 @@
+//! What a kernel costs on a device, from what the executor counts of a few blocks.
+//!
+//! ```text
+//! products = issued FLOPs / (rate * sustained) * busiest
+//! shared   = turns / (units * clock) * busiest            one turn of 128 bytes a clock
+//! memory   = bytes that must move / (bandwidth * reached)
+//! seconds  = max(products, shared, memory) + latency
+//! busiest  = ceil(blocks / units) * units / blocks        what the unit with most blocks has, over the mean
+//! ```
+//!
+//! Sustained and reached shares and the latency are those of the time model of [`crate::hardware`].
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Compiler, Counts, Failure, case};
+use crate::emit::kernel_source;
+use crate::hardware::Device;
+use crate::kernel::KernelPlan;
+use crate::vit::Vit;
+
+/// The flag that makes the executor count.
+pub const COUNTING: &str = "-DSOVIT_COUNT";
+
+/// What one block of shared memory costs beside its own, in bytes.
+const RESERVED: u64 = 1 << 10;
+/// Registers of a unit.
+const REGISTERS: u64 = 64 << 10;
+/// Threads of a unit, on the smallest class of GPUs.
+const THREADS: u64 = 1536;
+
+/// Counts of a few blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// Rows that were run.
+    pub rows: u64,
+    /// Blocks of that launch.
+    pub blocks: u64,
+    /// What they did.
+    pub counts: Counts,
+}
+
+/// One kernel on one device.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Profile {
+    /// The kernel's name in the model.
+    pub kernel: String,
+    /// Rows of the launch: those asked for, up to whole images where a kernel needs them.
+    pub rows: u64,
+    /// Blocks of the launch.
+    pub blocks: u64,
+    /// Blocks that were run and counted; the rest is extrapolated.
+    pub counted_blocks: u64,
+    /// What all blocks do.
+    pub counts: Counts,
+    /// FLOPs that the model asks for.
+    pub useful_flops: u64,
+    /// Bytes that must move to and from device memory.
+    pub moved_bytes: u64,
+    /// Registers of a thread, where NVRTC told.
+    pub registers: Option<u32>,
+    /// Blocks that a unit holds at a time, by shared memory, threads and known registers.
+    pub resident: u64,
+    /// Rounds of resident blocks.
+    pub waves: f64,
+    /// Predicted seconds.
+    pub seconds: f64,
+    /// What limits them: `products`, `shared memory` or `memory`.
+    pub limit: &'static str,
+    /// The time of the useful FLOPs or bytes at the device's peaks, as a share of the predicted one.
+    pub roofline: f64,
+}
+
+/// Runs a band of blocks, or one image, and counts.
+///
+/// Bands of rows have the same work, so that a launch of whole bands is counted exactly; the last band of a ragged
+/// number of rows is taken for a whole one.
+pub fn count(
+    vit: &Vit,
+    plan: &KernelPlan,
+    source: Option<&str>,
+    compiler: &Compiler,
+    folder: &Path,
+) -> Result<Counted, Failure> {
+    let plain = kernel_source(plan).map_err(|error| Failure::Compiler(error.message))?;
+    let program = compiler.compile(plan, source.unwrap_or(&plain), &[COUNTING], folder)?;
+    let launch = &plan.launch;
+    // Sixteen rows of bf16 begin and end with a sector.
+    let band = launch.rows_per_block * 16_u64.div_ceil(launch.rows_per_block.max(1));
+    let rows = if launch.rows_multiple > 1 { launch.rows_multiple } else { band };
+    let case = case(vit, plan, rows, 0).ok_or_else(|| Failure::Kernel("no reference is written for it".to_owned()))?;
+    let counts = program.count(case.rows(), &case.arguments())?;
+    Ok(Counted { rows, blocks: blocks(plan, rows), counts })
+}
+
+fn blocks(plan: &KernelPlan, rows: u64) -> u64 {
+    rows.div_ceil(plan.launch.rows_per_block.max(1)) * plan.launch.blocks_per_band
+}
+
+impl Counted {
+    /// What a launch over `rows` rows costs on a device.
+    pub fn on(&self, plan: &KernelPlan, device: &Device, rows: u64, registers: Option<u32>) -> Profile {
+        let rows = rows.next_multiple_of(plan.launch.rows_multiple.max(1));
+        let blocks = blocks(plan, rows);
+        let counts = self.counts.scaled(blocks, self.blocks);
+        let (useful_flops, moved_bytes) =
+            (plan.flops_per_row * rows, plan.bytes_per_row * rows + plan.bytes_of_weights);
+        let threads = plan.launch.threads.max(1);
+        let by_registers = registers
+            .filter(|&n| n > 0)
+            .map_or(u64::MAX, |registers| REGISTERS / (threads * u64::from(registers).next_multiple_of(8)));
+        let by_shared = device.shared / (plan.launch.shared_bytes + RESERVED);
+        let resident = by_shared.min(by_registers).min(THREADS / threads).max(1);
+
+        let (constants, units) = (device.constants(), device.units as f64);
+        let busiest = (blocks as f64 / units).ceil() * units / blocks.max(1) as f64;
+        let rate = device.rate("bf16").unwrap_or(f64::INFINITY);
+        let reached = if useful_flops == 0 { constants.norm } else { constants.product_bandwidth };
+        let times = [
+            ("products", counts.flops as f64 / (rate * constants.product) * busiest),
+            ("shared memory", counts.turns() as f64 / (units * device.clock) * busiest),
+            ("memory", moved_bytes as f64 / (device.bandwidth * reached)),
+        ];
+        let (limit, longest) = times.into_iter().fold(("memory", 0.0), |a, b| if b.1 > a.1 { b } else { a });
+        let seconds = longest + constants.latency;
+        let floor = (useful_flops as f64 / rate).max(moved_bytes as f64 / device.bandwidth);
+        Profile {
+            kernel: plan.name.clone(),
+            rows,
+            blocks,
+            counted_blocks: self.blocks.min(blocks),
+            counts,
+            useful_flops,
+            moved_bytes,
+            registers,
+            resident,
+            waves: blocks as f64 / (units * resident as f64),
+            seconds,
+            limit,
+            roofline: floor / seconds,
+        }
+    }
+}
