@@ -8,7 +8,8 @@
 //! busiest  = ceil(blocks / units) * units / blocks        what the unit with most blocks has, over the mean
 //! ```
 //!
-//! Sustained and reached shares and the latency are those of the time model of [`crate::hardware`].
+//! Sustained and reached shares and the latency are those of the time model of [`crate::hardware`]. Arithmetic outside
+//! of matrix products, powers of two and the L2 cache are not counted: attention may take longer than is said.
 
 use std::path::Path;
 

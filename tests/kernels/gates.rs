@@ -16,9 +16,16 @@ fn model(image: u64) -> Vit {
     Vit { architecture: Architecture { image, ..vit.architecture }, shape: vit.shape }
 }
 
-fn profile(vit: &Vit, plan: &KernelPlan, source: &str) -> Profile {
+/// On a GPU of sm_80 and on one of sm_89; the counts are the same.
+fn profiles(vit: &Vit, plan: &KernelPlan, source: &str) -> [Profile; 2] {
     let counted = count(vit, plan, Some(source), compiler().unwrap(), &compiled_folder());
-    counted.unwrap_or_else(|failure| panic!("{}: {failure}", plan.entry)).on(plan, device("a100").unwrap(), ROWS, None)
+    let counted = counted.unwrap_or_else(|failure| panic!("{}: {failure}", plan.entry));
+    ["a100", "rtx4090"].map(|name| counted.on(plan, device(name).unwrap(), ROWS, None))
+}
+
+fn profile(vit: &Vit, plan: &KernelPlan, source: &str) -> Profile {
+    let [first, _] = profiles(vit, plan, source);
+    first
 }
 
 /// The first gate that a kernel fails.
@@ -58,9 +65,10 @@ fn the_kernels_of_sovit_400m_pass_the_gates() {
     need_compiler!("gates::the_kernels_of_sovit_400m_pass_the_gates");
     let vit = model(224);
     for plan in plan(&vit).unwrap().list {
-        let seen = profile(&vit, &plan, &kernel_source(&plan).unwrap());
-        gates(&plan, &seen).unwrap_or_else(|found| panic!("{}: {found}: {seen:#?}", plan.entry));
-        assert!(seen.seconds > 0.0 && seen.roofline > 0.0 && seen.roofline <= 1.0, "{seen:#?}");
+        for seen in profiles(&vit, &plan, &kernel_source(&plan).unwrap()) {
+            gates(&plan, &seen).unwrap_or_else(|found| panic!("{}: {found}: {seen:#?}", plan.entry));
+            assert!(seen.seconds > 0.0 && seen.roofline > 0.3 && seen.roofline <= 1.0, "{seen:#?}");
+        }
     }
 }
 

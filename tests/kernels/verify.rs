@@ -1,4 +1,4 @@
-//! `sovitc kernels verify`, on a tiny plan.
+//! `sovitc kernels verify` and `sovitc kernels profile`, on a tiny plan.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -36,8 +36,12 @@ fn plan(folder: &TempDir) -> PathBuf {
 }
 
 fn verify(plan: &Path, more: &[&str], set: impl FnOnce(&mut Command)) -> (i32, String, String) {
+    kernels("verify", plan, more, set)
+}
+
+fn kernels(name: &str, plan: &Path, more: &[&str], set: impl FnOnce(&mut Command)) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sovitc"));
-    set(command.args(["kernels", "verify"]).arg(plan).args(more));
+    set(command.args(["kernels", name]).arg(plan).args(more));
     let Output { status, stdout, stderr } = command.output().unwrap();
     (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
@@ -91,4 +95,29 @@ fn no_compiler_is_the_worlds_fault() {
     assert!(said.contains("S0820") && said.contains("sovitc explain S0820"), "{said}");
     let (status, _, said) = verify(&plan(&folder), &["tin"], |_| {});
     assert!(status == 1 && said.contains("there is `tiny`"), "{said}");
+}
+
+#[test]
+fn the_command_profiles_every_kernel() {
+    need_compiler!("verify::the_command_profiles_every_kernel");
+    let folder = tempfile::tempdir().unwrap();
+    let more = ["tiny", "--device", "a100", "--rows", "16,1000", "--format", "json"];
+    let (status, text, said) = kernels("profile", &plan(&folder), &more, |command| {
+        command.env("SOVIT_NVRTC", folder.path());
+    });
+    assert_eq!((status, said.as_str()), (0, ""));
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let list = value["searches"][0]["kernels"].as_array().unwrap();
+    assert_eq!(list.len(), 16);
+    let named = |name: &str| list.iter().filter(|kernel| kernel["kernel"] == name).collect::<Vec<_>>();
+    let [one, many] = named("attention")[..] else { panic!("{text}") };
+    // Whole images of 16 tokens.
+    assert_eq!((one["rows"].as_u64(), many["rows"].as_u64()), (Some(16), Some(1008)));
+    let flops = |kernel: &serde_json::Value| kernel["counts"]["flops"].as_u64().unwrap();
+    assert_eq!(flops(many), 63 * flops(one));
+    assert!(flops(one) >= one["useful_flops"].as_u64().unwrap());
+    assert!(list.iter().all(|kernel| kernel["seconds"].as_f64().unwrap() > 0.0));
+
+    let (status, _, said) = kernels("profile", &plan(&folder), &["--device", "a10"], |_| {});
+    assert!(status == 1 && said.contains("there is `a100`"), "{said}");
 }

@@ -23,7 +23,9 @@ A few blocks of each kernel are run on the CPU and counted exactly; the rest of 
 
   issued   matrix products issued over useful ones
   bytes    useful bytes of the 32-byte sectors that warps touch, tables left out
-  bank     turns of shared memory that bank conflicts add, in the main loop and elsewhere
+  bank     share of the turns of shared memory that bank conflicts add, in the main loop and elsewhere
+
+Times count matrix products, shared memory and device memory; powers of two and the L2 cache are left out.
 
 Example: sovitc kernels profile examples/so400m/plan.sov so400m --device a100 --rows 1024,16384")]
 pub(in crate::cli) struct Counts {
