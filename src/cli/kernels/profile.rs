@@ -35,7 +35,8 @@ pub(in crate::cli) struct Counts {
     #[arg(long, value_name = "DEVICE")]
     device: String,
     /// Rows of the launches; as many as whole images need where a kernel tells images apart.
-    #[arg(long, value_delimiter = ',', default_values_t = [1024, 16384], value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    #[arg(long, value_delimiter = ',', default_values_t = [1024, 16384])]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     rows: Vec<u64>,
     /// The architecture whose registers NVRTC counts, where it is found.
     #[arg(long, value_name = "ARCH", default_value = "sm_80")]
@@ -115,49 +116,37 @@ fn registers(library: &Library, plan: &KernelPlan, arch: &str) -> Option<u32> {
 
 /// A line for each kernel and number of rows.
 fn human(search: &Search, device: &Device) -> String {
-    let mut text = format!(
-        "{} on {}\n  {:<19}{:>7}{:>8}{:>8}{:>7}{:>8}{:>7}{:>6}{:>9}{:>10}{:>10}  limit\n",
-        search.search,
-        device.name,
-        "kernel",
-        "rows",
-        "blocks",
-        "waves",
-        "issued",
-        "bytes",
-        "bank",
-        "regs",
-        "resident",
-        "us",
-        "roofline",
-    );
-    for Profile {
-        kernel,
-        rows,
-        blocks,
-        waves,
-        counts,
-        registers,
-        resident,
-        seconds,
-        roofline,
-        limit,
-        useful_flops,
-        ..
-    } in &search.kernels
-    {
-        let issued = if *useful_flops == 0 {
-            "-".to_owned()
-        } else {
-            format!("{:.3}", counts.flops as f64 / *useful_flops as f64)
-        };
-        let conflicts = counts.loop_conflicts() + counts.shared_conflicts;
-        let bank = format!("{:.1}%", 100.0 * conflicts as f64 / counts.turns().max(1) as f64);
-        let registers = registers.map_or_else(|| "-".to_owned(), |n| n.to_string());
-        text.push_str(&format!(
-            "  {kernel:<19}{rows:>7}{blocks:>8}{waves:>8.2}{issued:>7}{:>7.1}%{bank:>7}{registers:>6}{resident:>9}{:>10.1}{:>9.1}%  {limit}\n",
-            100.0 * counts.useful_bytes(), 1e6 * seconds, 100.0 * roofline,
-        ));
-    }
-    text + "  counted exactly for a few blocks of each kernel, extrapolated by the grid; times are predicted\n"
+    let head = format!("{} on {}\n", search.search, device.name);
+    let columns =
+        ["kernel", "rows", "blocks", "waves", "issued", "bytes", "bank", "regs", "resident", "us", "roofline", "limit"];
+    let lines = std::iter::once(line(columns.map(str::to_owned))).chain(search.kernels.iter().map(cells).map(line));
+    let closing = "  counted exactly for a few blocks of each kernel, extrapolated by the grid; times are predicted\n";
+    head + &lines.collect::<String>() + closing
+}
+
+fn cells(profile: &Profile) -> [String; 12] {
+    let Profile { counts, useful_flops, registers, .. } = profile;
+    let share = |value: f64| format!("{:.1}%", 100.0 * value);
+    let conflicts = counts.loop_conflicts() + counts.shared_conflicts;
+    [
+        profile.kernel.clone(),
+        profile.rows.to_string(),
+        profile.blocks.to_string(),
+        format!("{:.2}", profile.waves),
+        if *useful_flops == 0 { "-".to_owned() } else { format!("{:.3}", counts.flops as f64 / *useful_flops as f64) },
+        share(counts.useful_bytes()),
+        share(conflicts as f64 / counts.turns().max(1) as f64),
+        registers.map_or_else(|| "-".to_owned(), |registers| registers.to_string()),
+        profile.resident.to_string(),
+        format!("{:.1}", 1e6 * profile.seconds),
+        share(profile.roofline),
+        profile.limit.to_owned(),
+    ]
+}
+
+fn line(
+    [kernel, rows, blocks, waves, issued, bytes, bank, registers, resident, us, roofline, limit]: [String; 12],
+) -> String {
+    let counted = format!("{kernel:<19}{rows:>7}{blocks:>8}{waves:>8}{issued:>8}{bytes:>8}{bank:>7}");
+    format!("  {counted}{registers:>6}{resident:>10}{us:>9}{roofline:>10}  {limit}\n")
 }
