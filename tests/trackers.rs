@@ -18,9 +18,10 @@ fn world() -> MemoryWorld {
         entries.sort();
         for path in entries {
             let name = format!("{name}{}", path.file_name().unwrap().to_str().unwrap());
-            world = match path.is_dir() {
-                true => add(&path, &format!("{name}/"), world),
-                false => world.with(name, fs::read(&path).unwrap()),
+            world = if path.is_dir() {
+                add(&path, &format!("{name}/"), world)
+            } else {
+                world.with(name, fs::read(&path).unwrap())
             };
         }
         world
