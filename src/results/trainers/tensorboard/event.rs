@@ -12,7 +12,7 @@ pub(super) enum Logged {
     Text(String, String),
     /// A hyperparameter.
     Hyperparameter(String, Given),
-    /// Whether a session ended as it was meant to.
+    /// Whether a trial ended as it was meant to.
     Ended(bool),
     /// A writer began anew: what was logged from this step on is void.
     Restart,
@@ -40,7 +40,7 @@ pub(super) fn event(bytes: &[u8]) -> (i64, Vec<Logged>) {
                 let values = Fields(summary).filter_map(|(number, field)| field.bytes().filter(|_| number == 1));
                 values.for_each(|bytes| value(bytes, &mut logged));
             }
-            (7, Field::Bytes(session)) if number(session, 1) == Some(1) => logged.push(Logged::Restart),
+            (7, Field::Bytes(log)) if number(log, 1) == Some(1) => logged.push(Logged::Restart),
             _ => {}
         }
     }
@@ -93,7 +93,7 @@ fn scalar(tensor: &[u8]) -> Option<f64> {
     }
 }
 
-/// What the plugin of hyperparameters says of a session.
+/// What the plugin of hyperparameters says of a trial.
 fn hyperparameters(content: &[u8], logged: &mut Vec<Logged>) {
     if let Some(start) = inner(content, 3) {
         let entries = Fields(start).filter_map(|(number, field)| field.bytes().filter(|_| number == 1));

@@ -2,7 +2,7 @@
 //!
 //! Numbers are of 32 bits, so that a copy of them in a table may differ behind the seventh digit. Hyperparameters are
 //! those of its plugin, also where PyTorch's `add_hparams` writes them: in a folder below the run's. How long a run was
-//! to be is not written: its last row is taken for its end, unless its session says that it failed.
+//! to be is not written: its last row is taken for its end, unless its hyperparameters say that it failed.
 
 mod event;
 mod records;
