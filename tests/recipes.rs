@@ -112,6 +112,9 @@ fn what_a_trainer_cannot_follow_is_refused() {
     let contrastive = format!("{COSINE}, task = contrastive");
     check(&contrastive, classes, "emit timm \"t/\"", ["compares each image with its label", "recipe = false"]);
     check(COSINE, "", "emit timm \"t/\"", ["the model has none", "`classes`"]);
+    // One epoch leaves none for a warm-up.
+    let once = COSINE.replace("50000 example", "1e6 example");
+    check(&once, classes, "emit timm \"t/\"", ["whole epochs", "`warmup = 0`"]);
     check(&COSINE.replace("97 * 10", "500"), classes, "emit timm \"t/\"", ["whole epochs, of 97", "`warmup = 485`"]);
     let stream = COSINE.replace("dataset = 50000 example, ", "");
     check(&stream, classes, "emit timm \"t/\"", ["gives no data set", "`dataset = "]);

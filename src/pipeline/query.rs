@@ -157,10 +157,7 @@ impl Asked<'_> {
     fn is_about_results(&self) -> bool {
         let mut is_so = false;
         for expr in [Some(&self.value), self.mfu.as_ref(), self.price.as_ref()].into_iter().flatten() {
-            expr.paths(&mut |path| {
-                let first = path.names.first().map_or("", |name| name.value.as_str());
-                is_so |= path.names.len() > 1 && ["law", "search"].contains(&first);
-            });
+            expr.paths(&mut |path| is_so |= path.is_of_results());
         }
         is_so
     }

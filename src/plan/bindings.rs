@@ -180,9 +180,8 @@ impl<'a> Checker<'a> {
     /// What a law or a search came to, in a question: `Some(None)` where the path names something else.
     #[expect(clippy::option_option, reason = "a mistake, or something else, or a value")]
     pub(super) fn concluded(&mut self, path: &Path) -> Option<Option<Quantity>> {
-        let is_about = |word: &Name| ["law", "search"].contains(&word.value.as_str());
         let ([keyword, rest @ ..], true) = (path.names.as_slice(), self.is_asked) else { return Some(None) };
-        if !is_about(keyword) || rest.is_empty() {
+        if !path.is_of_results() {
             return Some(None);
         }
         let text = path.names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(".");

@@ -11,24 +11,10 @@ impl Answer {
     /// The numbers of the chosen shape by the names that requirements know them by.
     ///
     /// All are exact but `loss`, which the law predicts: it is drawn from its interval, apart from the law's own draws.
-    /// Without a loss, or without a device to serve on, there is no such number.
+    /// What the search does not say enough for, such as a latency without a device, is left out.
     pub fn values(&self) -> Vec<(String, Quantity)> {
         let numbers = ShapeVariable::ALL.into_iter().filter_map(|(name, variable)| {
-            let value = match variable {
-                ShapeVariable::Width => self.vit.shape.width as f64,
-                ShapeVariable::Depth => self.vit.shape.depth as f64,
-                ShapeVariable::Mlp => self.vit.shape.mlp_dim as f64,
-                ShapeVariable::Heads => self.vit.architecture.heads as f64,
-                ShapeVariable::HeadDim => self.vit.head_dim() as f64,
-                ShapeVariable::Params => self.cost.params as f64,
-                ShapeVariable::Tokens => self.vit.architecture.tokens() as f64,
-                ShapeVariable::Flops => self.cost.forward_flops_per_example as f64,
-                ShapeVariable::Examples => self.budget.examples,
-                ShapeVariable::Latency => self.serving.as_ref()?.latency,
-                ShapeVariable::Throughput => self.serving.as_ref().map(|on| on.batch as f64 / on.latency)?,
-                ShapeVariable::Loss => self.loss.as_ref()?.value,
-                ShapeVariable::Memory => return None,
-            };
+            let value = Some(self.number(variable)).filter(|value| value.is_finite())?;
             let spread = self.loss.as_ref().filter(|_| variable == ShapeVariable::Loss);
             let spread = spread.filter(|loss| loss.low < loss.high);
             let spread = spread.map(|loss| Spread::normal(value, (loss.high - loss.low) / 2.0 / NORMAL_975, 1));

@@ -222,6 +222,14 @@ pub enum ModelFrom {
     Published(Name),
 }
 
+impl Path {
+    /// Whether a question so asks for what a law or a search came to: `law.NAME...` or `search.NAME...`.
+    pub fn is_of_results(&self) -> bool {
+        let first = self.names.first().map_or("", |name| name.value.as_str());
+        self.names.len() > 1 && ["law", "search"].contains(&first)
+    }
+}
+
 /// `best of TABLE.METRIC`
 #[derive(Clone, Debug, PartialEq)]
 pub struct BestOf {

@@ -96,7 +96,12 @@ impl<'a> Job<'a> {
         }
         let what = format!("the {field} of {steps} steps");
         let why = format!("it counts whole epochs, of {} steps here", epochs.steps);
-        let near = (whole.max(1.0) as u64).saturating_mul(epochs.steps);
-        Err(self.cannot_train(recipe, &what, &why, &format!("write `{field} = {near}`, which is whole epochs")))
+        // It must leave an epoch to train with.
+        let fitting = (whole.max(1.0) as u64).min(epochs.all.saturating_sub(1));
+        let help = match fitting.saturating_mul(epochs.steps) {
+            0 => format!("write `{field} = 0`: the training is one epoch"),
+            near => format!("write `{field} = {near}`, which is whole epochs"),
+        };
+        Err(self.cannot_train(recipe, &what, &why, &help))
     }
 }
