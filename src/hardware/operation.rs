@@ -147,9 +147,7 @@ pub fn block(vit: &Vit, batch: u64) -> Vec<Part> {
 
 /// The forward pass of a batch that is served: patches that training masks are seen too.
 pub fn forward(vit: &Vit, batch: u64) -> Vec<Part> {
-    let mut seeing = *vit;
-    seeing.architecture.variant.masked = 0.0;
-    pass(&seeing, batch)
+    pass(&vit.seeing(), batch)
 }
 
 fn pass(vit: &Vit, batch: u64) -> Vec<Part> {

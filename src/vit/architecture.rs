@@ -110,6 +110,14 @@ pub struct Vit {
     pub shape: Shape,
 }
 
+impl Vit {
+    /// The same where it is served: no patch is hidden.
+    #[must_use]
+    pub const fn seeing(self) -> Self {
+        Self { architecture: self.architecture.seeing(), ..self }
+    }
+}
+
 /// Why a model cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
@@ -156,6 +164,13 @@ impl Architecture {
     /// Patches that the blocks see in training: all of them, but for a masked autoencoder.
     pub fn visible_patches(&self) -> u64 {
         self.variant.visible(self.patches())
+    }
+
+    /// The same where it is served: no patch is hidden.
+    #[must_use]
+    pub const fn seeing(mut self) -> Self {
+        self.variant.masked = 0.0;
+        self
     }
 
     /// Tokens a block sees: visible patches, the class token and registers.

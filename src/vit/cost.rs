@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pooling, Vit};
+use super::{Architecture, Axis, PerAxis, Pooling, Shape, Vit};
 
 /// Parameters by component. The sum is the model.
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
@@ -90,6 +90,48 @@ pub struct Cost {
     pub forward_flops_per_example: u64,
 }
 
+/// A monomial of forward FLOPs: a coefficient times powers of the sizes, exact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlopTerm {
+    /// FLOPs where every size is 1.
+    pub coefficient: u128,
+    /// The power of each size.
+    pub powers: PerAxis<u32>,
+}
+
+impl FlopTerm {
+    fn of(&self, shape: Shape) -> u128 {
+        let power = |axis: Axis| u128::from(shape.get(axis)).pow(*self.powers.get(axis));
+        Axis::ALL.into_iter().map(power).fold(self.coefficient, |product, factor| product * factor)
+    }
+}
+
+impl Architecture {
+    /// Forward FLOPs of one image as a polynomial of the sizes. Every term rises with each size that it has.
+    pub fn forward_terms(&self) -> [FlopTerm; 6] {
+        let patches = u128::from(self.patches());
+        let tokens = u128::from(self.tokens());
+        let map = u128::from(self.pooling == Pooling::Map);
+        let patch_inputs = u128::from(self.channels) * u128::from(self.patch) * u128::from(self.patch);
+        let matrices = u128::from(self.activation.matrices());
+        let term = |coefficient, [width, depth, mlp]: [u32; 3]| FlopTerm {
+            coefficient,
+            powers: PerAxis { width, depth, mlp },
+        };
+        [
+            // Patches, the scores and the sum of a MAP head, the classifier.
+            term(2 * patches * patch_inputs + map * 4 * tokens + 2 * u128::from(self.classes), [1, 0, 0]),
+            // A MAP head's projections, of its probe and its output once, of keys and values for each token.
+            term(map * (4 + 4 * tokens), [2, 0, 0]),
+            term(map * 4, [1, 0, 1]),
+            // Projections, scores and sums of the blocks' attention, and their MLPs.
+            term(8 * tokens, [2, 1, 0]),
+            term(4 * tokens * tokens, [1, 1, 0]),
+            term(2 * matrices * tokens, [1, 1, 1]),
+        ]
+    }
+}
+
 impl Vit {
     /// Parameters and forward FLOPs, exact; saturating at `u64::MAX`.
     pub fn cost(&self) -> Cost {
@@ -97,8 +139,6 @@ impl Vit {
         let d = u128::from(self.shape.width);
         let l = u128::from(self.shape.depth);
         let m = u128::from(self.shape.mlp_dim);
-        let n = u128::from(a.patches());
-        let t = u128::from(a.tokens());
         let k = u128::from(a.classes);
         let patch_inputs = u128::from(a.channels) * u128::from(a.patch) * u128::from(a.patch);
         let map = u128::from(a.pooling == Pooling::Map);
@@ -125,9 +165,7 @@ impl Vit {
             pooling: fit(map * (d + (4 * d * d + 4 * d) + 2 * d + (2 * d * m + m + d))),
             classifier: fit((d + 1) * k),
         };
-        let block = 8 * t * d * d + 4 * t * t * d + 2 * matrices * t * d * m;
-        let head = map * (4 * d * d + 4 * t * d * d + 4 * t * d + 4 * d * m);
-        let flops = 2 * n * patch_inputs * d + l * block + head + 2 * d * k;
+        let flops = self.architecture.forward_terms().iter().map(|term| term.of(self.shape)).sum();
         Cost { params: components.total(), params_by_component: components, forward_flops_per_example: fit(flops) }
     }
 }

@@ -13,7 +13,7 @@ mod variant;
 pub use architecture::{Activation, Architecture, Pooling, Problem, Vit};
 pub use catalogue::{CATALOGUE, Named, named};
 pub use config::{ConfigProblem, ReadConfig, read_config};
-pub use cost::{Components, Cost};
+pub use cost::{Components, Cost, FlopTerm};
 pub use memory::{AttentionKind, Memory, NumberFormat, Optimizer, Step};
 pub use shape::{Axis, PerAxis, Shape};
 pub use variant::{Feature, Position, PositionRows, QkNorm, QkvBias, Variant};
