@@ -184,6 +184,12 @@ fn deep_and_long_plans_take_no_longer_than_their_length() {
 }
 
 #[test]
+fn a_comment_behind_a_lone_separator_is_kept() {
+    holds("law y = m4 fitted to a.b // c\n; // d\n").unwrap();
+    holds("law y = sovit { // c\n; // d\n width = 0.2 }\n").unwrap();
+}
+
+#[test]
 fn a_plan_with_mistakes_has_no_style() {
     assert!(formatted("model m { image 224 px }").is_err());
 }

@@ -126,10 +126,13 @@ impl<'a> Lines<'a> {
             self.open.above.push(Above::Comment(text));
         } else if !self.open.parts.is_empty() {
             self.open.behind = Some(text);
-        } else if let Some(last) = self.list.last_mut() {
-            last.behind = Some(text);
         } else {
-            self.behind = Some(text);
+            // A separator may stand on a line of its own, after a line that has its comment.
+            let place = self.list.last_mut().map_or(&mut self.behind, |last| &mut last.behind);
+            match place {
+                None => *place = Some(text),
+                Some(_) => self.open.above.push(Above::Comment(text)),
+            }
         }
         self.feeds = 0;
     }
