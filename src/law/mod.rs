@@ -5,6 +5,7 @@ mod group;
 mod model;
 mod optimum;
 mod values;
+mod worth;
 
 #[cfg(feature = "fit")]
 mod bootstrap;
@@ -74,3 +75,4 @@ pub use optimum::{GridOptimum, NamedStart, RunnerUp};
 pub use samples::{GroupSample, samples};
 #[cfg(feature = "fit")]
 pub use select::{RANKED_FROM, rollout};
+pub use worth::{worth, worth_elasticity};

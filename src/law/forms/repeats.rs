@@ -2,6 +2,7 @@
 //! examples seen `1 + r` times (Muennighoff et al. 2023, arXiv 2305.16264, with their decay of excess parameters left
 //! out, which needs the optimum of the law inside itself).
 
+use crate::law;
 use crate::law::form::Variable;
 use crate::law::loss::Loss;
 use crate::law::separable::{About, Outer, Separable};
@@ -26,14 +27,11 @@ static ABOUT: About = About {
 };
 
 /// What `unique` examples seen as often as `d / unique` says are worth, as a multiple of `unique`, with its slope by
-/// `ln R`. Fewer than one pass is worth what was seen.
+/// `ln R`.
 fn worth(ln_passes: f64, r_star: f64) -> (f64, f64) {
-    let repeats = ln_passes.exp() - 1.0;
-    if repeats <= 0.0 {
-        return (ln_passes.exp(), 0.0);
-    }
+    let repeats = (ln_passes.exp() - 1.0).max(0.0);
     let left = (-repeats / r_star).exp();
-    (1.0 + r_star * (1.0 - left), r_star * (1.0 - left) - repeats * left)
+    (law::worth(ln_passes.exp(), r_star), r_star * (1.0 - left) - repeats * left)
 }
 
 impl Repeats {
