@@ -1,5 +1,5 @@
-//! The search over boxes of a million million shapes: 75 named boxes, each asked through the compiler as a plan is.
-//! Those that prefer something to the least loss fit their law to `examples/star/star.csv` each time.
+//! The search over boxes of a million million shapes: 95 named boxes, each asked through the compiler as a plan is.
+//! Those that need a loss fit their law to `examples/star/star.csv` each time.
 //!
 //! `cargo bench --bench search` prints the time of each, the largest, and the memory that all of them took.
 #![allow(clippy::print_stdout, reason = "a benchmark prints")]
@@ -78,10 +78,23 @@ fn cases() -> Vec<Case> {
             "serving = { on = a100, batch = 8 }\n  prefer least latency * params within 0.5 % of best loss\n  require 8 divides head_dim\n",
         ),
     ];
+    // The shape decides how much compute is left to train it.
+    let funds = [
+        ("inference", "inference = 100e9 example\n"),
+        ("scarce", "data = { unique = 1e9 example, repeats = 15 }\n"),
+        (
+            "lifetime",
+            "inference = 100e9 example\n  data = { unique = 1e9 example, repeats = 15 }\n  serving = { on = h200, batch = 64, attention = cudnn }\n  require latency < 20 ms\n  require params < 300 Mparam\n",
+        ),
+        (
+            "lifetime-fast",
+            "inference = 100e9 example\n  serving = { on = h200, batch = 64 }\n  prefer fast within 0.1 % of best loss\n",
+        ),
+    ];
     let mut cases = Vec::new();
     for (box_name, model, ranges) in boxes {
         // The star's runs have 16 heads, which 12 do not go with.
-        for (name, preference) in preferences.into_iter().filter(|_| !model.contains("12")) {
+        for (name, preference) in preferences.into_iter().chain(funds).filter(|_| !model.contains("12")) {
             let plan = plan(model, &format!("  {ranges}  {preference}"), "8 ZFLOP").replace(STATED, FITTED);
             cases.push(Case { name: format!("{box_name} {name}"), plan });
         }

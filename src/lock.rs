@@ -245,7 +245,8 @@ fn no_lock(path: &str, line: Option<u64>, reason: &str) -> Diagnostic {
 fn consistent(answer: &Answer) -> bool {
     let (vit, budget) = (&answer.vit, &answer.budget);
     let buildable = vit.architecture.with(vit.shape).is_ok() && vit.cost() == answer.cost;
-    let paid = budget.forward_flops / answer.cost.forward_flops_per_example as f64;
+    let left = budget.inference.as_ref().map_or(1.0, |inference| 1.0 - inference.share);
+    let paid = left * budget.forward_flops / answer.cost.forward_flops_per_example as f64;
     buildable && paid.is_finite() && paid > 0.0 && (budget.examples / paid - 1.0).abs() < 1e-9
 }
 

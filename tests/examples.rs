@@ -65,6 +65,27 @@ fn the_fastest_shape_costs_a_little_loss() {
     assert!(excess.is_sorted() && excess[0] < 0.0, "{excess:?}");
 }
 
+/// What serving takes from the budget makes the encoder smaller; what is left pays for exactly so many examples.
+#[test]
+fn a_lifetime_of_inference_is_paid_for() {
+    let (_, summary) = build_plan("star/lifetime");
+    let [plain, served] = [0, 1].map(|i| &summary["searches"][i]);
+    let number = |value: &Value| value.as_f64().unwrap();
+    let budget = &served["budget"];
+    let (inference, data) = (&budget["inference"], &budget["data"]);
+    assert_eq!((number(&inference["examples"]), number(&data["unique"])), (100e9, 2e9));
+    let flops = number(&served["cost"]["forward_flops_per_example"]);
+    let all = number(&budget["examples"]) * flops + 100e9 * flops / 3.0;
+    assert!((all / number(&budget["forward_flops"]) - 1.0).abs() < 1e-12, "{all}");
+    assert!((number(&inference["share"]) - 100e9 * flops / 3.0 / 8e21).abs() < 1e-12);
+    assert!(number(&served["cost"]["params"]) < 0.65 * number(&plain["cost"]["params"]));
+    let epochs = number(&data["epochs"]);
+    assert!((epochs - number(&budget["examples"]) / 2e9).abs() < 1e-9);
+    let worth = 2e9 * (1.0 + 15.0 * (1.0 - (-(epochs - 1.0) / 15.0).exp()));
+    assert!((number(&data["worth"]) / worth - 1.0).abs() < 1e-12);
+    assert_eq!(plain["budget"]["inference"], Value::Null);
+}
+
 /// Five encoders, and a file for each trainer that can express one of them.
 #[test]
 fn trainers_get_what_they_can_express() {
@@ -91,7 +112,7 @@ fn summaries_are_what_the_schema_says() {
     let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
     let known = schema["properties"].as_object().unwrap();
     let required = schema["required"].as_array().unwrap();
-    for (_, summary) in [build("serving"), build("trainers"), build_plan("star/fast")] {
+    for (_, summary) in [build("serving"), build("trainers"), build_plan("star/fast"), build_plan("star/lifetime")] {
         for search in summary["searches"].as_array().unwrap() {
             let search = search.as_object().unwrap();
             assert!(search.keys().all(|key| known.contains_key(key)), "{:?}", search.keys());

@@ -10,7 +10,9 @@ use crate::diagnostic::Diagnostic;
 use crate::law::{ArmParameters, Estimate, FitReport, FormFit, FormLaw, HoldOut, Law, NamedLaw, NamedStart, SovitLaw};
 use crate::lock::Warning;
 use crate::plan::{Counting, StatedExponents, Uncertain};
-use crate::shape::{Alternative, Answer, Compared, Plateau, Preferred, Recipe, Served, ShadowPrice, Trained};
+use crate::shape::{
+    Alternative, Answer, Compared, Epochs, Inference, Plateau, Preferred, Recipe, Served, ShadowPrice, Trained,
+};
 use crate::source::plain_json;
 use crate::vit::{Activation, Axis, Components, Cost, PerAxis, Pooling, Shape, Variant};
 
@@ -150,6 +152,8 @@ struct Budget<'a> {
     counted: Counting,
     forward_flops: f64,
     examples: f64,
+    inference: Option<Inference>,
+    data: Option<Epochs>,
 }
 
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
@@ -218,6 +222,8 @@ impl<'a> Search<'a> {
                 counted: answer.budget.counted,
                 forward_flops: answer.budget.forward_flops,
                 examples: answer.budget.examples,
+                inference: answer.budget.inference,
+                data: answer.budget.data,
             },
             law: LawName { name: &answer.law, form: law.map(|law| form(&law.law)) },
             frontier: answer.frontier,

@@ -6,7 +6,9 @@ use super::{Artefact, Request, SUMMARY, engine, fits};
 use crate::diagnostic::Diagnostic;
 use crate::law::{Estimate, FitReport, GroupFit, HoldOut, Law, NamedLaw, NamedStart, SovitLaw, StarForm};
 use crate::plan::{Counting, StatedExponents};
-use crate::shape::{Alternative, Answer, Loss, Preferred, Recipe, Served, ShadowPrice, Trained};
+use crate::shape::{
+    Alternative, Answer, Epochs, Inference, Loss, Preferred, Recipe, Served, ShadowPrice, Spending, Trained,
+};
 use crate::units::{Base, Dimension, fixed, human};
 use crate::vit::{Axis, PerAxis, Shape};
 
@@ -48,7 +50,7 @@ struct SearchView {
     title: String,
     shape: String,
     cost: String,
-    budget: String,
+    budget: Vec<String>,
     hardware: Vec<String>,
     loss: Option<String>,
     preference: Vec<String>,
@@ -89,15 +91,7 @@ fn search(answer: &Answer) -> SearchView {
             a.image,
             a.patch
         ),
-        budget: format!(
-            "{} forward{} pays for {}",
-            human(answer.budget.forward_flops, Dimension::FLOP),
-            match answer.budget.counted {
-                Counting::Forward => String::new(),
-                Counting::Training => format!(" (training over {})", Counting::TRAINING_FACTOR),
-            },
-            examples(answer.budget.examples)
-        ),
+        budget: budget(&answer.budget),
         hardware: answer
             .serving
             .iter()
@@ -112,6 +106,33 @@ fn search(answer: &Answer) -> SearchView {
         prices: prices(answer),
         neighbours: neighbours(answer),
     }
+}
+
+/// What the budget pays for, and what comes out of it besides training.
+fn budget(budget: &Spending) -> Vec<String> {
+    let counted = match budget.counted {
+        Counting::Forward => String::new(),
+        Counting::Training => format!(" (training over {})", Counting::TRAINING_FACTOR),
+    };
+    let pays = human(budget.forward_flops, Dimension::FLOP);
+    let mut rows = vec![format!("{pays} forward{counted} pays for {}", examples(budget.examples))];
+    if let Some(Inference { examples: served, share, frontier_without: PerAxis { width, depth, mlp }, .. }) =
+        budget.inference
+    {
+        rows.push(format!("  inference on {} takes {:.1} % of it", examples(served), share * 100.0));
+        let [width, depth, mlp] = [(width, 0), (depth, 1), (mlp, 0)].map(|(x, digits)| fixed(x, digits));
+        rows.push(format!("  for training alone the law would want {width} x {depth} x {mlp}"));
+    }
+    if let Some(Epochs { unique, epochs, worth, .. }) = budget.data {
+        let of = human(unique, Dimension::EXAMPLE);
+        let worth = if epochs > 1.0 {
+            format!(", worth {} seen once", human(worth, Dimension::EXAMPLE))
+        } else {
+            String::new()
+        };
+        rows.push(format!("  {} epochs of {of}{worth}", fixed(epochs, 2)));
+    }
+    rows
 }
 
 /// `2.28 ms for 8 images on h200 with flash attention, 3 510 images/s`

@@ -15,6 +15,7 @@ mod predicate;
 mod recipe;
 mod rows;
 mod schema;
+mod table;
 mod terms;
 mod values;
 
@@ -28,3 +29,4 @@ pub use forms::{FORMS, Input, KnownForm};
 pub use model::*;
 pub use recipe::{Decay, Precision, RecipeOptimizer, RecipeSpec, Stretch, Task};
 pub use rows::RowChecker;
+pub use table::*;

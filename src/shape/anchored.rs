@@ -6,10 +6,11 @@
 //! The joint form (3) of the paper is never minimised freely: that gives t^s_k for every dimension at once, which no
 //! budget can pay for.
 
-use super::frontier::{Frontier, percentiles};
-use crate::law::{Law, SovitLaw, SovitParameters};
+use super::frontier::percentiles;
+use super::surface::Surface;
+use crate::law::SovitLaw;
 use crate::plan::SmallOptimum;
-use crate::vit::{Axis, PerAxis, Shape};
+use crate::vit::{PerAxis, Shape};
 
 /// Weight of the squared log distance that decides between sizes the loss cannot tell apart.
 const TIE: f64 = 1e-12;
@@ -48,27 +49,19 @@ impl AxisCost {
     pub(super) fn loss(&self, x: f64) -> f64 {
         match *self {
             Self::Distance { .. } => 0.0,
-            Self::Loss { frontier, scale, a, b } => {
-                let u = (x / frontier).ln();
-                // exp_m1 keeps the small differences of neighbours exact.
-                scale * ((-a * u).exp_m1() + a / b * (b * u).exp_m1())
-            }
+            Self::Loss { frontier, scale, a, b } => scale * bend(a, b, (x / frontier).ln()),
         }
     }
 }
 
-/// The cost of each axis for a law whose recipe is at `frontier`.
-pub(super) fn costs(law: &Law, frontier: PerAxis<f64>) -> PerAxis<AxisCost> {
-    PerAxis::from_fn(|axis| match law {
-        Law::Sovit(sovit) => loss_cost(&sovit.parameters, sovit, axis, *frontier.get(axis)),
-        Law::Stated(_) | Law::Fitted(_) => AxisCost::Distance { frontier: *frontier.get(axis) },
-    })
+/// `u^-a - 1 + (a / b) (u^b - 1)`, from `ln u`; `exp_m1` keeps the small differences of neighbours exact.
+pub(super) fn bend(a: f64, b: f64, ln_u: f64) -> f64 {
+    (-a * ln_u).exp_m1() + a / b * (b * ln_u).exp_m1()
 }
 
-fn loss_cost(parameters: &SovitParameters, law: &SovitLaw, axis: Axis, frontier: f64) -> AxisCost {
-    let arm = parameters.axes.get(axis);
-    let scale = arm.alpha * (frontier / law.x_reference.get(axis)).powf(-arm.a);
-    AxisCost::Loss { frontier, scale, a: arm.a, b: arm.b }
+/// The squared log distance of each axis from `frontier`, for a law without a loss.
+pub(super) fn distances(frontier: PerAxis<f64>) -> PerAxis<AxisCost> {
+    frontier.map(|&frontier| AxisCost::Distance { frontier })
 }
 
 /// The fitted law together with its start: losses at shapes and computes.
@@ -82,118 +75,49 @@ impl<'a> Anchored<'a> {
         Self { law, start }
     }
 
+    /// The surface of the best fit.
+    pub(super) fn surface(&self) -> Surface {
+        Surface::new(self.law, &self.law.parameters, self.start)
+    }
+
+    /// Those of the refits.
+    pub(super) fn draws(&self) -> impl Iterator<Item = Surface> {
+        self.law.draws.iter().map(|draw| Surface::new(self.law, draw, self.start))
+    }
+
     /// Predicted loss of `shape` at `t`, with its 95 % interval over the draws.
     pub(super) fn predict(&self, shape: Shape, t: f64) -> (f64, f64, f64) {
-        let value = self.loss(&self.law.parameters, shape, t);
-        let (low, high) = percentiles(self.law.draws.iter().map(|draw| self.loss(draw, shape, t)).collect());
+        let loss = |surface: Surface| surface.loss(shape.reals(), surface.tau(t));
+        let value = loss(self.surface());
+        let (low, high) = percentiles(self.draws().map(loss).collect());
         if low.is_nan() { (value, value, value) } else { (value, low, high) }
     }
+}
 
-    /// The loss on the frontier at `t`.
-    pub(super) fn on_frontier(&self, t: f64) -> f64 {
-        let parameters = &self.law.parameters;
-        self.level(parameters, self.frontier(parameters).at(t), t)
+/// The share of `t` that can be done without and still reach `excess` above `least(t)`, the least loss at `t`.
+/// `None` where no less compute brings the loss up that far.
+pub(super) fn wasted(least: impl Fn(f64) -> f64, t: f64, excess: f64) -> Option<f64> {
+    let target = least(t) + excess;
+    if !(excess > 0.0 && target.is_finite()) {
+        return (excess <= 0.0).then_some(0.0);
     }
-
-    fn loss(&self, parameters: &SovitParameters, shape: Shape, t: f64) -> f64 {
-        let frontier = self.frontier(parameters).at(t);
-        let excess: f64 = Axis::ALL
-            .into_iter()
-            .map(|axis| loss_cost(parameters, self.law, axis, *frontier.get(axis)).loss(shape.get(axis) as f64))
-            .sum();
-        self.level(parameters, frontier, t) + excess
+    let (mut low, mut high) = (t.ln() - 30.0, t.ln());
+    if least(low.exp()) < target {
+        return None;
     }
-
-    fn frontier(&self, parameters: &SovitParameters) -> Frontier {
-        let exponents = PerAxis::from_fn(|axis| parameters.exponent(axis) * self.law.weights.get(axis));
-        Frontier::new(self.start, exponents)
+    while high - low > 1e-13 * high.abs() {
+        let middle = f64::midpoint(low, high);
+        if least(middle.exp()) > target { low = middle } else { high = middle }
     }
-
-    /// The per-dimension forms put together around the centre, where all three describe the same model:
-    /// their mean there, plus what each axis adds by leaving it.
-    fn level(&self, parameters: &SovitParameters, x: PerAxis<f64>, t: f64) -> f64 {
-        let t = t / self.law.t_reference;
-        let centre = self.law.centre.reals();
-        Axis::ALL
-            .into_iter()
-            .map(|axis| {
-                let reference = self.law.x_reference.get(axis);
-                let here = parameters.arm(axis, x.get(axis) / reference, t);
-                let there = parameters.arm(axis, centre.get(axis) / reference, t);
-                there / 3.0 + (here - there)
-            })
-            .sum()
-    }
-
-    /// The share of `t` that the frontier can do without and still reach `excess` above its loss at `t`.
-    /// `None` where no less compute brings the loss up that far.
-    pub(super) fn wasted(&self, t: f64, excess: f64) -> Option<f64> {
-        let target = self.on_frontier(t) + excess;
-        if !(excess > 0.0 && target.is_finite()) {
-            return (excess <= 0.0).then_some(0.0);
-        }
-        let (mut low, mut high) = (t.ln() - 30.0, t.ln());
-        if self.on_frontier(low.exp()) < target {
-            return None;
-        }
-        for _ in 0..100 {
-            let middle = f64::midpoint(low, high);
-            if self.on_frontier(middle.exp()) > target { low = middle } else { high = middle }
-        }
-        Some(-(high - t.ln()).exp_m1())
-    }
+    Some(-(high - t.ln()).exp_m1())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::law::{ArmParameters, Estimate, FitReport, StarForm, Termination};
+    use crate::shape::fixtures::{law, start};
+    use crate::vit::Axis;
     use proptest::prelude::*;
-
-    /// A law whose three arms agree at the centre, with the paper's exponents.
-    fn law() -> SovitLaw {
-        let s = PerAxis { width: 0.22, depth: 0.45, mlp: 0.60 };
-        let c = 0.65;
-        let axes = s.map(|s| {
-            let sum = c / s;
-            ArmParameters { alpha: 0.1, a: 0.4 * sum, beta: 0.05, b: 0.6 * sum, xi: 0.15, eps: 0.2 }
-        });
-        let exact = |value| Estimate { value, low: None, high: None };
-        SovitLaw {
-            metric: "error".to_owned(),
-            weights: PerAxis { width: 1.0 / 3.0, depth: 1.0 / 3.0, mlp: 1.0 / 3.0 },
-            centre: Shape { width: 2048, depth: 40, mlp_dim: 6144 },
-            x_reference: PerAxis { width: 2048.0, depth: 40.0, mlp: 6144.0 },
-            t_reference: 1e21,
-            star: StarForm::Tied,
-            tie: None,
-            hold_out: None,
-            x_range: PerAxis::default(),
-            t_range: (1e19, 1e22),
-            parameters: SovitParameters { c, axes },
-            exponents: s.map(|&s| exact(s)),
-            data_exponent: exact(c),
-            fit: FitReport {
-                rows: 0,
-                parameters: 19,
-                objective: String::new(),
-                value: 0.0,
-                rmse: 0.0,
-                termination: Termination::Gradient,
-                evaluations: 0,
-                starts: 0,
-                at_best: 0,
-                condition: 1.0,
-                draws: 0,
-                seed: 0,
-            },
-            draws: Vec::new(),
-        }
-    }
-
-    fn start() -> SmallOptimum {
-        SmallOptimum { shape: Shape { width: 608, depth: 10, mlp_dim: 928 }, forward_flops: 3.5e18 }
-    }
 
     proptest! {
         #[test]
@@ -212,12 +136,12 @@ mod tests {
         #[test]
         fn wasted_compute_is_what_the_frontier_can_do_without(ln_t in 44.0..52.0f64, excess in 1e-5..1e-2f64) {
             let (law, start) = (law(), start());
-            let anchored = Anchored::new(&law, &start);
+            let surface = Anchored::new(&law, &start).surface();
+            let least = |t| surface.level(surface.tau(t));
             let t = ln_t.exp();
-            let wasted = anchored.wasted(t, excess).unwrap();
+            let wasted = wasted(least, t, excess).unwrap();
             prop_assert!((0.0..1.0).contains(&wasted));
-            let less = anchored.on_frontier(t * (1.0 - wasted));
-            prop_assert!((less - anchored.on_frontier(t) - excess).abs() < 1e-9, "{wasted}");
+            prop_assert!((least(t * (1.0 - wasted)) - least(t) - excess).abs() < 1e-9, "{wasted}");
         }
     }
 
@@ -226,7 +150,7 @@ mod tests {
         let (law, start) = (law(), start());
         let anchored = Anchored::new(&law, &start);
         let (value, low, high) = anchored.predict(start.shape, start.forward_flops);
-        assert!((value - anchored.on_frontier(start.forward_flops)).abs() < 1e-15);
+        assert!((value - anchored.surface().level(0.0)).abs() < 1e-15);
         assert_eq!((low, high), (value, value));
         let wide = anchored.predict(Shape { width: 1216, ..start.shape }, start.forward_flops).0;
         let narrow = anchored.predict(Shape { width: 304, ..start.shape }, start.forward_flops).0;
@@ -236,14 +160,29 @@ mod tests {
     #[test]
     fn the_loss_keeps_the_fitted_curvature_of_each_dimension() {
         // Second derivative in log x of the anchored loss on the frontier: alpha x^-a a (a + b).
-        let law = law();
-        let frontier = PerAxis { width: 900.0, depth: 20.0, mlp: 3000.0 };
-        for (axis, cost) in costs(&Law::Sovit(Box::new(law.clone())), frontier).iter() {
+        let (law, start) = (law(), start());
+        let surface = Anchored::new(&law, &start).surface();
+        let frontier = surface.frontier(6.0);
+        for (axis, cost) in surface.costs(6.0).iter() {
             let (x, h) = (*frontier.get(axis), 1e-3_f64);
             let second = (cost.loss(x * h.exp()) + cost.loss(x * (-h).exp())) / (h * h);
             let arm = law.parameters.axes.get(axis);
             let fitted = arm.alpha * (x / law.x_reference.get(axis)).powf(-arm.a) * arm.a * (arm.a + arm.b);
             assert!((second / fitted - 1.0).abs() < 1e-3, "{axis:?} {second} {fitted}");
+        }
+    }
+
+    #[test]
+    fn the_level_is_the_arms_put_together_at_the_centre() {
+        let (law, start) = (law(), start());
+        let surface = Anchored::new(&law, &start).surface();
+        for t in [1e18, 1e20, 1e23] {
+            let x = surface.frontier(surface.tau(t));
+            let arms = Axis::ALL.map(|axis| {
+                let centre = law.arm(axis, law.centre.get(axis) as f64, t);
+                centre / 3.0 + (law.arm(axis, *x.get(axis), t) - centre)
+            });
+            assert!((surface.level(surface.tau(t)) - arms.iter().sum::<f64>()).abs() < 1e-12);
         }
     }
 }

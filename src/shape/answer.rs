@@ -161,8 +161,44 @@ pub struct Spending {
     pub forward_flops: f64,
     /// How the plan counted it.
     pub counted: Counting,
-    /// Examples the budget pays for at the chosen shape.
+    /// Examples the budget pays for at the chosen shape, those seen again counted again.
     pub examples: f64,
+    /// What the trained model encodes out of the same budget, where the plan says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inference: Option<Inference>,
+    /// How often finite data are seen, where the plan says how many there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Epochs>,
+}
+
+/// Inference that the budget of a training pays for too.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inference {
+    /// Images that the model encodes in its life.
+    pub examples: f64,
+    /// Forward FLOPs of all of them; three of them count as one that is trained on.
+    pub forward_flops: f64,
+    /// The share of the budget that they take.
+    pub share: f64,
+    /// Where the law would want to be if all of the budget went into training.
+    pub frontier_without: PerAxis<f64>,
+}
+
+/// Finite data, and how often they are seen.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Epochs {
+    /// Distinct examples.
+    pub unique: f64,
+    /// How often each is seen.
+    pub epochs: f64,
+    /// After how many repeats one more is worth 1/e of a new example.
+    pub repeats: f64,
+    /// What all that is seen is worth, in examples seen once.
+    pub worth: f64,
 }
 
 /// What a law with a loss adds to an answer.

@@ -1,19 +1,21 @@
 //! Every search of a plan, answered.
 
-use super::anchored::{Anchored, AxisCost, costs};
-use super::frontier::{self, Frontier};
+use super::anchored::{Anchored, wasted};
+use super::frontier;
+use super::funds::Funds;
 use super::hardware::Hardware;
 use super::lattice::furthest;
+use super::objective::Asked;
 use super::prefer::{number, wanted};
-use super::search::{Box3, Found, best, legal, runners_up};
+use super::search::{Box3, Found, best, flops, legal, runners_up};
 use super::{
-    Alternative, Answer, Compared, Loss, Plateau, Preferred, Recipe, Served, ShadowPrice, Spending, Trained, codes,
-    prices,
+    Alternative, Answer, Compared, Inference, Loss, Plateau, Preferred, Recipe, Served, ShadowPrice, Spending, Trained,
+    codes, prices,
 };
 use crate::diagnostic::Diagnostic;
 use crate::hardware::notes;
 use crate::law::{Estimate, Law, NamedLaw, NamedStart, SovitLaw};
-use crate::plan::{Baseline, Budget, LawKind, Plan, Preference, Range, Requirement, Search, SmallOptimum, Start};
+use crate::plan::{Baseline, Budget, LawKind, Plan, Preference, Range, Requirement, Search, Start};
 use crate::units::{Dimension, fixed, human};
 use crate::vit::{Architecture, Axis, PerAxis, Shape, Vit};
 
@@ -39,9 +41,8 @@ pub fn choose(
         .searches
         .iter()
         .map(|search| {
-            let law = &laws.get(search.law)?.as_ref()?.law;
             let hardware = Hardware::new(search);
-            Question::new(plan, search, law, starts, &hardware, &mut diagnostics)?.answer(&mut diagnostics)
+            Question::new(plan, search, (laws, starts), &hardware, &mut diagnostics)?.answer(&mut diagnostics)
         })
         .collect();
     (answers, diagnostics)
@@ -83,9 +84,8 @@ fn law_warnings(plan: &Plan) -> Vec<Diagnostic> {
 pub(super) struct Question<'a> {
     plan: &'a Plan,
     pub(super) search: &'a Search,
-    law: &'a Law,
-    start: &'a SmallOptimum,
-    /// Where the plan says so.
+    asked: Asked<'a>,
+    /// Where the plan says its start.
     origin: &'a Start,
     pub(super) space: Box3<'a>,
     frontier: PerAxis<f64>,
@@ -95,21 +95,27 @@ impl<'a> Question<'a> {
     fn new(
         plan: &'a Plan,
         search: &'a Search,
-        law: &'a Law,
-        starts: &'a [Option<NamedStart>],
+        (laws, starts): (&'a [Option<NamedLaw>], &'a [Option<NamedStart>]),
         hardware: &'a Hardware,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
+        let law = &laws.get(search.law)?.as_ref()?.law;
         let model = plan.models.get(search.model)?;
         let budget = plan.budgets.get(search.budget)?;
-        let exponents = frontier::exponents(law)?;
+        if matches!(law, Law::Fitted(_)) {
+            return None;
+        }
         let Some(index) = search.start else {
             diagnostics.push(no_start(search, law, model.architecture.heads));
             return None;
         };
         let (origin, start) = (plan.starts.get(index)?, &starts.get(index)?.as_ref()?.optimum);
-        let t = budget.forward_flops;
-        let frontier = Frontier::new(start, exponents).at(t);
+        let funds = Funds::new(plan, search, budget.forward_flops, laws, diagnostics)?;
+        let asked = Asked { law, start, architecture: &model.architecture, funds };
+        let Some((frontier, objective)) = asked.wanted() else {
+            diagnostics.push(pays_for_nothing(search, budget));
+            return None;
+        };
         if frontier.iter().any(|(_, x)| !(x.is_finite() && *x > 0.0)) {
             let message = format!(
                 "law `{}` gives no usable frontier at budget `{}`",
@@ -127,15 +133,11 @@ impl<'a> Question<'a> {
         let space = Box3 {
             architecture: &model.architecture,
             ranges: search.ranges.map(|range| range.value),
-            costs: costs(law, frontier),
-            level: match law {
-                Law::Sovit(law) => Anchored::new(law, start).on_frontier(t),
-                Law::Stated(_) | Law::Fitted(_) => f64::NAN,
-            },
-            forward_flops: t,
+            objective,
+            funds,
             hardware,
         };
-        Some(Self { plan, search, law, start, origin, space, frontier })
+        Some(Self { plan, search, asked, origin, space, frontier })
     }
 
     fn answer(&self, diagnostics: &mut Vec<Diagnostic>) -> Option<Answer> {
@@ -155,13 +157,12 @@ impl<'a> Question<'a> {
         let vit = self.space.architecture.with(shape).ok()?;
         let cost = vit.cost();
         let budget = self.plan.budgets.get(self.search.budget)?;
-        let t = budget.forward_flops;
-        let examples = t / cost.forward_flops_per_example as f64;
+        let examples = self.space.examples(&vit, &cost);
         if examples < 1.0 {
             let message = format!("budget `{}` pays for less than one example of the shape {shape}", budget.name.value);
             diagnostics.push(
                 Diagnostic::error(codes::NO_EXAMPLES, message)
-                    .label(budget.span, format!("{t:.3e} forward FLOP"))
+                    .label(budget.span, format!("{:.3e} forward FLOP", budget.forward_flops))
                     .note(format!("one example takes {} forward FLOP", cost.forward_flops_per_example)),
             );
             return None;
@@ -183,10 +184,17 @@ impl<'a> Question<'a> {
             model: self.plan.models.get(self.search.model)?.name.value.clone(),
             vit,
             cost,
-            budget: Spending { name: budget.name.value.clone(), forward_flops: t, counted: budget.kind, examples },
+            budget: Spending {
+                name: budget.name.value.clone(),
+                forward_flops: budget.forward_flops,
+                counted: budget.kind,
+                examples,
+                inference: self.inference(&vit),
+                data: self.space.funds.data.map(|data| data.seen(examples)),
+            },
             frontier: self.frontier,
-            frontier_interval: frontier::interval(self.law, self.start, t),
-            loss: self.sovit().map(|law| self.loss(law, &all, shape)),
+            frontier_interval: self.asked.interval(),
+            loss: self.sovit().map(|law| self.loss(law, &all, &vit)),
             preference: self.search.prefer.as_ref().map(|preference| self.preferred(preference, &all, found, shape)),
             alternatives: self.alternatives(&all, shape),
             runners_up: self.runners_up(&all, shape),
@@ -208,7 +216,7 @@ impl<'a> Question<'a> {
     }
 
     fn sovit(&self) -> Option<&'a SovitLaw> {
-        match self.law {
+        match self.asked.law {
             Law::Sovit(law) => Some(law),
             Law::Stated(_) | Law::Fitted(_) => None,
         }
@@ -251,7 +259,8 @@ impl<'a> Question<'a> {
             value_at_least_loss: at(least),
             unit: preference.dimension,
             least_loss: self.alternative(shape, least),
-            loss_given_up: (self.excess(shape) - self.excess(least)) / (self.space.level + self.excess(least)),
+            loss_given_up: (self.excess(shape) - self.excess(least))
+                / (self.space.objective.level() + self.excess(least)),
             proven: matches!(found, Found::Best(_)),
             gap: match found {
                 Found::Near(_, gap) => gap,
@@ -278,7 +287,7 @@ impl<'a> Question<'a> {
             let (range, size) = (self.space.ranges.get(axis), named.shape.get(axis));
             range.at(range.position(size)) == size
         };
-        let space = Box3 { architecture: &architecture, ..self.space };
+        let space = Box3 { architecture: &architecture, ..self.space.clone() };
         Some(Compared {
             name: named.name.clone(),
             legal: Axis::ALL.into_iter().all(within) && legal(&space, all, named.shape),
@@ -303,17 +312,23 @@ impl<'a> Question<'a> {
         self.space.excess(shape)
     }
 
-    fn loss(&self, law: &SovitLaw, all: &[&Requirement], shape: Shape) -> Loss {
-        let (value, low, high) = Anchored::new(law, self.start).predict(shape, self.space.forward_flops);
+    /// The compute that the law speaks of at a shape.
+    fn useful(&self, vit: &Vit) -> f64 {
+        let (trained, served) = flops(vit, &vit.cost());
+        self.space.funds.useful(trained, served)
+    }
+
+    fn loss(&self, law: &SovitLaw, all: &[&Requirement], vit: &Vit) -> Loss {
+        let (shape, t) = (vit.shape, self.useful(vit));
+        let (value, low, high) = Anchored::new(law, self.asked.start).predict(shape, t);
         let limit = self.excess(shape) + PLATEAU * value;
         let within = |size: u64, axis: Axis| {
             let other = shape.with(axis, size);
             self.excess(other) <= limit && legal(&self.space, all, other)
         };
         let ranges = PerAxis::from_fn(|axis| {
-            let cost = self.space.costs.get(axis);
-            let room = limit - self.excess(shape) + cost.loss(shape.get(axis) as f64);
-            let inside = inside(self.space.ranges.get(axis), cost, room, shape.get(axis));
+            let is_good = |size| self.excess(shape.with(axis, size)) <= limit;
+            let inside = inside(self.space.ranges.get(axis), is_good, shape.get(axis));
             let mut legal_sizes = inside.iter().filter(|&size| within(size, axis));
             let lowest = legal_sizes.next().unwrap_or(shape.get(axis));
             (lowest, legal_sizes.next_back().unwrap_or(lowest))
@@ -325,7 +340,7 @@ impl<'a> Question<'a> {
             high,
             excess: self.excess(shape),
             plateau: Plateau { tolerance: PLATEAU, ranges },
-            star_optimum: star_optimum(law, self.space.forward_flops),
+            star_optimum: star_optimum(law, t),
         }
     }
 
@@ -351,15 +366,15 @@ impl<'a> Question<'a> {
 
     fn alternative_of(&self, vit: &Vit, chosen: Shape) -> Alternative {
         let (cost, other) = (vit.cost(), vit.shape);
-        let t = self.space.forward_flops;
-        let excess = self.sovit().map(|law| (law, self.excess(other) - self.excess(chosen)));
+        let excess = self.sovit().map(|_| self.excess(other) - self.excess(chosen));
+        let least = |t| self.asked.least_loss(t);
         Alternative {
             shape: other,
             params: cost.params,
             forward_flops_per_example: cost.forward_flops_per_example,
-            examples: t / cost.forward_flops_per_example as f64,
-            excess: excess.map(|(_, excess)| excess),
-            wasted_compute: excess.and_then(|(law, excess)| Anchored::new(law, self.start).wasted(t, excess)),
+            examples: self.space.examples(vit, &cost),
+            excess,
+            wasted_compute: excess.and_then(|excess| wasted(least, self.space.funds.forward_flops, excess)),
         }
     }
 
@@ -404,13 +419,13 @@ impl<'a> Question<'a> {
         }
         let budget = self.plan.budgets.get(self.search.budget);
         diagnostics.extend(budget.and_then(|budget| self.uncertain(budget)));
-        if let Some(budget) = budget.filter(|budget| budget.forward_flops < self.start.forward_flops) {
+        if let Some(budget) = budget.filter(|budget| budget.forward_flops < self.asked.start.forward_flops) {
             let message =
                 format!("budget `{}` is below the compute of start `{}`", budget.name.value, self.origin.name.value);
             diagnostics.push(
                 Diagnostic::warning(codes::BELOW_START, message)
                     .label(budget.span, format!("{:.3e} forward FLOP", budget.forward_flops))
-                    .label(self.origin.name.span, format!("{:.3e} forward FLOP", self.start.forward_flops))
+                    .label(self.origin.name.span, format!("{:.3e} forward FLOP", self.asked.start.forward_flops))
                     .note("the recipe scales up from the start; below it the law is extrapolated downwards"),
             );
         }
@@ -439,14 +454,31 @@ impl<'a> Question<'a> {
         let name = &budget.name.value;
         let message =
             format!("budget `{name}` is uncertain: the search takes its median, {}", amount(budget.forward_flops));
-        let frontier = Frontier::new(self.start, frontier::exponents(self.law)?);
-        let (least, most) = (frontier.at(low), frontier.at(high));
+        let [least, most] = [self.wanted_at(low)?, self.wanted_at(high)?];
         Some(
             Diagnostic::warning(codes::UNCERTAIN_BUDGET, message)
                 .label(budget.span, format!("90 % lie between {} and {} forward", amount(low), amount(high)))
                 .note(format!("the frontier goes from {} to {} over that interval", sizes(least), sizes(most)))
                 .help(format!("say which value is meant: `{name} at median`, or a careful `at p10`")),
         )
+    }
+
+    /// Where the law would want to be with another budget.
+    fn wanted_at(&self, forward_flops: f64) -> Option<PerAxis<f64>> {
+        let funds = Funds { forward_flops, ..self.space.funds };
+        Asked { funds, ..self.asked }.wanted().map(|(frontier, _)| frontier)
+    }
+
+    /// What inference takes of the budget, where the plan says that it does.
+    fn inference(&self, vit: &Vit) -> Option<Inference> {
+        let (funds, served) = (&self.space.funds, flops(vit, &vit.cost()).1);
+        let alone = Asked { funds: Funds { inference: 0.0, ..*funds }, ..self.asked };
+        (funds.inference > 0.0).then_some(Inference {
+            examples: funds.inference,
+            forward_flops: funds.inference * served,
+            share: funds.drain(served) / funds.forward_flops,
+            frontier_without: alone.wanted()?.0,
+        })
     }
 
     fn gave_up(&self) -> Diagnostic {
@@ -456,6 +488,18 @@ impl<'a> Question<'a> {
             .help("give the ranges coarser steps, or narrow them around the frontier")
             .note(format!("the law wants {}", sizes(self.frontier)))
     }
+}
+
+/// What is asked of the budget besides training leaves nothing of it for any shape.
+fn pays_for_nothing(search: &Search, budget: &Budget) -> Diagnostic {
+    let message = format!(
+        "budget `{}` pays for no training beside what search `{}` asks of it",
+        budget.name.value, search.name.value
+    );
+    Diagnostic::error(codes::NO_EXAMPLES, message)
+        .label(budget.span, format!("{:.3e} forward FLOP", budget.forward_flops))
+        .label(search.name.span, "asks for inference out of it")
+        .help("give inference a budget of its own, or ask for less")
 }
 
 /// Where each arm of the star alone is best at `t`, with its interval over the draws.
@@ -472,9 +516,9 @@ fn star_optimum(law: &SovitLaw, t: f64) -> PerAxis<Estimate> {
 /// How far along an axis a legal neighbour is looked for, in grid steps.
 const NEIGHBOURS: u64 = 1024;
 
-/// The part of a range around `chosen` whose cost is at most `limit`; the cost is convex.
-fn inside(range: &Range, cost: &AxisCost, limit: f64, chosen: u64) -> Range {
-    let good = |i: u64| cost.loss(range.at(i) as f64) <= limit;
+/// The part of a range around `chosen` that is good; goodness ends once on either side.
+fn inside(range: &Range, is_good: impl Fn(u64) -> bool, chosen: u64) -> Range {
+    let good = |i: u64| is_good(range.at(i));
     let here = range.position(chosen);
     let [low, high] = [0, range.len() - 1].map(|end| range.at(furthest(here, end, good)));
     Range { low, high, spacing: range.spacing }

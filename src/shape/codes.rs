@@ -30,3 +30,5 @@ pub const NO_EXAMPLES: Code = Code::new("S0612", "budget-too-small");
 pub const UNCERTAIN_BUDGET: Code = Code::new("S0613", "uncertain-budget");
 /// The budget does not pay for what the recipe asks.
 pub const RECIPE: Code = Code::new("S0614", "recipe-too-long");
+/// A law that gives no one number for what repeats are worth.
+pub const NO_REPEATS: Code = Code::new("S0615", "no-worth-of-repeats");

@@ -3,8 +3,7 @@
 //! `x_k^F(t) = x0_k (t / t0)^(s_k w_k)`: the paper splits each tenfold of compute into one step for each dimension,
 //! of share w_k, and lets dimension k grow with its own exponent in its own step (SoViT section 2.4).
 
-use crate::law::Law;
-use crate::plan::SmallOptimum;
+use crate::plan::{SmallOptimum, StatedExponents};
 use crate::vit::PerAxis;
 
 /// A power law for each axis through one point.
@@ -27,39 +26,20 @@ impl Frontier {
     }
 }
 
-/// The effective exponents of a shape law; `None` for a learning curve.
-pub(super) fn exponents(law: &Law) -> Option<PerAxis<f64>> {
-    match law {
-        Law::Stated(stated) => Some(stated.effective.map(|e| e.value)),
-        Law::Sovit(sovit) => Some(PerAxis::from_fn(|axis| sovit.parameters.exponent(axis) * sovit.weights.get(axis))),
-        Law::Fitted(_) => None,
-    }
+/// 95 % interval of the frontier of stated exponents at `t`; `None` where they are exact.
+pub(super) fn interval(stated: &StatedExponents, start: &SmallOptimum, t: f64) -> Option<PerAxis<(f64, f64)>> {
+    let exact = stated.effective.iter().all(|(_, e)| e.sd == 0.0);
+    let end = |sign: f64| Frontier::new(start, stated.effective.map(|e| e.value + sign * NORMAL_95 * e.sd)).at(t);
+    (!exact).then(|| {
+        let (low, high) = (end(-1.0), end(1.0));
+        PerAxis::from_fn(|axis| ordered(*low.get(axis), *high.get(axis)))
+    })
 }
 
-/// 95 % interval of the frontier at `t`; `None` where the law is exact or has no draws.
-pub(super) fn interval(law: &Law, start: &SmallOptimum, t: f64) -> Option<PerAxis<(f64, f64)>> {
-    match law {
-        Law::Stated(stated) => {
-            let exact = stated.effective.iter().all(|(_, e)| e.sd == 0.0);
-            let end =
-                |sign: f64| Frontier::new(start, stated.effective.map(|e| e.value + sign * NORMAL_95 * e.sd)).at(t);
-            (!exact).then(|| {
-                let (low, high) = (end(-1.0), end(1.0));
-                PerAxis::from_fn(|axis| ordered(*low.get(axis), *high.get(axis)))
-            })
-        }
-        Law::Sovit(sovit) => {
-            let shapes: Vec<PerAxis<f64>> = sovit
-                .draws
-                .iter()
-                .map(|draw| PerAxis::from_fn(|axis| draw.exponent(axis) * sovit.weights.get(axis)))
-                .map(|exponents| Frontier::new(start, exponents).at(t))
-                .collect();
-            let axes = PerAxis::from_fn(|axis| percentiles(shapes.iter().map(|shape| *shape.get(axis)).collect()));
-            (!shapes.is_empty()).then_some(axes)
-        }
-        Law::Fitted(_) => None,
-    }
+/// 95 % interval of each axis over draws; `None` where there are none.
+pub(super) fn interval_of(draws: &[PerAxis<f64>]) -> Option<PerAxis<(f64, f64)>> {
+    let along = |axis| percentiles(draws.iter().map(|shape| *shape.get(axis)).collect());
+    (!draws.is_empty()).then(|| PerAxis::from_fn(along))
 }
 
 /// The normal quantile of 97.5 %.

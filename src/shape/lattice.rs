@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use super::anchored::AxisCost;
 use super::bounds;
+use super::objective::Objective;
 use super::search::{Box3, legal};
 use crate::plan::{Expression, Requirement, ShapeVariable};
 use crate::vit::{Axis, Cost, PerAxis, Shape, Vit};
@@ -18,8 +18,7 @@ pub(super) struct Lattice<'a> {
 /// The sizes of one axis, ascending.
 struct Sizes {
     list: Vec<u64>,
-    cost: AxisCost,
-    /// Index of the cheapest one.
+    /// Index of the cheapest one, where that is known of an axis alone.
     cheapest: usize,
 }
 
@@ -28,23 +27,6 @@ struct Sizes {
 pub(super) struct Ranges(PerAxis<(usize, usize)>);
 
 impl Ranges {
-    /// Both halves across the longest side; none where it is one point.
-    pub(super) fn halves(self) -> Option<[Self; 2]> {
-        let axis = Axis::ALL.into_iter().max_by_key(|&axis| {
-            let (low, high) = *self.0.get(axis);
-            high - low
-        })?;
-        let (low, high) = *self.0.get(axis);
-        let middle = usize::midpoint(low, high);
-        (low < high).then(|| {
-            [(low, middle), (middle + 1, high)].map(|half| {
-                let mut ranges = self;
-                *ranges.0.get_mut(axis) = half;
-                ranges
-            })
-        })
-    }
-
     /// Whether it is one point.
     pub(super) fn is_point(&self) -> bool {
         Axis::ALL.into_iter().all(|axis| self.0.get(axis).0 == self.0.get(axis).1)
@@ -57,7 +39,7 @@ pub(super) struct Node {
     /// The number that decides: the cost, or what is preferred.
     pub(super) bound: f64,
     pub(super) cost: f64,
-    /// Its cheapest shape.
+    /// Its cheapest shape where that is known, else its smallest.
     pub(super) shape: Shape,
     pub(super) ranges: Ranges,
 }
@@ -104,6 +86,24 @@ impl<'a> Lattice<'a> {
         Ranges(PerAxis::from_fn(|axis| (0, self.sizes.get(axis).list.len() - 1)))
     }
 
+    /// Both halves of a sub-box across the side along which sizes differ most, as a ratio; none where it is one point.
+    pub(super) fn halves(&self, ranges: &Ranges) -> Option<[Ranges; 2]> {
+        let ratio = |axis: Axis| {
+            let ((low, high), list) = (*ranges.0.get(axis), &self.sizes.get(axis).list);
+            list[high] as f64 / list[low] as f64
+        };
+        let axis = Axis::ALL.into_iter().max_by(|&a, &b| ratio(a).total_cmp(&ratio(b)))?;
+        let (low, high) = *ranges.0.get(axis);
+        let middle = usize::midpoint(low, high);
+        (low < high).then(|| {
+            [(low, middle), (middle + 1, high)].map(|half| {
+                let mut ranges = *ranges;
+                *ranges.0.get_mut(axis) = half;
+                ranges
+            })
+        })
+    }
+
     /// The sub-box of one shape of the lattice.
     pub(super) fn point(&self, shape: Shape) -> Ranges {
         Ranges(PerAxis::from_fn(|axis| {
@@ -112,8 +112,13 @@ impl<'a> Lattice<'a> {
         }))
     }
 
-    /// The cheapest shape of a sub-box: the cost is convex.
-    pub(super) fn cheapest(&self, ranges: &Ranges) -> Shape {
+    /// Whether a sub-box's node has the shape that costs least in it: so where costs are convex, and of one point.
+    pub(super) fn settles(&self, ranges: &Ranges) -> bool {
+        matches!(self.space.objective, Objective::Separable { .. }) || ranges.is_point()
+    }
+
+    /// Where the costs of axes are convex: the cheapest shape of a sub-box.
+    fn cheapest(&self, ranges: &Ranges) -> Shape {
         self.shape(|axis| {
             let (low, high) = *ranges.0.get(axis);
             self.sizes.get(axis).cheapest.clamp(low, high)
@@ -130,16 +135,19 @@ impl<'a> Lattice<'a> {
         Shape { width: size(Axis::Width), depth: size(Axis::Depth), mlp_dim: size(Axis::Mlp) }
     }
 
-    /// A sub-box by its cheapest shape, where the cost decides.
+    /// A sub-box by what no shape of it costs less than, where the cost decides.
     pub(super) fn node(&self, ranges: Ranges) -> Node {
-        let shape = self.cheapest(&ranges);
-        let cost = self.cost(shape);
+        let (cost, shape) = match &self.space.objective {
+            Objective::Coupled(loss) if !ranges.is_point() => {
+                let (low, high) = self.corners(&ranges);
+                (loss.least(low, high), low)
+            }
+            objective => {
+                let shape = self.cheapest(&ranges);
+                (objective.cost(shape), shape)
+            }
+        };
         Node { bound: cost, cost, shape, ranges }
-    }
-
-    /// What a shape costs, ties decided.
-    pub(super) fn cost(&self, shape: Shape) -> f64 {
-        self.sizes.iter().map(|(axis, sizes)| sizes.cost.at(shape.get(axis) as f64)).sum()
     }
 
     /// Whether a shape of the box is legal.
@@ -156,10 +164,10 @@ impl<'a> Lattice<'a> {
 
     /// The part of a sub-box outside of which every shape has an excess loss above `limit`; none where all have.
     pub(super) fn within(&self, ranges: &Ranges, limit: f64) -> Option<Ranges> {
-        let loss = |axis: Axis, index: usize| {
-            let sizes = self.sizes.get(axis);
-            sizes.cost.loss(sizes.list[index] as f64)
+        let Objective::Separable { costs, .. } = &self.space.objective else {
+            return (self.node(*ranges).cost <= limit + ROUNDING).then_some(*ranges);
         };
+        let loss = |axis: Axis, index: usize| costs.get(axis).loss(self.sizes.get(axis).list[index] as f64);
         let cheapest = PerAxis::from_fn(|axis| {
             let (low, high) = *ranges.0.get(axis);
             self.sizes.get(axis).cheapest.clamp(low, high)
@@ -176,6 +184,25 @@ impl<'a> Lattice<'a> {
             let end = |end: usize| furthest(here as u64, end as u64, is_in) as usize;
             (end(low), end(high))
         })))
+    }
+
+    /// What the excess loss lies between in a sub-box.
+    fn excess(&self, ranges: &Ranges) -> (f64, f64) {
+        match &self.space.objective {
+            Objective::Separable { costs, .. } => {
+                let ends = |axis: Axis| {
+                    let (sizes, (low, high)) = (self.sizes.get(axis), *ranges.0.get(axis));
+                    let loss = |index: usize| costs.get(axis).loss(sizes.list[index] as f64);
+                    (loss(sizes.cheapest.clamp(low, high)), loss(low).max(loss(high)))
+                };
+                let ends = Axis::ALL.map(ends);
+                (ends.iter().map(|(least, _)| least).sum(), ends.iter().map(|(_, most)| most).sum())
+            }
+            Objective::Coupled(loss) => {
+                let (low, high) = self.corners(ranges);
+                (loss.least(low, high), loss.most(low, high))
+            }
+        }
     }
 
     /// What a number of shapes cannot go below in a sub-box.
@@ -241,15 +268,9 @@ impl<'a> Corners<'a> {
             ShapeVariable::Latency => (space.hardware.least_latency(&self.small), f64::INFINITY),
             ShapeVariable::Throughput => (0.0, space.hardware.throughput(space.hardware.least_latency(&self.small))),
             ShapeVariable::Loss => {
-                let ends = |axis: Axis| {
-                    let (sizes, (low, high)) = (self.lattice.sizes.get(axis), *self.ranges.0.get(axis));
-                    let loss = |index: usize| sizes.cost.loss(sizes.list[index] as f64);
-                    (loss(sizes.cheapest.clamp(low, high)), loss(low).max(loss(high)))
-                };
-                let ends = Axis::ALL.map(ends);
-                let least: f64 = ends.iter().map(|(least, _)| least).sum();
-                let most: f64 = ends.iter().map(|(_, most)| most).sum();
-                (space.level + least - ROUNDING, space.level + most + ROUNDING)
+                let (least, most) = self.lattice.excess(&self.ranges);
+                let level = space.objective.level();
+                (level + least - ROUNDING, level + most + ROUNDING)
             }
         }
     }
@@ -266,11 +287,11 @@ pub(super) fn value(space: &Box3<'_>, vit: &Vit, cost: &Cost, variable: ShapeVar
         ShapeVariable::Params => cost.params as f64,
         ShapeVariable::Tokens => space.architecture.tokens() as f64,
         ShapeVariable::Flops => cost.forward_flops_per_example as f64,
-        ShapeVariable::Examples => space.forward_flops / cost.forward_flops_per_example as f64,
+        ShapeVariable::Examples => space.examples(vit, cost),
         ShapeVariable::Latency => space.hardware.latency(vit),
         ShapeVariable::Throughput => space.hardware.throughput(space.hardware.latency(vit)),
         ShapeVariable::Memory => space.hardware.memory(vit),
-        ShapeVariable::Loss => space.level + space.excess(vit.shape),
+        ShapeVariable::Loss => space.objective.level() + space.excess(vit.shape),
     }
 }
 
@@ -312,9 +333,13 @@ impl Sizes {
             requires.is_empty() || legal(space, requires, shape)
         };
         let list: Vec<u64> = space.ranges.get(axis).iter().filter(|&size| holds(size)).collect();
-        let cost = *space.costs.get(axis);
-        let at = |i: &usize| cost.at(list[*i] as f64);
-        let cheapest = (0..list.len()).min_by(|i, j| at(i).total_cmp(&at(j))).unwrap_or(0);
-        Self { list, cost, cheapest }
+        let cheapest = match &space.objective {
+            Objective::Separable { costs, .. } => {
+                let at = |i: &usize| costs.get(axis).at(list[*i] as f64);
+                (0..list.len()).min_by(|i, j| at(i).total_cmp(&at(j))).unwrap_or(0)
+            }
+            Objective::Coupled(_) => 0,
+        };
+        Self { list, cheapest }
     }
 }

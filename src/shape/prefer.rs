@@ -21,7 +21,7 @@ fn wanted_in(space: &Box3<'_>, requires: &[&Requirement], preference: Option<&Pr
     let least = best(space, requires);
     let (Some(preference), Found::Best(start)) = (preference, least) else { return least };
     let excess = space.excess(start);
-    let limit = preference.within.map_or(f64::INFINITY, |share| excess + share * (space.level + excess));
+    let limit = preference.within.map_or(f64::INFINITY, |share| excess + share * (space.objective.level() + excess));
     let Some(lattice) = Lattice::new(space, requires) else { return least };
     let objective = minimised(preference);
     let mut incumbent = point(&lattice, lattice.point(start), start, &objective);
@@ -29,7 +29,7 @@ fn wanted_in(space: &Box3<'_>, requires: &[&Requirement], preference: Option<&Pr
     let push = |heap: &mut BinaryHeap<Node>, incumbent: &mut Node, ranges: Ranges| {
         let Some(ranges) = lattice.within(&ranges, limit) else { return };
         if ranges.is_point() {
-            let shape = lattice.cheapest(&ranges);
+            let shape = lattice.corners(&ranges).0;
             if space.excess(shape) <= limit && lattice.legal(shape) {
                 let found = point(&lattice, ranges, shape, &objective);
                 if found > *incumbent {
@@ -37,8 +37,7 @@ fn wanted_in(space: &Box3<'_>, requires: &[&Requirement], preference: Option<&Pr
                 }
             }
         } else if lattice.may_hold(&ranges) {
-            let (bound, shape) = (lattice.least(&ranges, &objective), lattice.cheapest(&ranges));
-            let node = Node { bound, cost: lattice.cost(shape), shape, ranges };
+            let node = Node { bound: lattice.least(&ranges, &objective), ..lattice.node(ranges) };
             if node > *incumbent {
                 heap.push(node);
             }
@@ -56,7 +55,7 @@ fn wanted_in(space: &Box3<'_>, requires: &[&Requirement], preference: Option<&Pr
             let gap = (incumbent.bound - node.bound) / incumbent.bound.abs();
             return Found::Near(incumbent.shape, Some(gap).filter(|gap| gap.is_finite()));
         }
-        for half in node.ranges.halves().into_iter().flatten() {
+        for half in lattice.halves(&node.ranges).into_iter().flatten() {
             push(&mut heap, &mut incumbent, half);
         }
     }
@@ -84,7 +83,12 @@ fn evaluate(space: &Box3<'_>, number: &Expression<ShapeVariable>, shape: Shape) 
 /// A shape with its number; what is no number is worse than any.
 fn point(lattice: &Lattice<'_>, ranges: Ranges, shape: Shape, objective: &Expression<ShapeVariable>) -> Node {
     let bound = evaluate(lattice.space, objective, shape);
-    Node { bound: if bound.is_nan() { f64::INFINITY } else { bound }, cost: lattice.cost(shape), shape, ranges }
+    Node {
+        bound: if bound.is_nan() { f64::INFINITY } else { bound },
+        cost: lattice.space.objective.cost(shape),
+        shape,
+        ranges,
+    }
 }
 
 #[cfg(test)]
@@ -92,7 +96,7 @@ mod tests {
     use super::*;
     use crate::hardware::{AttentionLibrary, devices};
     use crate::plan::{Comparison, Operator, Range, Serving};
-    use crate::shape::anchored::AxisCost;
+    use crate::shape::fixtures::{funds, separable};
     use crate::shape::hardware::Hardware;
     use crate::shape::search::{legal, runners_up};
     use crate::source::Span;
@@ -110,7 +114,7 @@ mod tests {
     }
 
     fn cost(space: &Box3<'_>, shape: Shape) -> f64 {
-        space.costs.iter().map(|(axis, cost)| cost.at(shape.get(axis) as f64)).sum()
+        space.objective.cost(shape)
     }
 
     fn variable(variable: ShapeVariable) -> Expression<ShapeVariable> {
@@ -134,10 +138,8 @@ mod tests {
             let space = Box3 {
                 architecture: &architecture,
                 ranges: PerAxis { width: range(w * heads, 10, step), depth: range(d, 6, 1), mlp: range(m, 10, step) },
-                costs: PerAxis { width: fw, depth: fd, mlp: fm }
-                    .map(|&frontier| AxisCost::Loss { frontier, scale: 1.0, a, b }),
-                level: 0.3,
-                forward_flops: 1e9,
+                objective: separable(PerAxis { width: fw, depth: fd, mlp: fm }, a, b),
+                funds: funds(1e9),
                 hardware: &hardware,
             };
             let weighted = Expression::Arithmetic(
@@ -179,7 +181,7 @@ mod tests {
                 .min_by(|a, b| cost(&space, *a).total_cmp(&cost(&space, *b)).then(a.cmp(b)));
             let limit = least.map_or(0.0, |least| {
                 let excess = space.excess(least);
-                within.map_or(f64::INFINITY, |share| excess + share * (space.level + excess))
+                within.map_or(f64::INFINITY, |share| excess + share * (space.objective.level() + excess))
             });
             let sign = if most { -1.0 } else { 1.0 };
             let key = |shape: Shape| (sign * number(&space, &preference, shape), cost(&space, shape), shape);

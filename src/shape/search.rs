@@ -1,28 +1,28 @@
 //! The best legal shape of a box, exactly.
 //!
-//! Branch and bound, best first. The cost is a sum of one convex function for each axis, so the cheapest point of a
-//! sub-box is known at once; if it is legal no other point can be better and the search ends.
+//! Branch and bound, best first. Where the cost is a sum of one convex function for each axis, the cheapest point of a
+//! sub-box is known at once; if it is legal no other point can be better and the search ends. Otherwise the cost is
+//! bounded until a sub-box is one point.
 //! Requirements on one axis thin out its values beforehand; the others are bounded over sub-boxes by interval
 //! arithmetic.
 
 use std::collections::BinaryHeap;
 
-use super::anchored::AxisCost;
+use super::funds::Funds;
 use super::hardware::Hardware;
 use super::lattice::{Lattice, Ranges, value};
+use super::objective::Objective;
 use crate::plan::{Range, Requirement, Value};
-use crate::vit::{Architecture, PerAxis, Shape};
+use crate::vit::{Architecture, Cost, PerAxis, Shape, Vit};
 
 /// What is searched.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Box3<'a> {
     pub(super) architecture: &'a Architecture,
     pub(super) ranges: PerAxis<Range>,
-    pub(super) costs: PerAxis<AxisCost>,
-    /// The loss on the frontier; NaN where the law has none.
-    pub(super) level: f64,
-    /// Budget in forward FLOPs, for requirements on examples.
-    pub(super) forward_flops: f64,
+    pub(super) objective: Objective,
+    /// The budget, for requirements on examples.
+    pub(super) funds: Funds,
     /// What requirements on time and memory are of.
     pub(super) hardware: &'a Hardware,
 }
@@ -30,8 +30,21 @@ pub(super) struct Box3<'a> {
 impl Box3<'_> {
     /// How far the loss of a shape lies above that on the frontier.
     pub(super) fn excess(&self, shape: Shape) -> f64 {
-        self.costs.iter().map(|(axis, cost)| cost.loss(shape.get(axis) as f64)).sum()
+        self.objective.excess(shape)
     }
+
+    /// Examples that the budget pays for at a shape.
+    pub(super) fn examples(&self, vit: &Vit, cost: &Cost) -> f64 {
+        let (trained, served) = flops(vit, cost);
+        self.funds.examples(trained, served)
+    }
+}
+
+/// Forward FLOPs of one image in training, and where the model is served.
+pub(super) fn flops(vit: &Vit, cost: &Cost) -> (f64, f64) {
+    let trained = cost.forward_flops_per_example as f64;
+    let seeing = vit.seeing();
+    (trained, if seeing == *vit { trained } else { seeing.cost().forward_flops_per_example as f64 })
 }
 
 /// How a search ended.
@@ -67,14 +80,14 @@ pub(super) fn best(space: &Box3<'_>, requires: &[&Requirement]) -> Found {
     let mut heap = BinaryHeap::from([lattice.node(lattice.whole())]);
     let mut opened = 0;
     while let Some(node) = heap.pop() {
-        if lattice.legal(node.shape) {
+        if lattice.settles(&node.ranges) && lattice.legal(node.shape) {
             return Found::Best(node.shape);
         }
         opened += 1;
         if opened > NODES {
             return Found::GaveUp;
         }
-        for half in node.ranges.halves().into_iter().flatten().filter(|half| lattice.may_hold(half)) {
+        for half in lattice.halves(&node.ranges).into_iter().flatten().filter(|half| lattice.may_hold(half)) {
             heap.push(lattice.node(half));
         }
     }
@@ -99,7 +112,7 @@ pub(super) fn runners_up(
             break;
         }
         let is_near = |shape: &Shape| found.iter().any(|other| shape.distance(*other) < apart);
-        if !is_near(&node.shape) && lattice.legal(node.shape) {
+        if lattice.settles(&node.ranges) && !is_near(&node.shape) && lattice.legal(node.shape) {
             found.push(node.shape);
         }
         // What lies around one shape as a whole holds no other.
@@ -107,7 +120,7 @@ pub(super) fn runners_up(
             let (low, high) = lattice.corners(half);
             found.iter().any(|other| low.distance(*other) < apart && high.distance(*other) < apart)
         };
-        for half in node.ranges.halves().into_iter().flatten() {
+        for half in lattice.halves(&node.ranges).into_iter().flatten() {
             if !is_used(&half) && lattice.may_hold(&half) {
                 heap.push(lattice.node(half));
             }
@@ -130,19 +143,10 @@ pub(super) fn legal(space: &Box3<'_>, requires: &[&Requirement], shape: Shape) -
 mod tests {
     use super::*;
     use crate::hardware::{AttentionLibrary, device, devices};
-    use crate::plan::{Comparison, Expression, Serving, ShapeVariable};
-    use crate::source::Span;
+    use crate::plan::{Comparison, Serving, ShapeVariable};
+    use crate::shape::fixtures::{distant, funds, require, separable};
     use crate::vit::{Axis, Step};
     use proptest::prelude::*;
-
-    fn require(variable: ShapeVariable, comparison: Comparison, number: f64) -> Requirement {
-        let sides = (Box::new(Expression::Variable(variable)), Box::new(Expression::Number(number)));
-        let predicate = match comparison {
-            Comparison::Divides => Expression::Compare(comparison, sides.1, sides.0),
-            _ => Expression::Compare(comparison, sides.0, sides.1),
-        };
-        Requirement { text: String::new(), span: Span::default(), predicate }
-    }
 
     fn brute(space: &Box3<'_>, requires: &[&Requirement]) -> Found {
         let mut best: Option<(f64, Shape)> = None;
@@ -150,7 +154,7 @@ mod tests {
             for depth in space.ranges.depth.iter() {
                 for mlp_dim in space.ranges.mlp.iter() {
                     let shape = Shape { width, depth, mlp_dim };
-                    let cost: f64 = space.costs.iter().map(|(axis, cost)| cost.at(shape.get(axis) as f64)).sum();
+                    let cost = space.objective.cost(shape);
                     if legal(space, requires, shape) && best.is_none_or(|(least, _)| cost < least) {
                         best = Some((cost, shape));
                     }
@@ -178,10 +182,8 @@ mod tests {
             let space = Box3 {
                 architecture: &architecture,
                 ranges: PerAxis { width: range(w * heads, 12, step), depth: range(d, 8, 1), mlp: range(m, 12, step) },
-                costs: PerAxis { width: fw, depth: fd, mlp: fm }
-                    .map(|&frontier| AxisCost::Loss { frontier, scale: 1.0, a, b }),
-                level: 0.2,
-                forward_flops: 1e9,
+                objective: separable(PerAxis { width: fw, depth: fd, mlp: fm }, a, b),
+                funds: funds(1e9),
                 hardware: &hardware,
             };
             let end = |pick: fn(&Range) -> u64| Shape {
@@ -220,10 +222,8 @@ mod tests {
             let space = Box3 {
                 architecture: &architecture,
                 ranges: PerAxis { width: range(w, 12, step), depth: range(d, 8, 1), mlp: range(m, 12, step) },
-                costs: PerAxis { width: fw, depth: fd, mlp: fm }
-                    .map(|&frontier| AxisCost::Loss { frontier, scale: 1.0, a, b }),
-                level: 0.2,
-                forward_flops: 1e9,
+                objective: separable(PerAxis { width: fw, depth: fd, mlp: fm }, a, b),
+                funds: funds(1e9),
                 hardware: &Hardware::of(None, None),
             };
             let requires = [
@@ -243,9 +243,8 @@ mod tests {
         let space = Box3 {
             architecture: &architecture,
             ranges: PerAxis { width: range, depth: range, mlp: range },
-            costs: PerAxis { width: 1147.5, depth: 26.9, mlp: 4314.2 }.map(|&frontier| AxisCost::Distance { frontier }),
-            level: f64::NAN,
-            forward_flops: 1e21,
+            objective: distant(),
+            funds: funds(1e21),
             hardware: &Hardware::of(None, None),
         };
         let requires = [require(ShapeVariable::Params, Comparison::Less, 400e6)];
@@ -275,9 +274,8 @@ mod tests {
             let space = Box3 {
                 architecture: &architecture,
                 ranges,
-                costs: frontier.map(|&frontier| AxisCost::Loss { frontier, scale: 1.0, a: 0.4, b: 0.7 }),
-                level: f64::NAN,
-                forward_flops: 1e21,
+                objective: separable(frontier, 0.4, 0.7),
+                funds: funds(1e21),
                 hardware: &hardware,
             };
             let (divisor, deep, wide) = (pick(5, 2, 60), pick(6, 12, 60), pick(7, 500, 9000));
@@ -287,7 +285,8 @@ mod tests {
                 Axis::Mlp => size.is_multiple_of(divisor) && size >= wide,
             };
             let size = |axis: Axis| {
-                let cost = |size: &u64| space.costs.get(axis).at(*size as f64);
+                let Objective::Separable { costs, .. } = &space.objective else { unreachable!() };
+                let cost = |size: &u64| costs.get(axis).at(*size as f64);
                 let sizes = space.ranges.get(axis).iter().filter(|&size| own(axis, size));
                 sizes.min_by(|a, b| cost(a).total_cmp(&cost(b)).then(a.cmp(b))).unwrap()
             };
@@ -317,9 +316,8 @@ mod tests {
         let space = Box3 {
             architecture: &architecture,
             ranges: PerAxis { width: range, depth: Range::stepped(1, 10_000, 1), mlp: Range::stepped(1, 10_000, 1) },
-            costs: PerAxis { width: 1147.5, depth: 26.9, mlp: 4314.2 }.map(|&frontier| AxisCost::Distance { frontier }),
-            level: f64::NAN,
-            forward_flops: 1e21,
+            objective: distant(),
+            funds: funds(1e21),
             hardware: &hardware,
         };
         let requires = [require(ShapeVariable::Latency, Comparison::Less, 0.024)];

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use super::Answer;
 use super::choose::choose;
-use super::frontier::{self, Frontier};
-use super::{Answer, exponents};
+use super::funds::Funds;
+use super::objective::Asked;
 use crate::law::{NamedLaw, NamedStart};
 use crate::plan::{Budget, Counting, Plan};
 use crate::vit::PerAxis;
@@ -24,7 +25,8 @@ pub struct TrajectoryPoint {
 
 /// One search of a plan, asked with each of `budgets`, in forward FLOPs.
 ///
-/// `laws` and `starts` are as [`choose`] takes them. Empty where the search has no start or its law no exponents.
+/// `laws` and `starts` are as [`choose`] takes them. Budgets that pay for no training are left out; all
+/// are where the search has no start or its law no exponents.
 pub fn trajectory(
     plan: &Plan,
     search: usize,
@@ -36,11 +38,15 @@ pub fn trajectory(
     let Some(asked) = plan.searches.get(search).cloned() else { return Vec::new() };
     let Some(named) = laws.get(asked.law).and_then(Option::as_ref) else { return Vec::new() };
     let start = asked.start.and_then(|start| starts.get(start)).and_then(Option::as_ref);
-    let (Some(start), Some(exponents)) = (start, exponents(&named.law)) else { return Vec::new() };
-    let recipe = Frontier::new(&start.optimum, exponents);
+    let (Some(start), Some(model)) = (start, plan.models.get(asked.model).cloned()) else { return Vec::new() };
+    // What laws have to say of it has been said.
+    let Some(funds) = Funds::new(&plan, &asked, 0.0, laws, &mut Vec::new()) else { return Vec::new() };
     let budget = asked.budget;
     plan.searches = vec![asked];
-    let points = budgets.iter().map(|&forward_flops| {
+    let points = budgets.iter().filter_map(|&forward_flops| {
+        let funds = Funds { forward_flops, ..funds };
+        let asked = Asked { law: &named.law, start: &start.optimum, architecture: &model.architecture, funds };
+        let (frontier, _) = asked.wanted()?;
         if let Some(budget) = plan.budgets.get_mut(budget) {
             *budget = Budget {
                 forward_flops,
@@ -51,12 +57,12 @@ pub fn trajectory(
             };
         }
         let (answers, _) = choose(&plan, laws, starts);
-        TrajectoryPoint {
+        Some(TrajectoryPoint {
             forward_flops,
-            frontier: recipe.at(forward_flops),
-            frontier_interval: frontier::interval(&named.law, &start.optimum, forward_flops),
+            frontier,
+            frontier_interval: asked.interval(),
             answer: answers.into_iter().flatten().next(),
-        }
+        })
     });
     points.collect()
 }

@@ -54,6 +54,18 @@ impl Case {
     }
 }
 
+/// A budget for training alone.
+fn spending(forward_flops: f64, examples: f64) -> Spending {
+    Spending {
+        name: "vit_g".to_owned(),
+        forward_flops,
+        counted: Counting::Forward,
+        examples,
+        inference: None,
+        data: None,
+    }
+}
+
 fn at<T>(value: T) -> Spanned<T> {
     Spanned::new(value, Span::default())
 }
@@ -99,6 +111,8 @@ pub(crate) fn case() -> Case {
             law: 0,
             start: Some(0),
             budget: 0,
+            inference: 0.0,
+            data: None,
             ranges: PerAxis {
                 width: at(Range::stepped(384, 2048, 16)),
                 depth: at(Range::stepped(6, 60, 1)),
@@ -122,12 +136,7 @@ pub(crate) fn case() -> Case {
         model: "encoder".to_owned(),
         vit,
         cost: vit.cost(),
-        budget: Spending {
-            name: "vit_g".to_owned(),
-            forward_flops,
-            counted: Counting::Forward,
-            examples: examples(vit.cost().forward_flops_per_example),
-        },
+        budget: spending(forward_flops, examples(vit.cost().forward_flops_per_example)),
         frontier: PerAxis { width: 1148.7, depth: 27.03, mlp: 4320.5 },
         frontier_interval: None,
         loss: None,

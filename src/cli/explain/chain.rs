@@ -145,20 +145,22 @@ fn law_lines(name: &str, kind: &LawKind, law: &Law) -> Vec<String> {
 
 /// `x = x0 (t / t0)^e` for each axis, with the exponent that this is.
 fn frontier(answer: &Answer, small: &crate::vit::Shape, ratio: f64) -> Vec<String> {
-    let mut lines = vec![format!("x0 (t / t0)^e, with t / t0 = {}", fixed(ratio, 1))];
+    // Where the shape decides how much compute is left, no power law says where the least loss is.
+    let is_coupled = answer.budget.inference.is_some() || answer.budget.data.is_some();
+    let mut lines = vec![if is_coupled {
+        "least loss of all shapes with what the budget leaves to train each".to_owned()
+    } else {
+        format!("x0 (t / t0)^e, with t / t0 = {}", fixed(ratio, 1))
+    }];
     for (axis, wanted) in answer.frontier.iter() {
         let (first, ratio_of_sizes) = (small.get(axis), wanted / small.get(axis) as f64);
         let exponent = ratio_of_sizes.ln() / ratio.ln();
+        let power = if is_coupled { String::new() } else { format!("{first} * {}^{exponent:.4} = ", fixed(ratio, 1)) };
         let interval = answer.frontier_interval.map_or(String::new(), |interval| {
             let (low, high) = *interval.get(axis);
             format!(", 95 % within {} to {}", fixed(low, 1), fixed(high, 1))
         });
-        lines.push(format!(
-            "{:<5} {first} * {}^{exponent:.4} = {}{interval}",
-            axis.name(),
-            fixed(ratio, 1),
-            fixed(*wanted, 1)
-        ));
+        lines.push(format!("{:<5} {power}{}{interval}", axis.name(), fixed(*wanted, 1)));
     }
     lines
 }

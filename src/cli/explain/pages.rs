@@ -170,6 +170,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("S0612", include_str!("../../../grammar/explain/S0612.md")),
     ("S0613", include_str!("../../../grammar/explain/S0613.md")),
     ("S0614", include_str!("../../../grammar/explain/S0614.md")),
+    ("S0615", include_str!("../../../grammar/explain/S0615.md")),
     ("S0701", include_str!("../../../grammar/explain/S0701.md")),
     ("S0702", include_str!("../../../grammar/explain/S0702.md")),
     ("S0703", include_str!("../../../grammar/explain/S0703.md")),

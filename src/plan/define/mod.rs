@@ -3,6 +3,7 @@
 mod budget;
 mod emit;
 mod fit;
+mod funds;
 mod hardware;
 mod law;
 mod model;

@@ -139,12 +139,14 @@ impl Checker<'_> {
         }
         let preferred = search.prefer.iter().map(|preference| preference.span);
         let required = search.requires.iter().filter(|require| require.predicate.speaks_of(&ShapeVariable::Loss));
-        let asking: Vec<Span> = required.map(|require| require.span).chain(preferred).collect();
+        // What these two change is a loss: exponents alone know one compute for every shape.
+        let funded = ["inference", "data"].into_iter().filter_map(|name| Some(fields.get(name)?.name.span));
+        let asking: Vec<Span> = required.map(|require| require.span).chain(preferred).chain(funded).collect();
         for &span in &asking {
             let name = &law.name.value;
             let message = format!("{} asks for a loss, and law `{name}` is exponents alone", fields.what);
             let error = Diagnostic::error(codes::NO_LOSS, message)
-                .label(span, "speaks of a loss")
+                .label(span, "needs a loss")
                 .label(law.name.span, "has none")
                 .help(format!("fit the law to a star sweep: `law {name} = sovit fitted to TABLE.METRIC`"));
             self.report(error);

@@ -12,7 +12,19 @@ use crate::units::{Dimension, exact};
 use crate::vit::{Architecture, PerAxis};
 
 const SCHEMA: Schema = Schema {
-    fields: &["model", "law", "start", "budget", "serving", "training", "recipe", "compare", "runners_up"],
+    fields: &[
+        "model",
+        "law",
+        "start",
+        "budget",
+        "inference",
+        "data",
+        "serving",
+        "training",
+        "recipe",
+        "compare",
+        "runners_up",
+    ],
     ranges: &["width", "depth", "mlp"],
     chooses: true,
 };
@@ -29,7 +41,10 @@ impl Checker<'_> {
         let fields = self.fields(what, at, body.as_ref()?, SCHEMA);
 
         let model = self.reference(&fields, "model", &scope.models);
-        let law = self.reference(&fields, "law", &scope.laws).filter(|&law| self.is_shape_law(law, &fields, plan));
+        let law = match only_shape_law(plan).filter(|_| fields.get("law").is_none() && !fields.is_meant("law")) {
+            Some(law) => Some(law),
+            None => self.reference(&fields, "law", &scope.laws).filter(|&law| self.is_shape_law(law, &fields, plan)),
+        };
         let start = match fields.get("start") {
             None if scope.starts.len() == 0 => Some(None),
             _ => self.reference(&fields, "start", &scope.starts).map(Some),
@@ -39,6 +54,8 @@ impl Checker<'_> {
             None if scope.recipes.len() == 0 => Some(None),
             _ => self.reference(&fields, "recipe", &scope.recipes).map(Some),
         };
+        let inference = fields.get("inference").map_or(Some(0.0), |field| self.inference(field));
+        let data = optional(fields.get("data").map(|field| self.finite_data(field, scope, plan)));
         let ranges = PerAxis::from_fn(|axis| {
             if let Some(entry) = fields.range(axis.name()) {
                 self.range(entry)
@@ -73,6 +90,8 @@ impl Checker<'_> {
             law: law?,
             start: start?,
             budget: budget?,
+            inference: inference?,
+            data: data?,
             ranges: whole(ranges)?,
             requires: requires.into_iter().collect::<Option<_>>()?,
             prefer: preferred?.map(|preferred| preferred.preference),
@@ -100,10 +119,8 @@ impl Checker<'_> {
 
     fn is_shape_law(&mut self, law: usize, fields: &Fields<'_>, plan: &Plan) -> bool {
         let Some(law) = plan.laws.get(law) else { return false };
-        let form = match &law.kind {
-            LawKind::Form { form, .. } => form.name,
-            LawKind::Stated(_) | LawKind::Sovit { .. } => return true,
-        };
+        let LawKind::Form { form, .. } = &law.kind else { return true };
+        let form = form.name;
         let span = fields.get("law").map_or(fields.at, |field| field.value.span);
         let name = &law.name.value;
         let error = Diagnostic::error(
@@ -198,6 +215,12 @@ impl Checker<'_> {
         };
         self.report(error);
     }
+}
+
+/// The law that says something of shapes, where there is one.
+fn only_shape_law(plan: &Plan) -> Option<usize> {
+    let mut shapes = (0..plan.laws.len()).filter(|&law| !matches!(plan.laws[law].kind, LawKind::Form { .. }));
+    shapes.next().filter(|_| shapes.next().is_none())
 }
 
 /// The first number from `low` to `high` in steps that is a multiple of `of`, by solving `low + i step = 0 (mod of)`.

@@ -657,6 +657,65 @@ fn preferences_of_a_search() {
     );
 }
 
+/// What else the budget of a search has to pay for, and data that end.
+#[test]
+fn funds_of_a_search() {
+    check(
+        "
+        model m { image = 224 px, patch = 14 px, heads = 16 }
+        results r from \"r.csv\" { width = column w, depth = column d, mlp = column m, examples = column n, error = column e }
+        law l = sovit fitted to r.error
+        start s { shape = vit_s14, compute = 0.7 EFLOP as forward }
+        budget b = 1 ZFLOP as forward
+        search a {
+          law = l
+          inference = -1 example
+        //            ^^^^^^^^^^ S0402 `inference` takes a number of examples, 0 or more
+          data = { unique = 0.5 example, repeats = 0 }
+        //                  ^^^^^^^^^^^ S0402 `unique` takes a number of examples, 1 or more
+        //                                         ^ S0402 `repeats` takes a number above 0
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+        }
+        search c {
+          law = l
+          inference = 10
+        //            ^^ S0301 `inference` is a number of examples, but this is a pure number
+        //              > inference = 10 example
+          data = { unique = 1e9 example }
+        //^^^^ S0205 `data` needs `repeats`
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+        }
+        search d {
+          law = l
+          data = { unique = 1e9 example, repeats = l }
+        //                                         ^ S0412 law `l` does not say what repeats are worth
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+        }
+        ",
+    );
+    check(
+        "
+        model m { image = 224 px, patch = 14 px, heads = 16 }
+        law l = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }
+        start s { shape = vit_s14, compute = 0.7 EFLOP as forward }
+        budget b = 1 ZFLOP as forward
+        search a {
+          inference = 1e9 example
+        //^^^^^^^^^ S0220 search `a` asks for a loss, and law `l` is exponents alone
+          width in 384..2048 step 16
+          depth in 6..60
+          mlp in 512..16384 step 16
+        }
+        ",
+    );
+}
+
 /// What an emit says beyond its path.
 #[test]
 fn options_of_an_emit() {
