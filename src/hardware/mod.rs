@@ -7,7 +7,7 @@ mod operation;
 mod time;
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -104,18 +104,19 @@ struct File {
     devices: Vec<Device>,
 }
 
-static DEVICES: LazyLock<Vec<Device>> = LazyLock::new(|| {
+static DEVICES: LazyLock<Vec<Arc<Device>>> = LazyLock::new(|| {
     // A test holds the embedded file whole.
-    toml::from_str(include_str!("../../grammar/devices.toml")).map_or_else(|_| Vec::new(), |file: File| file.devices)
+    let file: Result<File, _> = toml::from_str(include_str!("../../grammar/devices.toml"));
+    file.map_or_else(|_| Vec::new(), |file| file.devices.into_iter().map(Arc::new).collect())
 });
 
-/// Every device a plan may name, in the order of `grammar/devices.toml`.
-pub fn devices() -> &'static [Device] {
+/// Every device that needs no definition, in the order of `grammar/devices.toml`.
+pub fn devices() -> &'static [Arc<Device>] {
     &DEVICES
 }
 
-/// The device of that name.
-pub fn device(name: &str) -> Option<&'static Device> {
+/// The device of that name which needs no definition.
+pub fn device(name: &str) -> Option<&'static Arc<Device>> {
     devices().iter().find(|device| device.name == name)
 }
 

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 #[cfg(feature = "fit")]
 use super::{Compiled, Outcome};
 use super::{PlanFile, uses};
-use crate::diagnostic::{self, Code, Diagnostic, list_of, nearest};
-use crate::hardware::{self, devices};
+use crate::diagnostic::{self, Code, Diagnostic};
 use crate::plan::{Counting, Values, codes as plan_codes};
-use crate::source::{SourceId, Sources, Span, World};
+use crate::source::{Sources, Span, Spanned, World};
 use crate::syntax;
-use crate::syntax::ast::{Expr, ExprKind};
+use crate::syntax::ast::{Expr, ExprKind, Name};
 use crate::units::{ComputeKind, Dimension, Measure, Quantity, QuantityError};
 
 const NO_COMPUTE: Code = Code::new("S0008", "no-compute-to-run");
@@ -68,7 +67,7 @@ pub struct BothKinds {
 #[derive(Clone, Debug)]
 pub struct Run {
     /// The device.
-    pub device: &'static str,
+    pub device: String,
     /// Its peak in FLOP/s.
     pub peak: f64,
     /// The share of it that is made use of.
@@ -91,18 +90,24 @@ pub fn query(world: &dyn World, file: &PlanFile<'_>, question: &Question<'_>) ->
         diagnostic::sort(&mut diagnostics);
         return Queried { sources, diagnostics, reply: None };
     }
+    let mut name = |option: &str, text: &str| {
+        let id = sources.add(option, text);
+        Spanned::new(text.to_owned(), Span::new(id, 0, text.len() as u32))
+    };
+    let device = question.device.map(|text| name("--on", text));
+    let format = name("--number-format", question.number_format);
     let mut read = |name: &str, text: &str| {
         let id = sources.add(name, text);
         let (expression, found) = syntax::parse_expression(&sources, id);
         diagnostics.extend(found);
-        (id, expression)
+        expression
     };
     let asked = Asked {
-        value: read("QUERY", question.text).1,
-        device: question.device.map(|name| (name, read("--on", name).0)),
-        format: (question.number_format, read("--number-format", question.number_format).0),
-        mfu: question.mfu.map(|text| read("--mfu", text).1),
-        price: question.price.map(|text| read("--price", text).1),
+        value: read("QUERY", question.text),
+        device,
+        format,
+        mfu: question.mfu.map(|text| read("--mfu", text)),
+        price: question.price.map(|text| read("--price", text)),
     };
     let concluded = if diagnostics.is_empty() && asked.is_about_results() {
         match concluded(world, file) {
@@ -123,10 +128,10 @@ pub fn query(world: &dyn World, file: &PlanFile<'_>, question: &Question<'_>) ->
 }
 
 /// A question as trees.
-struct Asked<'a> {
+struct Asked {
     value: Expr,
-    device: Option<(&'a str, SourceId)>,
-    format: (&'a str, SourceId),
+    device: Option<Name>,
+    format: Name,
     mfu: Option<Expr>,
     price: Option<Expr>,
 }
@@ -152,7 +157,7 @@ fn concluded(_: &dyn World, _: &PlanFile<'_>) -> Result<BTreeMap<String, Quantit
     Ok(BTreeMap::new())
 }
 
-impl Asked<'_> {
+impl Asked {
     /// Whether it asks for what a law or a search came to.
     fn is_about_results(&self) -> bool {
         let mut is_so = false;
@@ -166,10 +171,11 @@ impl Asked<'_> {
         let origin = values.named(&self.value).map(|named| (named.keyword, named.name.value.clone(), named.span));
         let value = values.value(&self.value)?;
         let compute = both_kinds(&value);
-        let run = match self.device {
+        let run = match &self.device {
             None => None,
-            Some((name, id)) => {
-                let (device, peak) = self.peak(name, id, found)?;
+            Some(name) => {
+                let device = values.device(name)?;
+                let peak = values.rate(&device, &self.format)?;
                 let mfu = match &self.mfu {
                     Some(mfu) => values.value_in(mfu, Dimension::NONE, "--mfu")?,
                     None => Quantity::number(1.0),
@@ -186,40 +192,17 @@ impl Asked<'_> {
                     found.push(error.help("ask for a budget, or say `... as training`"));
                     return None;
                 };
-                let run = self.run(values, (device, peak), &mfu, &compute.training, found)?;
+                let run = self.run(values, (&device.name, peak), &mfu, &compute.training, found)?;
                 Some(run.map_err(|why| found.push(too_large(self.value.span, why))).ok()?)
             }
         };
         Some(Reply { origin, value, compute, run })
     }
 
-    fn peak(&self, name: &str, id: SourceId, found: &mut Vec<Diagnostic>) -> Option<(&'static str, f64)> {
-        let unknown = |message: String, id: SourceId, wrong: &str, known: Vec<&str>| {
-            let place = Span::new(id, 0, wrong.len() as u32);
-            let error = Diagnostic::error(plan_codes::UNKNOWN_DEVICE, message).label(place, "not known");
-            match nearest(wrong, known.iter().copied()) {
-                Some(near) => error.fix(format!("there is `{near}`"), place, near),
-                None => error.help(format!("known are {}", list_of(known))),
-            }
-        };
-        let Some(device) = hardware::device(name) else {
-            let known = devices().iter().map(|device| device.name.as_str()).collect();
-            found.push(unknown(format!("there is no device `{name}`"), id, name, known));
-            return None;
-        };
-        let (format, id) = self.format;
-        let Some(peak) = device.rate(format) else {
-            let known = device.rates.keys().map(String::as_str).collect();
-            found.push(unknown(format!("`{name}` has no rate `{format}`"), id, format, known));
-            return None;
-        };
-        Some((device.name.as_str(), peak))
-    }
-
     fn run(
         &self,
         values: &mut Values<'_>,
-        (device, peak): (&'static str, f64),
+        (device, peak): (&str, f64),
         mfu: &Quantity,
         training: &Quantity,
         found: &mut Vec<Diagnostic>,
@@ -230,7 +213,7 @@ impl Asked<'_> {
             let rate = Quantity::exact(peak, Measure::of_kind(Dimension::DEVICE_RATE, ComputeKind::Training));
             let time = training.divide(&rate.multiply(mfu)?)?;
             let cost = price.as_ref().map(|(_, price)| time.multiply(price)).transpose()?;
-            Ok(Run { device, peak, mfu: mfu.clone(), time, price: price.clone(), cost })
+            Ok(Run { device: device.to_owned(), peak, mfu: mfu.clone(), time, price: price.clone(), cost })
         };
         Some(run())
     }

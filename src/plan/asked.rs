@@ -1,9 +1,11 @@
 //! Questions about a plan's values, asked from outside of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::check::{Checker, Configs, Owner};
 use crate::diagnostic::Diagnostic;
+use crate::hardware::Device;
 use crate::source::{Sources, Span};
 use crate::syntax::ast::{Ast, Expr, ExprKind, Name};
 use crate::units::{Dimension, Quantity};
@@ -78,6 +80,16 @@ impl<'a> Values<'a> {
     /// The value of an expression, of one dimension.
     pub fn value_in(&mut self, expr: &Expr, dimension: Dimension, what: &str) -> Option<Quantity> {
         self.checker.quantity(expr, dimension, Owner { name: what, span: expr.span })
+    }
+
+    /// The device of that name.
+    pub fn device(&mut self, name: &Name) -> Option<Arc<Device>> {
+        self.checker.device_named(name)
+    }
+
+    /// The peak of a device in a number format such as `bf16`, in FLOP/s.
+    pub fn rate(&mut self, device: &Device, format: &Name) -> Option<f64> {
+        self.checker.rate_of(device, &format.value, format.span)
     }
 
     /// The values of one dimension that `let` gives names, in the order of the plan.

@@ -1,4 +1,4 @@
-//! What a plan knows by itself: literals with units, compute of published models, rates of devices.
+//! What a plan knows by itself: literals with units, compute of published models.
 
 use std::convert::Infallible;
 
@@ -7,7 +7,6 @@ use super::names::list_of;
 use super::terms::{Term, Variables};
 use super::{Counting, Expression, Operator, codes};
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::hardware::{device, devices};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Name, Path, Unit};
 use crate::units::{
@@ -290,45 +289,5 @@ impl Checker<'_> {
             });
         }
         measure
-    }
-
-    /// The rate that a path such as `h200.bf16` names; `Some(None)` where it is no such path.
-    #[expect(clippy::option_option, reason = "a mistake, or no rate, or a rate")]
-    pub(super) fn device_rate(&mut self, path: &Path) -> Option<Option<Quantity>> {
-        let (first, rate) = match path.names.as_slice() {
-            [first] => (first, None),
-            [first, rate] => (first, Some(rate)),
-            _ => return Some(None),
-        };
-        let Some(device) = device(&first.value) else {
-            let is_rate = |name: &Name| devices().iter().any(|device| device.rate(&name.value).is_some());
-            if !rate.is_some_and(is_rate) {
-                return Some(None);
-            }
-            let error = Diagnostic::error(codes::UNKNOWN_DEVICE, format!("there is no device `{}`", first.value))
-                .label(first.span, "not a device that is known");
-            let known = || devices().iter().map(|device| device.name.as_str());
-            self.report(match nearest(&first.value, known()) {
-                Some(near) => error.fix(format!("there is `{near}`"), first.span, near),
-                None => {
-                    error.help(format!("known are {}; or write the rate, such as `989 TFLOP/s/gpu`", list_of(known())))
-                }
-            });
-            return None;
-        };
-        if let Some(found) = rate.and_then(|rate| device.rate(&rate.value)) {
-            let measure = Measure::of_kind(Dimension::DEVICE_RATE, ComputeKind::Executed);
-            return Some(Some(Quantity::exact(found, measure)));
-        }
-        let rates = || device.rates.keys().map(|name| format!("{}.{name}", device.name));
-        let error = match rate {
-            Some(rate) => {
-                Diagnostic::error(codes::UNKNOWN_DEVICE, format!("`{}` has no rate `{}`", device.name, rate.value))
-            }
-            None => Diagnostic::error(codes::UNKNOWN_DEVICE, format!("`{}` is a device, not a number", device.name)),
-        };
-        let fixed = |error: Diagnostic, rate: String| error.fix(format!("there is `{rate}`"), path.span, rate);
-        self.report(rates().fold(error.label(path.span, "name a rate of it"), fixed));
-        None
     }
 }

@@ -6,9 +6,11 @@ mod check;
 pub mod codes;
 mod constants;
 mod define;
+mod devices;
 mod dimensions;
 mod expression;
 mod forms;
+mod hardware;
 mod model;
 mod names;
 mod predicate;
@@ -24,8 +26,11 @@ mod tests;
 
 pub use asked::{NamedValue, Values};
 pub use check::{Configs, check};
+#[cfg(feature = "cli")]
+pub(crate) use devices::no_device;
 pub use expression::{Comparison, Expression, Operator, Value, Wrong};
 pub use forms::{FORMS, Input, KnownForm};
+pub use hardware::Serving;
 pub use model::*;
 pub use recipe::{Decay, Precision, RecipeOptimizer, RecipeSpec, Stretch, Task};
 pub use rows::RowChecker;

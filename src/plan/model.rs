@@ -4,8 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Expression, Input, KnownForm, RecipeSpec, Results};
-use crate::hardware::{AttentionLibrary, Device};
+use super::{Expression, Input, KnownForm, RecipeSpec, Results, Serving};
 use crate::source::{Span, Spanned};
 use crate::units::Dimension;
 use crate::vit::{Architecture, PerAxis, Shape, Step};
@@ -363,17 +362,6 @@ pub struct Preference {
     /// By what fraction of the best legal loss the wanted shape may be worse; where absent the objective speaks of the
     /// loss.
     pub within: Option<f64>,
-}
-
-/// `serving = { on = DEVICE, batch = ..., attention = ... }`
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Serving {
-    /// The device.
-    pub device: &'static Device,
-    /// Images of one pass.
-    pub batch: u64,
-    /// The library whose attention runs.
-    pub attention: AttentionLibrary,
 }
 
 /// `low..high step STEP` or `low..high by FACTOR`, both ends included where the spacing reaches them.

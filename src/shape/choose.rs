@@ -96,7 +96,7 @@ impl<'a> Question<'a> {
         plan: &'a Plan,
         search: &'a Search,
         (laws, starts): (&'a [Option<NamedLaw>], &'a [Option<NamedStart>]),
-        hardware: &'a Hardware,
+        hardware: &'a Hardware<'a>,
         diagnostics: &mut Vec<Diagnostic>,
     ) -> Option<Self> {
         let law = &laws.get(search.law)?.as_ref()?.law;
@@ -202,7 +202,7 @@ impl<'a> Question<'a> {
             binding: binding.iter().map(|require| require.text.clone()).collect(),
             shadow_prices: binding.iter().filter_map(|require| self.shadow_price(&all, require, shape)).collect(),
             compared: self.search.compare.iter().filter_map(|named| self.compared(&all, shape, named)).collect(),
-            serving: self.search.serving.map(|serving| Served {
+            serving: self.search.serving.as_ref().map(|serving| Served {
                 device: serving.device.name.clone(),
                 batch: serving.batch,
                 attention: serving.attention.name().to_owned(),
@@ -292,7 +292,7 @@ impl<'a> Question<'a> {
             name: named.name.clone(),
             legal: Axis::ALL.into_iter().all(within) && legal(&space, all, named.shape),
             alternative: self.alternative_of(&vit, chosen),
-            latency: self.search.serving.map(|_| self.space.hardware.latency(&vit)),
+            latency: self.search.serving.as_ref().map(|_| self.space.hardware.latency(&vit)),
         })
     }
 

@@ -6,20 +6,20 @@ use crate::vit::{Step, Vit};
 
 /// The hardware of one search.
 #[derive(Debug)]
-pub(super) struct Hardware {
-    serving: Option<(Timer<'static>, u64)>,
+pub(super) struct Hardware<'a> {
+    serving: Option<(Timer<'a>, u64)>,
     training: Option<Step>,
 }
 
-impl Hardware {
-    pub(super) fn new(search: &Search) -> Self {
-        Self::of(search.serving, search.training)
+impl<'a> Hardware<'a> {
+    pub(super) fn new(search: &'a Search) -> Self {
+        Self::of(search.serving.as_ref(), search.training)
     }
 
-    pub(super) fn of(serving: Option<Serving>, training: Option<Step>) -> Self {
+    pub(super) fn of(serving: Option<&'a Serving>, training: Option<Step>) -> Self {
         let serving = serving.and_then(|serving| {
             // Every device has a rate in bf16, which a test holds.
-            let timer = Timer::new(serving.device, "bf16", serving.attention, Launch::Graph)?;
+            let timer = Timer::new(&serving.device, "bf16", serving.attention, Launch::Graph)?;
             Some((timer, serving.batch))
         });
         Self { serving, training }

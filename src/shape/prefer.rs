@@ -133,8 +133,8 @@ mod tests {
             let architecture = Architecture { heads, image: 56, ..Architecture::default() };
             let range = |low: u64, len: u64, step| Range::stepped(low, low + len * step, step);
             let attention = AttentionLibrary::ALL[device % 4].1;
-            let serving = Serving { device: &devices()[device], batch, attention };
-            let hardware = Hardware::of(Some(serving), Some(Step { batch, ..Step::DEFAULT }));
+            let serving = Serving { device: devices()[device].clone(), batch, attention };
+            let hardware = Hardware::of(Some(&serving), Some(Step { batch, ..Step::DEFAULT }));
             let space = Box3 {
                 architecture: &architecture,
                 ranges: PerAxis { width: range(w * heads, 10, step), depth: range(d, 6, 1), mlp: range(m, 10, step) },

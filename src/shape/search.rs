@@ -24,7 +24,7 @@ pub(super) struct Box3<'a> {
     /// The budget, for requirements on examples.
     pub(super) funds: Funds,
     /// What requirements on time and memory are of.
-    pub(super) hardware: &'a Hardware,
+    pub(super) hardware: &'a Hardware<'a>,
 }
 
 impl Box3<'_> {
@@ -176,9 +176,9 @@ mod tests {
             let architecture = Architecture { heads, image: 56, ..Architecture::default() };
             let range = |low: u64, len: u64, step| Range::stepped(low, low + len * step, step);
             let serving =
-                Serving { device: &devices()[device], batch, attention: AttentionLibrary::ALL[library].1 };
+                Serving { device: devices()[device].clone(), batch, attention: AttentionLibrary::ALL[library].1 };
             let training = Step { batch, checkpointed: slower, ..Step::DEFAULT };
-            let hardware = Hardware::of(Some(serving), Some(training));
+            let hardware = Hardware::of(Some(&serving), Some(training));
             let space = Box3 {
                 architecture: &architecture,
                 ranges: PerAxis { width: range(w * heads, 12, step), depth: range(d, 8, 1), mlp: range(m, 12, step) },
@@ -263,11 +263,11 @@ mod tests {
             let heads = [1, 3, 8, 16][(seed % 4) as usize];
             let architecture = Architecture { heads, ..Architecture::default() };
             let serving = Serving {
-                device: &devices()[(seed % 14) as usize],
+                device: devices()[(seed % 14) as usize].clone(),
                 batch: pick(1, 1, 65),
                 attention: AttentionLibrary::ALL[(seed % 3) as usize].1,
             };
-            let hardware = Hardware::of(Some(serving), Some(Step { batch: pick(2, 1, 65), ..Step::DEFAULT }));
+            let hardware = Hardware::of(Some(&serving), Some(Step { batch: pick(2, 1, 65), ..Step::DEFAULT }));
             let steps = PerAxis { width: heads * pick(3, 1, 4), depth: 1, mlp: pick(4, 1, 9) };
             let ranges = steps.map(|&step| Range::stepped(step, step * 10_000, step));
             let frontier = PerAxis { width: 2000.5, depth: 40.3, mlp: 6000.7 };
@@ -311,8 +311,9 @@ mod tests {
     fn a_box_of_a_million_million_shapes_has_its_fastest() {
         let architecture = Architecture { heads: 16, ..Architecture::default() };
         let range = Range::stepped(16, 16 * 10_000, 16);
-        let serving = Serving { device: device("h200").unwrap(), batch: 64, attention: AttentionLibrary::CuDnn };
-        let hardware = Hardware::of(Some(serving), None);
+        let serving =
+            Serving { device: device("h200").unwrap().clone(), batch: 64, attention: AttentionLibrary::CuDnn };
+        let hardware = Hardware::of(Some(&serving), None);
         let space = Box3 {
             architecture: &architecture,
             ranges: PerAxis { width: range, depth: Range::stepped(1, 10_000, 1), mlp: Range::stepped(1, 10_000, 1) },

@@ -98,7 +98,7 @@ fn blocks(name: &str, path: &str) -> Measured {
             launch: if text("mode") == "eager" { Launch::Eager } else { Launch::Graph },
         });
     }
-    Measured { device: device(name).unwrap().clone(), path: path.to_owned(), rows }
+    Measured { device: (**device(name).unwrap()).clone(), path: path.to_owned(), rows }
 }
 
 /// A block's encoder, whose image has as many patches of one pixel as the block has tokens.
@@ -145,5 +145,5 @@ fn encoders(name: &str, path: &str) -> Measured {
             launch: Launch::Graph,
         });
     }
-    Measured { device: device(name).unwrap().clone(), path: path.to_owned(), rows }
+    Measured { device: (**device(name).unwrap()).clone(), path: path.to_owned(), rows }
 }

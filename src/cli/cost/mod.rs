@@ -12,13 +12,12 @@ use super::{Common, Format, Status, answer, tell};
 use crate::diagnostic::Diagnostic;
 use crate::disk;
 use crate::hardware::{self, AttentionLibrary, Device, Launch};
+use crate::plan::no_device;
 use crate::source::Sources;
 use crate::vit::{
     Activation, Architecture, AttentionKind, CATALOGUE, NumberFormat, Optimizer, Pooling, Position, QkNorm, QkvBias,
     Shape, Step, Vit, named, read_config,
 };
-
-pub(super) use refuse::device as unknown_device;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -232,7 +231,7 @@ fn counted(arguments: &Arguments) -> Result<Counted, Diagnostic> {
         shards: training.shards,
     };
     let timing = arguments.on.as_deref().map(|name| {
-        let device = hardware::device(name).ok_or_else(|| refuse::device(name))?;
+        let device = hardware::device(name).ok_or_else(|| no_device(name, None))?;
         let Attention::Library(library) = training.attention else { return Err(refuse::math_attention()) };
         Ok(Timing { device, library, launch: if arguments.eager { Launch::Eager } else { Launch::Graph } })
     });

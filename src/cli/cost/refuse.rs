@@ -4,8 +4,7 @@ use std::path::Path;
 
 use crate::cli::codes;
 use crate::diagnostic::{Diagnostic, Fault, nearest};
-use crate::hardware::devices;
-use crate::plan::codes::{UNBUILDABLE, UNKNOWN_DEVICE};
+use crate::plan::codes::UNBUILDABLE;
 use crate::source::ReadError;
 use crate::vit::{Architecture, CATALOGUE, ConfigProblem, Problem, Shape};
 
@@ -42,16 +41,6 @@ pub(super) fn missing(options: &[&str]) -> Diagnostic {
     );
     Diagnostic::error(codes::NO_ENCODER, message)
         .help("name an encoder, such as `sovitc cost sovit_400m14`, or give every size")
-}
-
-/// No such device.
-pub(in crate::cli) fn device(name: &str) -> Diagnostic {
-    let error = Diagnostic::error(UNKNOWN_DEVICE, format!("there is no device `{name}`"));
-    let known = || devices().iter().map(|device| device.name.as_str());
-    match nearest(name, known()) {
-        Some(near) => error.help(format!("there is `{near}`")),
-        None => error.help(format!("known are {}", known().collect::<Vec<_>>().join(", "))),
-    }
 }
 
 /// Nothing is known of the speed of attention in the open.

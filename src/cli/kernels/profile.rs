@@ -5,7 +5,6 @@ use std::env;
 use clap::Args;
 use serde::Serialize;
 
-use super::super::cost::unknown_device;
 use super::super::{Format, Status, answer, build, report, tell};
 use super::asked::{Asked, workshop};
 use crate::diagnostic::Diagnostic;
@@ -13,6 +12,7 @@ use crate::emit::kernel_source;
 use crate::hardware::{self, Device};
 use crate::kernel::{self, KernelPlan};
 use crate::nvrtc::{self, Library};
+use crate::plan::no_device;
 use crate::shape::Answer;
 use crate::source::Sources;
 use crate::verify::{Failure, Profile, codes, count};
@@ -60,7 +60,7 @@ struct Search<'a> {
 pub(super) fn run(arguments: &Counts) -> Status {
     let format = arguments.asked.common.format;
     let fail = |error: Diagnostic| tell(&[error], &Sources::default(), format, "");
-    let Some(device) = hardware::device(&arguments.device) else { return fail(unknown_device(&arguments.device)) };
+    let Some(device) = hardware::device(&arguments.device) else { return fail(no_device(&arguments.device, None)) };
     let compiled = build::compile(&arguments.asked.located(), arguments.asked.locked);
     let Some(outcome) = &compiled.outcome else { return report(&compiled.diagnostics, &compiled.sources, format) };
     let found = arguments.asked.answers(outcome).and_then(|answers| profiled(arguments, &answers, device));

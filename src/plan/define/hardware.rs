@@ -1,9 +1,10 @@
 //! What a search says of hardware and of other models: `serving = { ... }`, `training = { ... }`, `compare = ...`.
 
-use crate::diagnostic::{Diagnostic, nearest};
-use crate::hardware::{AttentionLibrary, Device, device, devices};
+use std::sync::Arc;
+
+use crate::diagnostic::Diagnostic;
+use crate::hardware::{AttentionLibrary, Device};
 use crate::plan::check::Checker;
-use crate::plan::names::list_of;
 use crate::plan::schema::{Field, Fields, Schema};
 use crate::plan::{Baseline, Search, Serving, ShapeVariable, codes};
 use crate::syntax::ast::{Block, ExprKind, Name};
@@ -95,23 +96,9 @@ impl Checker<'_> {
         })
     }
 
-    fn device(&mut self, field: Field<'_>) -> Option<&'static Device> {
+    fn device(&mut self, field: Field<'_>) -> Option<Arc<Device>> {
         let name = self.name(field)?;
         self.device_named(name)
-    }
-
-    pub(super) fn device_named(&mut self, name: &Name) -> Option<&'static Device> {
-        let found = device(&name.value);
-        if found.is_none() {
-            let error = Diagnostic::error(codes::UNKNOWN_DEVICE, format!("there is no device `{}`", name.value))
-                .label(name.span, "not a device that is known");
-            let known = || devices().iter().map(|device| device.name.as_str());
-            self.report(match nearest(&name.value, known()) {
-                Some(near) => error.fix(format!("there is `{near}`"), name.span, near),
-                None => error.help(format!("known are {}", list_of(known()))),
-            });
-        }
-        found
     }
 
     /// Reports requirements on the time or memory of what a search does not say; whether there are none.

@@ -123,7 +123,7 @@ impl Checker<'_> {
             let error = Diagnostic::error(codes::MISPLACED, message).label(name.span, "another device").fix(
                 "prefer what is fast where it serves",
                 name.span,
-                &serving.device.name,
+                serving.device.name.clone(),
             );
             self.report(error);
             return None;

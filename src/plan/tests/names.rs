@@ -215,7 +215,7 @@ fn devices() {
         //         ^^^^ S0214 there is no device `h300`
         //         > budget a = h200.bf16 * 1 s * 1 gpu as forward
         budget b = h200.bf61 * 1 s * 1 gpu as forward
-        //         ^^^^^^^^^ S0214 `h200` has no rate `bf61`
+        //              ^^^^ S0214 `h200` has no rate `bf61`
         //         > budget b = h200.bf16 * 1 s * 1 gpu as forward
         budget c = h200 * 1 s * 1 gpu as forward
         //         ^^^^ S0214 `h200` is a device, not a number
