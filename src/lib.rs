@@ -109,7 +109,7 @@ pub mod cli;
 
 mod pipeline;
 
-pub use pipeline::{BothKinds, Queried, Question, Reply, Run, query};
+pub use pipeline::{Asking, BothKinds, Queried, Question, Reply, Run, query};
 pub use pipeline::{Checked, Compiled, Formatted, Outcome, PlanFile, check, format, locked};
 #[cfg(feature = "fit")]
 pub use pipeline::{Compute, Fits, Stage, compile, fit_laws, fit_table};

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "fit")]
 mod fits;
+mod prices;
 mod query;
 #[cfg(feature = "fit")]
 mod table;
@@ -13,7 +14,7 @@ pub use fits::{Fits, fit_laws};
 #[cfg(feature = "fit")]
 pub use table::{Compute, Stage, fit_table};
 
-pub use query::{BothKinds, Queried, Question, Reply, Run, query};
+pub use query::{Asking, BothKinds, Queried, Question, Reply, Run, query};
 
 use std::cell::RefCell;
 use std::io::{self, Read};
@@ -40,6 +41,8 @@ mod codes {
     pub(super) const NO_FILE: Code = Code::new("S0007", "no-file-to-use");
     pub(super) const UNREADABLE_CONFIG: Code = Code::new("S0022", "unreadable-encoder");
     pub(super) const BAD_CONFIG: Code = Code::new("S0023", "no-encoder-in-config");
+    pub(super) const UNREADABLE_PRICES: Code = Code::new("S0024", "unreadable-prices");
+    pub(super) const BAD_PRICES: Code = Code::new("S0025", "no-prices-in-file");
     pub(super) const UNREADABLE_TEMPLATE: Code = Code::new("S0019", "unreadable-template");
 }
 
@@ -115,13 +118,13 @@ pub struct Outcome {
 /// Reads and checks a plan: [`syntax`], then [`plan`].
 pub fn check(world: &dyn World, file: &PlanFile<'_>) -> Checked {
     let mut sources = Sources::default();
-    let Gathered { ast, hash, used, configs, found: mut diagnostics } = uses::gather(world, file, &mut sources);
+    let Gathered { ast, hash, used, files, found: mut diagnostics } = uses::gather(world, file, &mut sources);
     let hash = hash.unwrap_or_else(|| Input::new(file.file, &[]));
     // What is missing may be what could not be read.
     let is_whole = !diagnostics.iter().any(|found| found.fault == Fault::World || FILE_CODES.contains(&found.code));
     let mut plan = Plan::empty(file.name);
     if is_whole {
-        let (checked, mut semantic) = plan::check(&ast, &sources, &configs, file.name);
+        let (checked, mut semantic) = plan::check(&ast, &sources, &files, file.name);
         plan = checked;
         if diagnostic::any_error(&diagnostics) {
             semantic.retain(|found| found.code != plan::codes::NOTHING_ASKED);

@@ -26,6 +26,7 @@ fn column(index: usize) -> Spanned<RowExpression> {
 fn plan(results: Results, kind: LawKind) -> Plan {
     Plan {
         name: "test".into(),
+        devices: Vec::new(),
         models: vec![Model {
             name: at("encoder".into()),
             architecture: Architecture::default(),

@@ -22,11 +22,13 @@ fn plans(page: &str) -> Vec<(&str, &str)> {
 #[test]
 fn every_plan_is_what_the_page_says() {
     let encoder = "model encoder { image = 224 px, patch = 14 px, heads = 16 }\n";
+    let prices = "source = \"a list\"\ndate = 2026-11-28\n[prices]\nh200 = \"2.50 $/gpu/h\"\n";
     for (name, page, least) in [("reference.md", REFERENCE, 14), ("tour.md", TOUR, 1)] {
         let plans = plans(page);
         assert!(plans.len() >= least, "{name} has {} plans", plans.len());
         for (code, plan) in plans {
             let world = MemoryWorld::default().with("plan.sov", plan).with("shared/encoder.sov", encoder);
+            let world = world.with("prices.toml", prices);
             let checked = sovitc::check(&world, &PlanFile::named("plan", "plan.sov"));
             let found: Vec<_> = checked.diagnostics.iter().map(|found| found.code.id).collect();
             let want: Vec<&str> = Some(code).filter(|code| !code.is_empty()).into_iter().collect();

@@ -130,7 +130,7 @@ fn every_word_is_in_it() {
     let rules = rules();
     for word in Word::ALL {
         let line = match word {
-            Word::Use => "use \"a.sov\"".to_owned(),
+            Word::Use | Word::Prices => format!("{word} \"a.sov\""),
             Word::From => "results a from \"b\"".to_owned(),
             Word::Trainer => "results a from trainer b \"c\"".to_owned(),
             Word::Fitted => "law a = b fitted to c.d".to_owned(),

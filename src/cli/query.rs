@@ -10,7 +10,7 @@ use super::{Common, Format, Located, Status, Uses, answer, tell};
 use crate::render::visible;
 use crate::source::Sources;
 use crate::units::{Dimension, Quantile, Quantity, human_interval};
-use crate::{Question, Reply};
+use crate::{Asking, Question, Reply};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -104,13 +104,17 @@ fn human(reply: &Reply, asked: &str, number_format: &str, sources: &Sources) -> 
         let peak = crate::units::human(run.peak, Dimension::DEVICE_RATE);
         row(&format!("on {}", run.device), shown(&run.time));
         row("", format!("at {} of {peak} in {number_format}", shown(&run.mfu)));
-        match (&run.cost, &run.price) {
-            (Some(cost), Some((name, price))) => {
-                row("price", shown(cost));
-                let name = name.as_ref().map_or(String::new(), |name| format!(", `{name}`"));
-                row("", format!("at {}{}", shown(price), visible(&name)));
+        if let (Some(cost), Some(Asking { name, rate, source, date })) = (&run.cost, &run.price) {
+            row("price", shown(cost));
+            let name = name.as_ref().map_or(String::new(), |name| format!(", `{name}`"));
+            row("", format!("at {}{}", shown(rate), visible(&name)));
+            let said = [source, date].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
+            if !said.is_empty() {
+                row("", visible(&said));
             }
-            _ => row("price", "not known: the plan gives none, such as `let price = 2.5 $/gpu/h`".to_owned()),
+        } else {
+            let unknown = "not known: write `let price = 2.5 $/gpu/h`, or name a file of `prices`";
+            row("price", unknown.to_owned());
         }
     }
     let run = reply.run.as_ref();
@@ -134,7 +138,9 @@ fn as_json(reply: &Reply, asked: &str, sources: &Sources) -> Value {
                 "file": source.name, "line": line, "column": column })
     });
     let run = reply.run.as_ref().map(|run| {
-        let price = run.price.as_ref().map(|(name, price)| json!({ "name": name, "rate": quantity(price) }));
+        let price = run.price.as_ref().map(|Asking { name, rate, source, date }| {
+            json!({ "name": name, "rate": quantity(rate), "source": source, "date": date })
+        });
         json!({ "device": run.device, "peak_flops_per_second": run.peak, "mfu": quantity(&run.mfu),
                 "gpu_hours": { "value": ends(&run.time)[0] / 3600.0,
                                "low": (!run.time.is_exact()).then(|| ends(&run.time)[1] / 3600.0),

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::{Compiled, Outcome};
 use super::{PlanFile, uses};
 use crate::diagnostic::{self, Code, Diagnostic};
-use crate::plan::{Counting, Values, codes as plan_codes};
+use crate::hardware::Device;
+use crate::plan::{Counting, Price, Values, codes as plan_codes};
 use crate::source::{Sources, Span, Spanned, World};
 use crate::syntax;
 use crate::syntax::ast::{Expr, ExprKind, Name};
@@ -74,10 +75,23 @@ pub struct Run {
     pub mfu: Quantity,
     /// Time of one device, in gpu s.
     pub time: Quantity,
-    /// What an hour costs, and who says so: a name of the plan, or nobody where the question did.
-    pub price: Option<(Option<String>, Quantity)>,
+    /// What its time costs.
+    pub price: Option<Asking>,
     /// What all of it costs, in dollars.
     pub cost: Option<Quantity>,
+}
+
+/// What a device's time costs, and who says so.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    /// What the plan calls it, such as `h200.price`; absent where the question says a number.
+    pub name: Option<String>,
+    /// In $/gpu/s.
+    pub rate: Quantity,
+    /// Who asks it, where the plan or a file of prices says so.
+    pub source: Option<String>,
+    /// The day when it was asked, as `YYYY-MM-DD`, where a file of prices says so.
+    pub date: Option<String>,
 }
 
 /// Answers a question about a plan. Its tables are read, and its laws fitted, only where the question asks for what they
@@ -117,7 +131,7 @@ pub fn query(world: &dyn World, file: &PlanFile<'_>, question: &Question<'_>) ->
     } else {
         BTreeMap::new()
     };
-    let mut values = Values::with(&gathered.ast, &sources, &gathered.configs, concluded);
+    let mut values = Values::with(&gathered.ast, &sources, &gathered.files, concluded);
     let mut found = Vec::new();
     let reply = if diagnostics.is_empty() { asked.reply(&mut values, &mut found) } else { None };
     found.extend(values.finish());
@@ -192,7 +206,7 @@ impl Asked {
                     found.push(error.help("ask for a budget, or say `... as training`"));
                     return None;
                 };
-                let run = self.run(values, (&device.name, peak), &mfu, &compute.training, found)?;
+                let run = self.run(values, (&device, peak), &mfu, &compute.training, found)?;
                 Some(run.map_err(|why| found.push(too_large(self.value.span, why))).ok()?)
             }
         };
@@ -202,39 +216,44 @@ impl Asked {
     fn run(
         &self,
         values: &mut Values<'_>,
-        (device, peak): (&str, f64),
+        (device, peak): (&Device, f64),
         mfu: &Quantity,
         training: &Quantity,
         found: &mut Vec<Diagnostic>,
     ) -> Option<Result<Run, QuantityError>> {
-        let price = self.price(values, found)?;
+        let price = self.price(values, device, found)?;
         let run = || {
             // What the device executes, by the share of its peak that training makes use of.
             let rate = Quantity::exact(peak, Measure::of_kind(Dimension::DEVICE_RATE, ComputeKind::Training));
             let time = training.divide(&rate.multiply(mfu)?)?;
-            let cost = price.as_ref().map(|(_, price)| time.multiply(price)).transpose()?;
-            Ok(Run { device: device.to_owned(), peak, mfu: mfu.clone(), time, price: price.clone(), cost })
+            let cost = price.as_ref().map(|price| time.multiply(&price.rate)).transpose()?;
+            Ok(Run { device: device.name.clone(), peak, mfu: mfu.clone(), time, price: price.clone(), cost })
         };
         Some(run())
     }
 
     #[expect(clippy::option_option, reason = "a mistake, or no price, or a price")]
-    fn price(
-        &self,
-        values: &mut Values<'_>,
-        found: &mut Vec<Diagnostic>,
-    ) -> Option<Option<(Option<String>, Quantity)>> {
+    fn price(&self, values: &mut Values<'_>, device: &Device, found: &mut Vec<Diagnostic>) -> Option<Option<Asking>> {
+        let bare = |name, rate| Some(Some(Asking { name, rate, source: None, date: None }));
         if let Some(expr) = &self.price {
             let name = match &expr.kind {
                 ExprKind::Path(path) => path.names.last().map(|name| name.value.clone()),
                 _ => None,
             };
-            return Some(Some((name, values.value_in(expr, Dimension::DEVICE_PRICE, "--price")?)));
+            return bare(name, values.value_in(expr, Dimension::DEVICE_PRICE, "--price")?);
         }
-        let mut prices = values.of_dimension(Dimension::DEVICE_PRICE);
-        match prices.len() {
-            0 => Some(None),
-            1 => Some(prices.pop().map(|(named, price)| (Some(named.name.value.clone()), price))),
+        if let Some(Price { rate, source, date }) = values.price(device) {
+            return Some(Some(Asking {
+                name: Some(format!("{}.price", device.name)),
+                rate,
+                source: Some(source),
+                date,
+            }));
+        }
+        let prices = values.of_dimension(Dimension::DEVICE_PRICE);
+        match prices.as_slice() {
+            [] => Some(None),
+            [(named, rate)] => bare(Some(named.name.value.clone()), rate.clone()),
             _ => {
                 let error = Diagnostic::error(PRICES, "the plan has several prices of a device's time");
                 let error = prices.iter().fold(error, |error, (named, _)| error.label(named.name.span, "a price"));

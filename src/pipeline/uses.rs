@@ -1,9 +1,9 @@
 //! A plan and the files it uses, as one tree.
 
-use super::{PlanFile, codes, read};
-use crate::diagnostic::Diagnostic;
+use super::{PlanFile, codes, prices, read};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::lock::Input;
-use crate::plan::Configs;
+use crate::plan::{self, Files};
 use crate::source::{Source, SourceId, Sources, Span, Spanned, World};
 use crate::syntax;
 use crate::syntax::ast::{Ast, Item, ItemKind, ModelFrom};
@@ -24,8 +24,8 @@ pub(super) struct Gathered {
     pub(super) hash: Option<Input>,
     /// The files it uses, each once.
     pub(super) used: Vec<Input>,
-    /// What the configs say that models begin as.
-    pub(super) configs: Configs,
+    /// What other files say that it is checked with.
+    pub(super) files: Files,
     /// What is wrong with files and syntax.
     pub(super) found: Vec<Diagnostic>,
 }
@@ -115,6 +115,10 @@ impl Gatherer<'_> {
                 let found = self.config(path, config, gathered);
                 gathered.found.extend(found);
             }
+            ItemKind::Prices { path: Some(list) } => {
+                let found = self.prices(path, list, gathered);
+                gathered.found.extend(found);
+            }
             // So do templates.
             ItemKind::Emit { path: Some(template), to: Some(_), .. } if id != SourceId(0) => {
                 if let Some(joined) = join(path, &template.value) {
@@ -133,26 +137,20 @@ impl Gatherer<'_> {
             Err(wrong) => return Some(wrong),
         };
         let path = &config.value;
-        if gathered.configs.contains_key(path) {
+        if gathered.files.configs.contains_key(path) {
             return None;
         }
-        let bytes = match self.world.read(path) {
+        let bytes = match self.beside(config, "config", codes::UNREADABLE_CONFIG, gathered) {
             Ok(bytes) => bytes,
-            Err(error) => {
-                let message = format!("cannot read the config `{path}`: {error}");
-                let error = Diagnostic::error(codes::UNREADABLE_CONFIG, message).from_world();
-                let help = "check the path: it begins at the folder of the file that says so";
-                return Some(error.label(config.span, "begins as this").help(help));
-            }
+            Err(error) => return Some(error),
         };
-        gathered.used.push(Input::new(path, &bytes));
         let read = match bytes.len() {
             0..=LARGEST_CONFIG => read_config(&String::from_utf8_lossy(&bytes)),
             _ => Err(ConfigProblem::NotJson(format!("more than {LARGEST_CONFIG} bytes"))),
         };
         match read {
             Ok(read) => {
-                gathered.configs.insert(path.clone(), read.vit);
+                gathered.files.configs.insert(path.clone(), read.vit);
                 None
             }
             Err(problem) => {
@@ -160,6 +158,49 @@ impl Gatherer<'_> {
                 Some(Diagnostic::error(codes::BAD_CONFIG, message).label(config.span, "begins as this").help(help))
             }
         }
+    }
+
+    /// Reads a file of prices; says what is wrong with it. The path becomes one from the plan's folder.
+    fn prices(&mut self, by: &str, list: &mut Spanned<String>, gathered: &mut Gathered) -> Vec<Diagnostic> {
+        list.value = match self.place(by, list) {
+            Ok(path) => path,
+            Err(wrong) => return vec![wrong],
+        };
+        if gathered.files.prices.contains_key(&list.value) {
+            let message = format!("`{}` is read twice", list.value);
+            let error =
+                Diagnostic::error(plan::codes::DUPLICATE_DEFINITION, message).label(list.span, "read again here");
+            return vec![error.help("remove this line")];
+        }
+        let bytes = match self.beside(list, "prices", codes::UNREADABLE_PRICES, gathered) {
+            Ok(bytes) => bytes,
+            Err(error) => return vec![error],
+        };
+        let (read, found) = prices::read(&self.shown(&list.value), &bytes, list.span, self.sources);
+        gathered.files.prices.extend(read.map(|read| (list.value.clone(), read)));
+        found
+    }
+
+    /// The bytes of a file that a definition names, which the lock will pin.
+    fn beside(
+        &self,
+        file: &Spanned<String>,
+        noun: &str,
+        code: Code,
+        gathered: &mut Gathered,
+    ) -> Result<Vec<u8>, Diagnostic> {
+        let path = &file.value;
+        let bytes = self.world.read(path).map_err(|error| {
+            let error = Diagnostic::error(code, format!("cannot read the {noun} `{path}`: {error}")).from_world();
+            error.label(file.span, "read here").help("check the path: it begins at the folder of the file that says so")
+        })?;
+        gathered.used.push(Input::new(path, &bytes));
+        Ok(bytes)
+    }
+
+    /// A path from the plan's folder as a message shows it.
+    fn shown(&self, path: &str) -> String {
+        if is_absolute(path) { path.to_owned() } else { format!("{}{path}", self.folder) }
     }
 
     /// The path from the plan's folder that a file at `by` means, where a plan may read it.
@@ -209,7 +250,7 @@ impl Gatherer<'_> {
                 Diagnostic::error(codes::USE_CYCLE, message).label(used.span, "one too many").help("use fewer files"),
             );
         }
-        let shown = if is_absolute(&path) { path.clone() } else { format!("{}{path}", self.folder) };
+        let shown = self.shown(&path);
         self.file(&path, &shown, Some(used), gathered);
         None
     }

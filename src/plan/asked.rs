@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::check::{Checker, Configs, Owner};
+use super::Price;
+use super::check::{Checker, Files, Owner};
 use crate::diagnostic::Diagnostic;
 use crate::hardware::Device;
 use crate::source::{Sources, Span};
@@ -21,8 +22,8 @@ use crate::units::{Dimension, Quantity};
 /// let asked = sources.add("query", "budget.big / mfu");
 /// let (ast, _) = sovitc::syntax::parse(&sources, plan);
 /// let (expression, _) = sovitc::syntax::parse_expression(&sources, asked);
-/// let configs = Default::default();
-/// let mut values = Values::new(&ast, &sources, &configs);
+/// let files = Default::default();
+/// let mut values = Values::new(&ast, &sources, &files);
 /// assert_eq!(values.value(&expression).map(|found| found.value), Some(7.5e21));
 /// assert_eq!(values.finish(), []);
 /// ```
@@ -43,19 +44,14 @@ pub struct NamedValue<'a> {
 
 impl<'a> Values<'a> {
     /// The values of a plan; what is wrong with them is not told again.
-    pub fn new(ast: &'a Ast, sources: &'a Sources, configs: &'a Configs) -> Self {
-        Self::with(ast, sources, configs, BTreeMap::new())
+    pub fn new(ast: &'a Ast, sources: &'a Sources, files: &'a Files) -> Self {
+        Self::with(ast, sources, files, BTreeMap::new())
     }
 
     /// The same together with what the plan's laws and searches came to, by whole paths such as `law.shape.width.s` and
     /// `search.encoder.params`.
-    pub fn with(
-        ast: &'a Ast,
-        sources: &'a Sources,
-        configs: &'a Configs,
-        concluded: BTreeMap<String, Quantity>,
-    ) -> Self {
-        let mut checker = Checker::new(sources, configs);
+    pub fn with(ast: &'a Ast, sources: &'a Sources, files: &'a Files, concluded: BTreeMap<String, Quantity>) -> Self {
+        let mut checker = Checker::new(sources, files);
         checker.bind(ast);
         checker.begin_questions(concluded);
         Self { checker }
@@ -90,6 +86,11 @@ impl<'a> Values<'a> {
     /// The peak of a device in a number format such as `bf16`, in FLOP/s.
     pub fn rate(&mut self, device: &Device, format: &Name) -> Option<f64> {
         self.checker.rate_of(device, &format.value, format.span)
+    }
+
+    /// What a device's time costs, where the plan or a file of prices says so.
+    pub fn price(&self, device: &Device) -> Option<Price> {
+        self.checker.price_of(device)
     }
 
     /// The values of one dimension that `let` gives names, in the order of the plan.

@@ -56,6 +56,10 @@ impl<'a> Checker<'a> {
             let (keyword, name, value) = match &item.kind {
                 ItemKind::Let { name: Some(name), value } => ("let", name, value),
                 ItemKind::Budget { name: Some(name), value } => ("budget", name, value),
+                ItemKind::Device { name: Some(name), .. } => {
+                    self.collect_device(name, item);
+                    continue;
+                }
                 _ => continue,
             };
             if self.may_be_bound(keyword, name) {
@@ -87,22 +91,26 @@ impl<'a> Checker<'a> {
             }
             return false;
         }
+        keyword != "let" || self.is_free(name)
+    }
+
+    /// Whether the language has given a name no meaning; reports that it has.
+    pub(super) fn is_free(&mut self, name: &Name) -> bool {
+        let text = name.value.as_str();
         let what = if ShapeVariable::ALL.iter().any(|(known, _)| *known == text) {
             "a number of every shape"
-        } else if device(text).is_some() {
+        } else if device(text).is_some() || self.devices.has(text) {
             "a device"
         } else if vit::named(text).is_some() {
             "a published model"
         } else {
             return true;
         };
-        if keyword == "let" {
-            let error = Diagnostic::error(codes::TAKEN, format!("`{text}` is the name of {what}"))
-                .label(name.span, "has its meaning already")
-                .fix("choose another name", name.span, format!("my_{text}"));
-            self.report(error);
-        }
-        keyword != "let"
+        let error = Diagnostic::error(codes::TAKEN, format!("`{text}` is the name of {what}"))
+            .label(name.span, "has its meaning already")
+            .fix("choose another name", name.span, format!("my_{text}"));
+        self.report(error);
+        false
     }
 
     /// Whether a name stands for a value.
@@ -120,18 +128,23 @@ impl<'a> Checker<'a> {
                 self.circle(index, name);
                 Some(None)
             }
-            State::Waiting if self.bindings.open.len() >= LONGEST_CHAIN => {
-                let message = format!("more than {LONGEST_CHAIN} names stand for one another in a row");
-                let error = Diagnostic::error(codes::TOO_LARGE, message)
-                    .label(name.span, "one too many")
-                    .help("define names above their use, or fewer of them");
-                if !std::mem::replace(&mut self.bindings.is_too_long, true) {
-                    self.report(error);
-                }
-                Some(None)
-            }
-            State::Waiting => Some(self.evaluate(index)),
+            State::Waiting => Some(if self.chain_is_too_long(name) { None } else { self.evaluate(index) }),
         }
+    }
+
+    /// Whether so many names stand for one another that looking further may end badly; reports it once.
+    pub(super) fn chain_is_too_long(&mut self, name: &Name) -> bool {
+        if self.bindings.open.len() + self.devices.open() < LONGEST_CHAIN {
+            return false;
+        }
+        let message = format!("more than {LONGEST_CHAIN} names stand for one another in a row");
+        let error = Diagnostic::error(codes::TOO_LARGE, message)
+            .label(name.span, "one too many")
+            .help("define names above their use, or fewer of them");
+        if !std::mem::replace(&mut self.bindings.is_too_long, true) {
+            self.report(error);
+        }
+        true
     }
 
     /// The value that a path names: `NAME`, in questions also `let.NAME` and `budget.NAME`; `Some(None)` where it names
@@ -239,10 +252,9 @@ impl<'a> Checker<'a> {
         binding.state = State::Open;
         let (keyword, name, value) = (binding.keyword, binding.name, binding.value);
         self.bindings.open.push(index);
-        let outer = std::mem::replace(&mut self.bindings.origin, Origin::of(keyword, &name.value));
         let hint = (keyword == "budget").then_some(Dimension::FLOP);
-        let found = self.a_value(value, hint, Owner { name: &name.value, span: name.span });
-        self.bindings.origin = outer;
+        let owner = Owner { name: &name.value, span: name.span };
+        let found = self.elsewhere(keyword, &name.value, |checker| checker.a_value(value, hint, owner));
         self.bindings.open.pop();
         if let Some(binding) = self.bindings.list.get_mut(index) {
             binding.state = State::Done(found.clone());
@@ -275,6 +287,14 @@ impl<'a> Checker<'a> {
             error = error.label(name.span, format!("defines `{}`", name.value));
         }
         self.report(error.help("write one of them as a number"));
+    }
+
+    /// Does something in another definition than the one that asks for it.
+    pub(super) fn elsewhere<T>(&mut self, keyword: &str, name: &str, f: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.bindings.origin, Origin::of(keyword, name));
+        let found = f(self);
+        self.bindings.origin = outer;
+        found
     }
 
     /// From here on uncertain values stand in this definition.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::bindings::Bindings;
+use super::devices::Devices;
 use super::names::Names;
-use super::{Plan, codes};
+use super::{Plan, PriceList, codes};
 use crate::diagnostic::{Diagnostic, sort};
 use crate::source::{SourceId, Sources, Span};
 use crate::syntax::ast::{Ast, Item, ItemKind, Name};
@@ -16,10 +17,9 @@ use crate::vit::Vit;
 /// The plan holds every definition that is whole, and its indices are always valid; it says all that was written only
 /// where no diagnostic is an error. Holes that the parser left are silent. `name` becomes [`Plan::name`].
 ///
-/// `configs` holds what the configs say that models begin as, by path; a model whose config is not among them is left out
-/// in silence.
-pub fn check<'a>(ast: &'a Ast, sources: &'a Sources, configs: &'a Configs, name: &str) -> (Plan, Vec<Diagnostic>) {
-    let mut checker = Checker::new(sources, configs);
+/// What stands on a file that is not among `files` is left out in silence.
+pub fn check<'a>(ast: &'a Ast, sources: &'a Sources, files: &'a Files, name: &str) -> (Plan, Vec<Diagnostic>) {
+    let mut checker = Checker::new(sources, files);
     let plan = match ast.items.get(LARGEST) {
         None => checker.plan(ast, name),
         Some(item) => {
@@ -30,11 +30,17 @@ pub fn check<'a>(ast: &'a Ast, sources: &'a Sources, configs: &'a Configs, name:
     (plan, checker.found())
 }
 
-/// The encoders of trainers' configs, by the paths that the plan names them with.
-pub type Configs = BTreeMap<String, Vit>;
+/// What the files say that a plan is checked with, by the paths that the plan names them with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Files {
+    /// Encoders that models begin as.
+    pub configs: BTreeMap<String, Vit>,
+    /// Prices of devices.
+    pub prices: BTreeMap<String, PriceList>,
+}
 
 /// None at all.
-pub(super) static NO_CONFIGS: Configs = BTreeMap::new();
+pub(super) static NO_FILES: Files = Files { configs: BTreeMap::new(), prices: BTreeMap::new() };
 
 /// Most definitions of a plan, and most elements of a list: far beyond what a person writes, and few enough that
 /// comparing each with each takes no time.
@@ -53,10 +59,11 @@ pub(super) fn too_large(what: &str, kind: &str, first_beyond: Span) -> Diagnosti
 /// What every check needs: the text, and somewhere to put what is wrong.
 pub(super) struct Checker<'a> {
     pub(super) sources: &'a Sources,
-    configs: &'a Configs,
+    pub(super) files: &'a Files,
     /// Models of the plan that have a shape, because what they begin as has one.
     pub(super) own: BTreeMap<&'a str, Vit>,
     pub(super) bindings: Bindings<'a>,
+    pub(super) devices: Devices<'a>,
     /// Whether a question is checked, where values go by `let.NAME` and `budget.NAME` too.
     pub(super) is_asked: bool,
     /// What the plan's laws and searches came to, by whole paths such as `law.shape.width.s`; for questions.
@@ -86,12 +93,13 @@ pub(super) struct Scope {
 
 impl<'a> Checker<'a> {
     /// Nothing was checked so far.
-    pub(super) fn new(sources: &'a Sources, configs: &'a Configs) -> Self {
+    pub(super) fn new(sources: &'a Sources, files: &'a Files) -> Self {
         Self {
             sources,
-            configs,
+            files,
             own: BTreeMap::new(),
             bindings: Bindings::default(),
+            devices: Devices::default(),
             is_asked: false,
             concluded: BTreeMap::new(),
             sink: Vec::new(),
@@ -141,12 +149,14 @@ impl<'a> Checker<'a> {
         let mut scope = self.scope(ast);
         let mut plan = Plan::empty(name);
         self.collect(ast);
+        self.read_prices(ast);
         // Each kind of definition refers only to kinds before it; values may speak of models, too.
         for_each(ast, "model", |(number, item)| {
             self.stand_in(item);
             let whole = self.model(item);
             keep(&mut scope.models, number, &mut plan.models, whole);
         });
+        plan.devices = self.own_devices();
         self.evaluate_all();
         for_each(ast, "results", |(number, item)| {
             self.stand_in(item);
@@ -186,16 +196,18 @@ impl<'a> Checker<'a> {
 
     /// What an encoder is that a config says.
     pub(super) fn config(&self, path: &str) -> Option<Vit> {
-        self.configs.get(path).copied()
+        self.files.configs.get(path).copied()
     }
 
     /// Collects the values and the models of a plan, without the rest of it.
     pub(super) fn bind(&mut self, ast: &'a Ast) {
         self.collect(ast);
+        self.read_prices(ast);
         for_each(ast, "model", |(_, item)| {
             self.stand_in(item);
             self.model(item);
         });
+        self.own_devices();
         self.evaluate_all();
     }
 
@@ -204,6 +216,8 @@ impl<'a> Checker<'a> {
             let items = ast.items.iter().map(|item| header(&item.kind));
             items.filter(move |header| header.0 == keyword).map(|header| header.1.cloned())
         };
+        // They are found by their names alone.
+        self.declare("device", named("device"));
         Scope {
             models: self.declare("model", named("model")),
             results: self.declare("table", named("results")),
@@ -246,6 +260,8 @@ pub(super) fn header(kind: &ItemKind) -> (&'static str, Option<&Name>) {
     match kind {
         ItemKind::Use { .. } => ("use", None),
         ItemKind::Let { name, .. } => ("let", name.as_ref()),
+        ItemKind::Device { name, .. } => ("device", name.as_ref()),
+        ItemKind::Prices { .. } => ("prices", None),
         ItemKind::Model { name, .. } => ("model", name.as_ref()),
         ItemKind::Results { name, .. } => ("results", name.as_ref()),
         ItemKind::Law { name, .. } => ("law", name.as_ref()),

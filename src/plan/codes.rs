@@ -44,6 +44,8 @@ pub const UNKNOWN_GOAL: Code = Code::new("S0219", "unknown-goal");
 pub const NO_LOSS: Code = Code::new("S0220", "no-loss");
 /// A trainer whose logs are not known.
 pub const UNKNOWN_TRAINER: Code = Code::new("S0221", "unknown-trainer");
+/// The price of a device that neither the plan nor a file of prices gives.
+pub const NO_PRICE: Code = Code::new("S0222", "no-price");
 
 /// A value of another dimension than its field's.
 pub const DIMENSION: Code = Code::new("S0301", "dimension-mismatch");
@@ -124,6 +126,7 @@ pub const ALL: &[Code] = &[
     TAKEN,
     CIRCLE,
     NO_HARDWARE,
+    NO_PRICE,
     DIMENSION,
     UNLIKE,
     COMPUTE_KIND,

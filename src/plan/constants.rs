@@ -138,7 +138,7 @@ impl Checker<'_> {
                 error(format!("there is no unit `{text}`")).fix(format!("there is `{near}`"), name.span, near)
             }
             UnknownUnit::Unknown(None) => error(format!("there is no unit `{text}`")).help(
-                "units are `FLOP`, `s`, `min`, `h`, `day`, `week`, `B`, `gpu`, `$`, `example`, `px`, `token`, `param` and `%`",
+                "units are `FLOP`, `s`, `min`, `h`, `day`, `week`, `Hz`, `B`, `gpu`, `$`, `example`, `px`, `token`, `param` and `%`",
             ),
         };
         self.report(error);

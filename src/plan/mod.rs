@@ -25,12 +25,12 @@ mod values;
 mod tests;
 
 pub use asked::{NamedValue, Values};
-pub use check::{Configs, check};
+pub use check::{Files, check};
 #[cfg(feature = "cli")]
 pub(crate) use devices::no_device;
 pub use expression::{Comparison, Expression, Operator, Value, Wrong};
 pub use forms::{FORMS, Input, KnownForm};
-pub use hardware::Serving;
+pub use hardware::{Price, PriceList, Serving};
 pub use model::*;
 pub use recipe::{Decay, Precision, RecipeOptimizer, RecipeSpec, Stretch, Task};
 pub use rows::RowChecker;

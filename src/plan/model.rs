@@ -2,9 +2,12 @@
 //!
 //! Base units: FLOP, s, B, gpu, $, example, px, token, param.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Expression, Input, KnownForm, RecipeSpec, Results, Serving};
+use crate::hardware::Device;
 use crate::source::{Span, Spanned};
 use crate::units::Dimension;
 use crate::vit::{Architecture, PerAxis, Shape, Step};
@@ -14,6 +17,8 @@ use crate::vit::{Architecture, PerAxis, Shape, Step};
 pub struct Plan {
     /// The file stem, or the folder's name when the stem is `plan`.
     pub name: String,
+    /// Devices that it defines.
+    pub devices: Vec<Arc<Device>>,
     /// Architectures.
     pub models: Vec<Model>,
     /// Result tables to read.
@@ -37,6 +42,7 @@ impl Plan {
     pub fn empty(name: &str) -> Self {
         Self {
             name: name.to_owned(),
+            devices: Vec::new(),
             models: Vec::new(),
             results: Vec::new(),
             laws: Vec::new(),

@@ -3,7 +3,7 @@
 //! The cells of a table have no unit: a column, and a number without one, counts whatever its field needs. Where a unit
 //! is written it must fit: in a sum every column takes it, in a product a column is a pure number.
 
-use super::check::{Checker, NO_CONFIGS};
+use super::check::{Checker, NO_FILES};
 use super::constants::meaningless;
 use super::schema::Field;
 use super::terms::{Term, Variables};
@@ -36,7 +36,7 @@ pub struct RowChecker<'a> {
 impl<'a> RowChecker<'a> {
     /// Nothing was checked so far; `sources` holds the texts of all expressions.
     pub fn new(sources: &'a Sources) -> Self {
-        Self { checker: Checker::new(sources, &NO_CONFIGS), columns: Columns { names: Vec::new(), bare: true } }
+        Self { checker: Checker::new(sources, &NO_FILES), columns: Columns { names: Vec::new(), bare: true } }
     }
 
     /// A number of every row without dimension, for `name`. `None` where it has a hole or a mistake.

@@ -186,19 +186,20 @@ impl Checker<'_> {
         if let Some(quantity) = self.concluded(path)? {
             return Some(Term::Constant { loose: S::LOOSE && quantity.measure == Measure::NONE, quantity });
         }
-        if let Some((name, bound)) = self.bound_path(path)? {
-            let quantity = bound?;
+        let named = match self.bound_path(path)? {
+            Some((_, bound)) => Some(bound?),
+            None => self.device_value(path)?,
+        };
+        if let Some(quantity) = named {
             if !S::UNCERTAIN && !quantity.is_exact() {
-                let message = format!("`{}` is uncertain, and an exact value is needed here", name.value);
+                let name = self.sources.slice(path.span);
+                let message = format!("`{name}` is uncertain, and an exact value is needed here");
                 let error = Diagnostic::error(codes::NOT_EXACT, message).label(path.span, "uncertain");
-                let fixed = format!("({} at median)", name.value);
+                let fixed = format!("({name} at median)");
                 self.report(error.fix("take its median, or another quantile", path.span, fixed));
                 return None;
             }
             return Some(Term::Constant { loose: S::LOOSE && quantity.measure == Measure::NONE, quantity });
-        }
-        if let Some(rate) = self.device_rate(path)? {
-            return Some(Term::Constant { quantity: rate, loose: false });
         }
         let error = match path.names.as_slice() {
             [name] => match self.nearest_bound(name) {

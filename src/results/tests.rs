@@ -54,6 +54,7 @@ fn read_file(results: Results, bytes: impl Into<Vec<u8>>) -> (Option<Table>, Vec
     let architecture = Architecture::default();
     let plan = Plan {
         name: "p".to_owned(),
+        devices: Vec::new(),
         models: vec![Model { name: at(5, "encoder".to_owned()), architecture, heads_span: span(6) }],
         results: vec![results],
         laws: Vec::new(),
@@ -152,6 +153,7 @@ fn a_missing_file_is_the_worlds_fault() {
     results.path.value = "gone.csv".to_owned();
     let plan = Plan {
         name: "p".to_owned(),
+        devices: Vec::new(),
         models: Vec::new(),
         results: vec![results],
         laws: Vec::new(),

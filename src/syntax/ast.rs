@@ -38,6 +38,20 @@ pub enum ItemKind {
         /// What it stands for.
         value: Expr,
     },
+    /// `device NAME { ... }` or `device NAME from DEVICE { ... }`, the block optional in the latter.
+    Device {
+        /// Its name.
+        name: Option<Name>,
+        /// The device that has what its fields do not say.
+        from: Option<Name>,
+        /// Its fields.
+        body: Option<Block>,
+    },
+    /// `prices "FILE"`
+    Prices {
+        /// The file's path, from the folder of the file that says so.
+        path: Option<Spanned<String>>,
+    },
     /// `model NAME { ... }` or `model NAME from "FILE" { ... }` or `model NAME from PUBLISHED { ... }`, the block optional
     /// in the latter two.
     Model {

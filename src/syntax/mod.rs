@@ -36,6 +36,15 @@ pub fn parse_expression(sources: &Sources, id: SourceId) -> (Expr, Vec<Diagnosti
     read(sources, id, expect::EXPRESSION, parse::lone_expression)
 }
 
+/// Reads a part of a text that is one expression, such as a value of a file in another language.
+///
+/// As [`parse`]; the part must be a whole number of characters.
+pub fn parse_expression_at(sources: &Sources, place: Span) -> (Expr, Vec<Diagnostic>) {
+    let part = sources.slice(place);
+    let before = " ".repeat(place.range().start);
+    read_text(place.source, &(before + part), expect::EXPRESSION, parse::lone_expression)
+}
+
 /// Reads a text that is one `NAME = EXPRESSION`.
 ///
 /// As [`parse`]; the name is `None` where there is none.
@@ -50,7 +59,15 @@ fn read<T>(
     noun: &'static str,
     rule: impl FnOnce(tokens::Tokens<'_>) -> T,
 ) -> (T, Vec<Diagnostic>) {
-    let text = &*sources.get(id).text;
+    read_text(id, &sources.get(id).text, noun, rule)
+}
+
+fn read_text<T>(
+    id: SourceId,
+    text: &str,
+    noun: &'static str,
+    rule: impl FnOnce(tokens::Tokens<'_>) -> T,
+) -> (T, Vec<Diagnostic>) {
     let is_too_large = text.len() > Source::LIMIT;
     let text = if is_too_large { "" } else { text };
     let tokens = lex::lex(text);

@@ -30,6 +30,14 @@ impl Printer {
         match kind {
             ItemKind::Use { path } => self.text("use ").quoted(path.as_ref()),
             ItemKind::Let { name, value } => self.head("let", name.as_ref()).text(" = ").expression(value, 0),
+            ItemKind::Prices { path } => self.text("prices ").quoted(path.as_ref()),
+            ItemKind::Device { name, from, body } => {
+                self.head("device", name.as_ref());
+                if let Some(from) = from {
+                    self.text(" from ").text(&from.value);
+                }
+                self.body(body.as_ref())
+            }
             ItemKind::Model { name, from, body } => {
                 self.head("model", name.as_ref());
                 match from {

@@ -186,7 +186,7 @@ impl<'a> Tokens<'a> {
     /// Whether the tokens from here are the head of a definition.
     pub(super) fn looks_like_definition(self) -> bool {
         let is_head = self.word(self.raw(0)).is_some_and(Word::is_definition);
-        if self.word(self.raw(0)) == Some(Word::Use) {
+        if matches!(self.word(self.raw(0)), Some(Word::Use | Word::Prices)) {
             return self.raw(1).kind == Kind::Text;
         }
         let is_named = self.raw(1).kind == Kind::Name && !self.is_reserved(self.raw(1));

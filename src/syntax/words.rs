@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Word {
     Use,
     Let,
+    Device,
+    Prices,
     Model,
     Results,
     Law,
@@ -45,9 +47,11 @@ pub enum Word {
 
 impl Word {
     /// The words that begin a definition.
-    pub const DEFINITIONS: [Self; 10] = [
+    pub const DEFINITIONS: [Self; 12] = [
         Self::Use,
         Self::Let,
+        Self::Device,
+        Self::Prices,
         Self::Model,
         Self::Results,
         Self::Law,
@@ -59,9 +63,11 @@ impl Word {
     ];
 
     /// Every word.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::Use,
         Self::Let,
+        Self::Device,
+        Self::Prices,
         Self::Model,
         Self::Results,
         Self::Law,
@@ -102,6 +108,8 @@ impl Word {
         Some(match text {
             "use" => Self::Use,
             "let" => Self::Let,
+            "device" => Self::Device,
+            "prices" => Self::Prices,
             "model" => Self::Model,
             "results" => Self::Results,
             "law" => Self::Law,
@@ -144,6 +152,8 @@ impl Word {
         match self {
             Self::Use => "use",
             Self::Let => "let",
+            Self::Device => "device",
+            Self::Prices => "prices",
             Self::Model => "model",
             Self::Results => "results",
             Self::Law => "law",

@@ -90,6 +90,18 @@ impl Dimension {
         dimension.exponents[Base::Second as usize] = -1;
         dimension
     };
+    /// Bytes per second.
+    pub const BANDWIDTH: Self = {
+        let mut dimension = Self::of(Base::Byte);
+        dimension.exponents[Base::Second as usize] = -1;
+        dimension
+    };
+    /// How often in a second.
+    pub const FREQUENCY: Self = {
+        let mut dimension = Self::NONE;
+        dimension.exponents[Base::Second as usize] = -1;
+        dimension
+    };
     /// A device's rate: compute per second and accelerator.
     pub const DEVICE_RATE: Self = {
         let mut dimension = Self::FLOP;

@@ -236,6 +236,7 @@ mod tests {
         check("h", 3600.0, "s");
         check("week", 604800.0, "s");
         check("ms", 1e-3, "s");
+        check("GHz", 1e9, "s^-1");
         check("min", 60.0, "s");
         check("GB", 1e9, "B");
         check("GiB", 1073741824.0, "B");

@@ -231,7 +231,7 @@ fn counted(arguments: &Arguments) -> Result<Counted, Diagnostic> {
         shards: training.shards,
     };
     let timing = arguments.on.as_deref().map(|name| {
-        let device = hardware::device(name).ok_or_else(|| no_device(name, None))?;
+        let device = hardware::device(name).ok_or_else(|| no_device(name, &[]))?;
         let Attention::Library(library) = training.attention else { return Err(refuse::math_attention()) };
         Ok(Timing { device, library, launch: if arguments.eager { Launch::Eager } else { Launch::Graph } })
     });

@@ -60,9 +60,12 @@ struct Search<'a> {
 pub(super) fn run(arguments: &Counts) -> Status {
     let format = arguments.asked.common.format;
     let fail = |error: Diagnostic| tell(&[error], &Sources::default(), format, "");
-    let Some(device) = hardware::device(&arguments.device) else { return fail(no_device(&arguments.device, None)) };
     let compiled = build::compile(&arguments.asked.located(), arguments.asked.locked);
     let Some(outcome) = &compiled.outcome else { return report(&compiled.diagnostics, &compiled.sources, format) };
+    let (name, own) = (&arguments.device, &outcome.plan.devices);
+    let Some(device) = own.iter().find(|device| device.name == *name).or_else(|| hardware::device(name)) else {
+        return fail(no_device(name, own));
+    };
     let found = arguments.asked.answers(outcome).and_then(|answers| profiled(arguments, &answers, device));
     let searches = match found {
         Ok(searches) => searches,

@@ -32,6 +32,7 @@ fn run(kind: LawKind, metric: &str, rows: Vec<Row>) -> (Option<NamedLaw>, Vec<Di
     let table = Table { name, path, metrics: vec![metric.to_owned()], group, rows };
     let plan = Plan {
         name: "p".to_owned(),
+        devices: Vec::new(),
         models: Vec::new(),
         results: Vec::new(),
         laws: vec![law],

@@ -20,7 +20,7 @@ impl Checker<'_> {
         let block = self.record(field)?;
         let fields = self.fields(format!("`{}`", field.name.value), field.name.span, block, SERVING);
         let on = self.required(&fields, "on", "on = h200");
-        let device = on.and_then(|on| self.device(on));
+        let device = on.and_then(|on| self.device_of(on));
         let batch = self.images(&fields);
         let attention = fields
             .get("attention")
@@ -96,7 +96,7 @@ impl Checker<'_> {
         })
     }
 
-    fn device(&mut self, field: Field<'_>) -> Option<Arc<Device>> {
+    fn device_of(&mut self, field: Field<'_>) -> Option<Arc<Device>> {
         let name = self.name(field)?;
         self.device_named(name)
     }

@@ -1,6 +1,7 @@
 //! One file a definition: from its tree to its part of the plan.
 
 mod budget;
+mod device;
 mod emit;
 mod fit;
 mod funds;

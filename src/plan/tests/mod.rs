@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
-use super::{Configs, Plan, check as check_tree, codes};
+use super::{Files, Plan, check as check_tree, codes};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::source::{SourceId, Sources};
 use crate::syntax::parse;
 
 mod definitions;
+mod devices;
 mod dimensions;
 mod names;
 mod rows;
@@ -44,7 +45,7 @@ fn check(text: &str) {
     let id = sources.add("plan.sov", text);
     let (ast, holes) = parse(&sources, id);
     assert!(holes.is_empty(), "{text}\n{}", list(&holes, &sources));
-    let (_, mut found) = check_tree(&ast, &sources, &Configs::new(), "plan");
+    let (_, mut found) = check_tree(&ast, &sources, &Files::default(), "plan");
     if !text.contains(codes::NOTHING_ASKED.id) {
         found.retain(|found| found.code != codes::NOTHING_ASKED);
     }
@@ -65,7 +66,7 @@ fn plan(text: &str) -> Plan {
     let mut sources = Sources::default();
     let id = sources.add("plan.sov", text);
     let (ast, holes) = parse(&sources, id);
-    let (plan, found) = check_tree(&ast, &sources, &Configs::new(), "plan");
+    let (plan, found) = check_tree(&ast, &sources, &Files::default(), "plan");
     assert!(holes.is_empty() && found.is_empty(), "{}{}", list(&holes, &sources), list(&found, &sources));
     plan
 }
@@ -75,7 +76,7 @@ fn found(text: &str) -> Vec<&'static str> {
     let mut sources = Sources::default();
     let id = sources.add("plan.sov", text);
     let (ast, _) = parse(&sources, id);
-    check_tree(&ast, &sources, &Configs::new(), "plan").1.iter().map(|found| found.code.id).collect()
+    check_tree(&ast, &sources, &Files::default(), "plan").1.iter().map(|found| found.code.id).collect()
 }
 
 /// Line, column and width of the primary label, the code and the message, and the line after the first fix.

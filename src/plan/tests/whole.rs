@@ -230,7 +230,7 @@ proptest! {
         let mut sources = Sources::default();
         let id = sources.add("plan.sov", text.as_str());
         let (ast, _) = parse(&sources, id);
-        let (plan, found) = check_tree(&ast, &sources, &Configs::new(), "plan");
+        let (plan, found) = check_tree(&ast, &sources, &Files::default(), "plan");
         for found in &found {
             is_well_made(found);
             for span in found.labels.iter().map(|label| label.span) {
@@ -257,7 +257,7 @@ fn indices_stay_valid_when_a_definition_is_dropped() {
     let mut sources = Sources::default();
     let id = sources.add("plan.sov", text);
     let (ast, _) = parse(&sources, id);
-    let (plan, found) = check_tree(&ast, &sources, &Configs::new(), "plan");
+    let (plan, found) = check_tree(&ast, &sources, &Files::default(), "plan");
     assert_eq!(found.len(), 1, "{}", list(&found, &sources));
     assert_eq!((plan.models.len(), plan.searches.len()), (1, 1));
     assert_eq!(plan.models[plan.searches[0].model].name.value, "m");
@@ -271,7 +271,7 @@ fn dimensions_are_printed_as_plans_write_them() {
         let mut sources = Sources::default();
         let id = sources.add("plan.sov", text.as_str());
         let (ast, holes) = parse(&sources, id);
-        let (_, found) = check_tree(&ast, &sources, &Configs::new(), "plan");
+        let (_, found) = check_tree(&ast, &sources, &Files::default(), "plan");
         assert!(holes.is_empty(), "{name}");
         assert!(found[0].labels[0].message.contains(name), "{}", list(&found, &sources));
     }
@@ -300,14 +300,14 @@ fn of_many_definitions_some_are_offered() {
     let budgets = (0..100).map(|i| format!("budget b{i} = 1 ZFLOP as forward")).collect::<Vec<_>>().join("\n") + "\n";
     let mut sources = Sources::default();
     let id = sources.add("plan.sov", SKETCH.replace("  budget = flagship\n", "") + &budgets);
-    let (_, found) = check_tree(&parse(&sources, id).0, &sources, &Configs::new(), "plan");
+    let (_, found) = check_tree(&parse(&sources, id).0, &sources, &Files::default(), "plan");
     assert_eq!((found.len(), found[0].code, found[0].help.len()), (1, codes::AMBIGUOUS, 4));
 }
 
 fn codes_of(text: &str) -> Vec<&'static str> {
     let mut sources = Sources::default();
     let id = sources.add("plan.sov", text);
-    let (_, mut found) = check_tree(&parse(&sources, id).0, &sources, &Configs::new(), "plan");
+    let (_, mut found) = check_tree(&parse(&sources, id).0, &sources, &Files::default(), "plan");
     found.retain(|found| found.code != codes::NOTHING_ASKED);
     found.iter().map(|found| found.code.id).collect()
 }

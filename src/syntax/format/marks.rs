@@ -22,7 +22,8 @@ impl Marks {
         let mut marks = Self::default();
         for item in &ast.items {
             match &item.kind {
-                ItemKind::Model { body, .. }
+                ItemKind::Device { body, .. }
+                | ItemKind::Model { body, .. }
                 | ItemKind::Results { body, .. }
                 | ItemKind::Law { body, .. }
                 | ItemKind::Start { body, .. }
@@ -30,7 +31,7 @@ impl Marks {
                 | ItemKind::Search { body, .. }
                 | ItemKind::Emit { body, .. } => body.iter().for_each(|body| marks.block(body)),
                 ItemKind::Let { value, .. } | ItemKind::Budget { value, .. } => marks.expression(value),
-                ItemKind::Use { .. } => {}
+                ItemKind::Use { .. } | ItemKind::Prices { .. } => {}
             }
         }
         marks.units.sort_by_key(|unit| unit.start);

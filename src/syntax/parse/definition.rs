@@ -8,7 +8,7 @@ use super::expression::value;
 use super::operand::{path, quoted};
 use super::{Tall, any_name, name};
 use crate::diagnostic::Diagnostic;
-use crate::source::Span;
+use crate::source::{Span, Spanned};
 use crate::syntax::ast::{BestOf, Block, Expr, Item, ItemKind, ModelFrom, Name};
 use crate::syntax::codes;
 use crate::syntax::expect::{Expected, Parsed, Want, expect, word};
@@ -36,7 +36,9 @@ pub(super) fn definition(input: Tokens<'_>) -> Parsed<'_, Item> {
 /// The rest of the definition that `keyword` begins.
 pub(super) fn after_keyword<'a>(input: Tokens<'a>, rest: Tokens<'a>, word: Word, keyword: Span) -> (Tokens<'a>, Item) {
     let (rest, kind) = match word {
-        Word::Use => use_file(rest),
+        Word::Use => quoted_file(rest, |path| ItemKind::Use { path }),
+        Word::Prices => quoted_file(rest, |path| ItemKind::Prices { path }),
+        Word::Device => device(rest),
         Word::Let => named_value(rest, |name, value| ItemKind::Let { name, value }),
         Word::Results => results(rest),
         Word::Law => law(rest),
@@ -56,6 +58,17 @@ fn named_block(input: Tokens<'_>, make: fn(Option<Name>, Option<Block>) -> ItemK
     let (rest, name) = must(name(Want::Name), input);
     let (rest, body) = must(body(Want::Body), rest);
     (rest, make(name, body))
+}
+
+fn device(input: Tokens<'_>) -> Read<'_, ItemKind> {
+    let (rest, name) = must(name(Want::Name), input);
+    let Ok((rest, _)) = word(Word::From, Want::Body).parse(rest) else {
+        let (rest, body) = must(body(Want::Body), rest);
+        return (rest, ItemKind::Device { name, from: None, body });
+    };
+    let (rest, from) = must(self::name(Want::Device), rest);
+    let (rest, body) = optional_body(rest);
+    (rest, ItemKind::Device { name, from, body })
 }
 
 fn model(input: Tokens<'_>) -> Read<'_, ItemKind> {
@@ -137,9 +150,9 @@ fn start(input: Tokens<'_>) -> Read<'_, ItemKind> {
     (rest, ItemKind::Start { name, best_of: Some(BestOf { span, data }), body })
 }
 
-fn use_file(input: Tokens<'_>) -> Read<'_, ItemKind> {
+fn quoted_file(input: Tokens<'_>, make: fn(Option<Spanned<String>>) -> ItemKind) -> Read<'_, ItemKind> {
     let (rest, path) = must(quoted(Want::FilePath), input);
-    (rest, ItemKind::Use { path })
+    (rest, make(path))
 }
 
 fn named_value(input: Tokens<'_>, make: fn(Option<Name>, Expr) -> ItemKind) -> Read<'_, ItemKind> {

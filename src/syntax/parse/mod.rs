@@ -128,7 +128,7 @@ fn not_a_definition(input: Tokens<'_>, lost: bool) -> (Tokens<'_>, Option<Item>)
     let text = input.text(token);
     let place = input.span(token);
     let unknown = |message: String| Diagnostic::error(codes::UNKNOWN_KEYWORD, message);
-    let known = "a plan is made of `model`, `results`, `law`, `start`, `budget`, `recipe`, `search` and `emit`";
+    let known = "a plan is made of `device`, `prices`, `model`, `results`, `law`, `start`, `budget`, `recipe`, `search` and `emit`";
     let diagnostic = match token.kind {
         Kind::Name if is_head => {
             let message = format!("`{text}` is not in the language");

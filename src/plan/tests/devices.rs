@@ -1,0 +1,127 @@
+//! Devices of a plan.
+
+use std::fmt::Write as _;
+
+use super::*;
+use crate::hardware::device;
+
+const MINE: &str = r#"
+device mine {
+  bf16 = 800 TFLOP/s/gpu, fp8 = 1600 TFLOP/s/gpu, memory = 96 GB, bandwidth = 4 TB/s
+  units = 80, shared = 128 KiB, clock = 1.9 GHz, price = 1.80 $/gpu/h, source = "a data sheet"
+}
+"#;
+const LAW: &str = "law shape = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }\n";
+
+/// A device of its own has what is written, and nobody measured it.
+#[test]
+fn a_device_has_what_is_written() {
+    let plan = plan(&format!("{LAW}{MINE}budget all = (mine.bf16 * 64 gpu * 1 day * 0.5) as training\n"));
+    let mine = &plan.devices[0];
+    assert_eq!((mine.name.as_str(), mine.title.as_str()), ("mine", "mine"));
+    assert_eq!((mine.rate("bf16"), mine.rate("fp8"), mine.rate("tf32")), (Some(800e12), Some(1600e12), None));
+    assert_eq!([mine.memory, mine.bandwidth, mine.clock], [96e9, 4e12, 1.9e9]);
+    assert_eq!((mine.units, mine.shared, mine.exponentials, mine.alignment), (80, 128 << 10, 0, 16));
+    assert!(mine.measured.is_none() && mine.source == "a data sheet");
+    assert_eq!(plan.budgets[0].stated, 800e12 * 64.0 * 86400.0 * 0.5);
+}
+
+/// What was measured of a device holds of another one that runs as it does.
+#[test]
+fn measured_constants_stay_where_nothing_they_depend_on_is_changed() {
+    let base = device("h200").unwrap();
+    let changed = |fields: &str| {
+        let plan = plan(&format!("{LAW}device d from h200 {{ source = \"s\", {fields} }}\n"));
+        let device = (*plan.devices[0]).clone();
+        assert!(device.source == format!("s; the rest: {}", base.source) && device.title == base.title);
+        device
+    };
+    for same in ["memory = 282 GB", "price = 3 $/gpu/h", "fp4 = 4 PFLOP/s/gpu", "bandwidth = 4.8 TB/s", "units = 132"] {
+        assert_eq!(changed(same).measured, base.measured, "{same}");
+    }
+    for other in [
+        "bf16 = 900 TFLOP/s/gpu",
+        "bandwidth = 4 TB/s",
+        "units = 100",
+        "shared = 1 KiB",
+        "clock = 1 GHz",
+        "exponentials = 32",
+        "alignment = 32 B",
+    ] {
+        assert_eq!(changed(other).measured, None, "{other}");
+    }
+    let same = plan(&format!("{LAW}device d from h200\n"));
+    assert_eq!(*same.devices[0], crate::hardware::Device { name: "d".to_owned(), ..(**base).clone() });
+}
+
+/// A device stands wherever one of the language does, above its definition too.
+#[test]
+fn a_device_stands_where_devices_do() {
+    let plan = plan(&format!(
+        "{LAW}
+        let half = mine.bf16 / 2
+        device slow from mine {{ bf16 = half, source = \"a guess\" }}
+        {MINE}
+        model encoder {{ image = 224 px, patch = 14 px, heads = 16 }}
+        start small {{ shape = vit_s16, compute = 0.7 EFLOP as forward }}
+        budget cash = (50_000 $ / mine.price * slow.bf16 * 0.4) as training
+        search s {{
+          serving = {{ on = slow, batch = 8 }}
+          width in 64..2048, depth in 6..60, mlp in 512..16384
+          require latency < 3 ms
+        }}
+        "
+    ));
+    assert_eq!(plan.searches[0].serving.as_ref().unwrap().device, plan.devices[0]);
+    assert_eq!(plan.devices[0].rate("bf16"), Some(400e12));
+}
+
+#[test]
+fn mistakes_of_devices() {
+    check(
+        r#"
+        device a { bf16 = -1 TFLOP/s/gpu, memory = 1, bandwidth = 3 TB/s, units = 0, shared = 1 KiB, clock = 1 GHz, source = "s" }
+        //                ^^^^^^^^^^^^^^ S0402 `bf16` must be positive
+        //                                         ^ S0301 `memory` is bytes
+        //                                                                        ^ S0402 `units` must lie between 1
+        device b from h2000
+        //            ^^^^^ S0214 there is no device `h2000`
+        //            > device b from h200
+        device h100 from h200
+        //     ^^^^ S0216 `h100` is the name of a device
+        device vit_g14 from h200
+        //     ^^^^^^^ S0216 `vit_g14` is the name of a published model
+        device width from h200
+        //     ^^^^^ S0216 `width` is the name of a number
+        device mine from h200 { memory = 1 GB, source = "s" }
+        let mine = 3
+        //  ^^^^ S0216 `mine` is the name of a device
+        let near = min.bf16
+        //         ^^^ S0214 there is no device `min`
+        //         > let near = mine.bf16
+        device c from h200 { memory = 1 GB }
+        //     ^ S0205 device `c` needs `source`
+        device d { bf16 = 1 TFLOP/s/gpu as training, memory = 1 GB, bandwidth = 3 TB/s, units = 1, shared = 1 B, clock = 1 Hz, source = "s" }
+        //                ^^^^^^^^^^^^^^^^^^^^^^^^^ S0303 a device's rate is what it executes
+        device e from f
+        device f from e
+        //            ^ S0217 device `e` is defined by itself
+        device g from h200 { memory = 1 GB +- 1 MB, source = "s" }
+        //                            ^^^^^^^^^^^^ S0411 `memory` must be exact
+        let cost = h200.price
+        //         ^^^^^^^^^^ S0222 nothing says what the time of `h200` costs
+        "#,
+    );
+}
+
+/// However long devices and values stand for one another, checking them ends.
+#[test]
+fn long_chains_of_devices_end() {
+    let mut text = String::from(LAW);
+    for i in 0..3000 {
+        let next = i + 1;
+        let _ = writeln!(text, "device d{i} from d{next} {{ bf16 = v{i}, source = \"s\" }}\nlet v{i} = d{next}.bf16");
+    }
+    text.push_str("device d3000 from h200\n");
+    assert!(found(&text).contains(&"S0417"), "{:?}", found(&text));
+}

@@ -1,0 +1,113 @@
+//! Files of prices.
+#![cfg(feature = "cli")]
+
+use std::process::Command;
+
+use serde_json::Value;
+use sovitc::PlanFile;
+use sovitc::source::MemoryWorld;
+
+const LIST: &str = "source = \"a provider\"\ndate = 2026-11-28\n\n[prices]\nh200 = \"2.50 $/gpu/h\"\n";
+const LAW: &str = "law shape = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }\n";
+
+/// Codes that are found, with the file and the text of their places.
+fn found(files: &[(&str, &str)]) -> Vec<(String, String, String)> {
+    let world = files.iter().fold(MemoryWorld::default(), |world, (path, text)| world.with(*path, *text));
+    let checked = sovitc::check(&world, &PlanFile::named("plan", "plan.sov"));
+    let place = |found: &sovitc::diagnostic::Diagnostic| {
+        let span = found.span().unwrap();
+        let file = checked.sources.get(span.source).name.clone();
+        (found.code.id.to_owned(), file, checked.sources.slice(span).to_owned())
+    };
+    checked.diagnostics.iter().map(place).collect()
+}
+
+/// What is wrong with a list whose plan asks for nothing of it.
+fn wrong(list: &str) -> Vec<(String, String)> {
+    let found = found(&[("plan.sov", &format!("prices \"list.toml\"\n{LAW}")), ("list.toml", list)]);
+    found.into_iter().map(|(code, file, text)| (if file == "list.toml" { code } else { file }, text)).collect()
+}
+
+#[test]
+fn prices_come_from_a_file_beside_the_one_that_names_it() {
+    let plan = format!("use \"cloud/prices.sov\"\n{LAW}let hours = 50_000 $ / h200.price / (1 gpu)\n");
+    let files = [("plan.sov", plan.as_str()), ("cloud/prices.sov", "prices \"list.toml\""), ("cloud/list.toml", LIST)];
+    assert_eq!(found(&files), []);
+    let world = files.iter().fold(MemoryWorld::default(), |world, (path, text)| world.with(*path, *text));
+    let checked = sovitc::check(&world, &PlanFile::named("plan", "plan.sov"));
+    let used: Vec<_> = checked.used.iter().map(|input| input.path.as_str()).collect();
+    assert_eq!(used, ["cloud/prices.sov", "cloud/list.toml"]);
+}
+
+/// Mistakes are shown in the file of prices itself.
+#[test]
+fn mistakes_of_prices_are_shown_in_their_file() {
+    let is = |list: &str, code: &str, text: &str| {
+        assert_eq!(wrong(list), [(code.to_owned(), text.to_owned())], "{list}");
+    };
+    assert_eq!(wrong(LIST), []);
+    assert_eq!(wrong(&LIST.replace("2026-11-28", "\"2026-11-28\"")), []);
+    assert_eq!(wrong(&LIST.replace("2.50", "2.40 $/gpu/h to 2.60")), []);
+    is(&LIST.replace("2026-11-28", "\"Monday\""), "S0025", "\"Monday\"");
+    is(&LIST.replace("2026-11-28", "2026-11-28T10:00:00"), "S0025", "2026-11-28T10:00:00");
+    is(&LIST.replace("date = 2026-11-28\n", ""), "S0025", "");
+    is(&LIST.replace("a provider", " "), "S0025", "\" \"");
+    is(&LIST.replace("\"2.50 $/gpu/h\"", "2.5"), "S0025", "2.5");
+    is(&LIST.replace("2.50 $/gpu/h", "price"), "S0025", "price");
+    is(&LIST.replace("2.50", "\\u0032"), "S0025", "\"\\u0032 $/gpu/h\"");
+    is(&LIST.replace("source", "sauce"), "S0025", "sauce");
+    is(&format!("{LIST}h200 = \"3 $/gpu/h\""), "S0025", "h200");
+    is("=", "S0025", "");
+    is(&LIST.replace("h200", "h300"), "S0214", "h300");
+    is(&LIST.replace("$/gpu/h", "$/gpu"), "S0301", "2.50 $/gpu");
+    is(&LIST.replace("2.50", "-2.50"), "S0402", "-2.50 $/gpu/h");
+    is(&LIST.replace("$/gpu/h", "$/gpu/parsec"), "S0305", "parsec");
+    is(&LIST.replace("2.50 $/gpu/h", "2.50 $/gpu/"), "S0103", "");
+    // A plan that cannot know its prices says nothing of those it asks for.
+    let plan = format!("prices \"list.toml\"\n{LAW}let x = a100.price\n");
+    assert_eq!(found(&[("plan.sov", &plan), ("list.toml", "=")]).len(), 1);
+    assert_eq!(found(&[("plan.sov", &plan)])[0].0, "S0024");
+    assert_eq!(found(&[("plan.sov", &plan), ("list.toml", LIST)])[0].0, "S0222");
+}
+
+#[test]
+fn a_device_has_one_price() {
+    let mine = "device mine from h200 { price = 2 $/gpu/h, source = \"s\" }\n";
+    let twice = format!("prices \"list.toml\"\n{LAW}{mine}");
+    let list = LIST.replace("h200", "mine");
+    assert_eq!(
+        found(&[("plan.sov", &twice), ("list.toml", &list)]),
+        [("S0201".into(), "plan.sov".into(), "price".into())]
+    );
+    let again = format!("prices \"list.toml\"\nprices \"list.toml\"\n{LAW}");
+    assert_eq!(found(&[("plan.sov", &again), ("list.toml", LIST)])[0].0, "S0201");
+    assert_eq!(found(&[("plan.sov", &twice), ("list.toml", LIST)]), []);
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+/// The command that asks for values finds devices and prices of the plan.
+#[test]
+fn questions_know_devices_and_prices_of_a_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let mine = "device mine from h200 { bf16 = 500 TFLOP/s/gpu, price = 2 $/gpu/h, source = \"a contract\" }";
+    let plan = format!("prices \"list.toml\"\n{mine}\n{LAW}budget big = 3 ZFLOP as training\n");
+    std::fs::write(folder.path().join("plan.sov"), plan).unwrap();
+    std::fs::write(folder.path().join("list.toml"), LIST).unwrap();
+    let ask = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sovitc"));
+        command.current_dir(folder.path()).args(["query", "plan.sov"]).args(arguments).args(["--format", "json"]);
+        let output = command.output().unwrap();
+        (serde_json::from_slice::<Value>(&output.stdout).ok(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let run = |device: &str| ask(&["big", "--on", device, "--mfu", "0.5"]).0.unwrap()["run"].clone();
+    let (mine, h200) = (run("mine"), run("h200"));
+    assert!((number(&mine["dollars"]["value"]) / (3e21 / 250e12 / 3600.0 * 2.0) - 1.0).abs() < 1e-9, "{mine}");
+    assert_eq!((&mine["price"]["name"], &mine["price"]["source"]), (&"mine.price".into(), &"a contract".into()));
+    assert!(mine["price"]["date"].is_null() && h200["price"]["date"] == "2026-11-28", "{h200}");
+    assert!((number(&ask(&["h200.price / mine.price"]).0.unwrap()["value"]["value"]) - 1.25).abs() < 1e-12);
+    assert!(ask(&["big", "--on", "mines", "--mfu", "0.5"]).1.contains("there is `mine`"));
+    assert!(ask(&["a100.price"]).1.contains("S0222"));
+}
