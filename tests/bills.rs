@@ -1,6 +1,7 @@
-//! Files of prices.
+//! Files of prices, and what an answer says of time and money.
 #![cfg(feature = "cli")]
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -84,8 +85,90 @@ fn a_device_has_one_price() {
     assert_eq!(found(&[("plan.sov", &twice), ("list.toml", LIST)]), []);
 }
 
+/// The star of the examples, trained somewhere.
+fn star(training: &str, more: &str) -> (Value, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/star");
+    std::fs::copy(example.join("star.csv"), folder.path().join("star.csv")).unwrap();
+    std::fs::write(folder.path().join("list.toml"), LIST).unwrap();
+    let plan = std::fs::read_to_string(example.join("plan.sov")).unwrap();
+    let plan = plan
+        .replace("search encoder {", &format!("search encoder {{\n  training = {{ {training} }}\n  runners_up = 2"));
+    std::fs::write(folder.path().join("plan.sov"), format!("{plan}\n{more}\n")).unwrap();
+    let out = folder.path().join("out");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sovitc"));
+    let output = command.arg(folder.path().join("plan.sov")).arg("--out").arg(&out).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary = std::fs::read_to_string(out.join("summary.json")).unwrap();
+    (serde_json::from_str(&summary).unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+#[test]
+fn an_answer_says_what_it_takes_and_what_others_waste() {
+    let (summary, shown) = star("on = h200, mfu = 0.42, devices = 64", "prices \"list.toml\"");
+    let search = &summary["searches"][0];
+    let bill = &search["bill"];
+    let hours = 3.0 * 8e21 / (989.4e12 * 0.42) / 3600.0;
+    let near = |value: &Value, want: f64| assert!((number(value) / want - 1.0).abs() < 1e-9, "{value} is not {want}");
+    near(&bill["device_hours"]["value"], hours);
+    near(&bill["days"]["value"], hours / 24.0 / 64.0);
+    near(&bill["dollars"]["value"], 2.5 * hours);
+    assert_eq!((&bill["mfu_from"], &bill["devices"]), (&"stated".into(), &64.into()));
+    assert_eq!((&bill["price"]["source"], &bill["price"]["date"]), (&"a provider".into(), &"2026-11-28".into()));
+    let others = [&search["alternatives"], &search["runners_up"]].into_iter().flat_map(|list| list.as_array().unwrap());
+    let compared = search["compared"].as_array().unwrap().iter().map(|compared| &compared["alternative"]);
+    let mut priced = 0;
+    for other in others.chain(compared) {
+        if other["wasted_compute"].is_null() {
+            assert!(other.get("waste").is_none(), "{other}");
+            continue;
+        }
+        near(&other["waste"]["device_hours"]["value"], number(&other["wasted_compute"]) * hours);
+        near(&other["waste"]["dollars"]["value"], number(&other["wasted_compute"]) * hours * 2.5);
+        priced += 1;
+    }
+    assert!(priced >= 8, "{priced}");
+    for text in [
+        "on h200 at 0.42 of 989 TFLOP/s/gpu in bf16",
+        "day of 64 devices",
+        "$/gpu/h: a provider, 2026-11-28",
+        "wasted money",
+    ] {
+        assert!(shown.contains(text), "{text}\n{shown}");
+    }
+}
+
+/// Without a share of the peak the time is that of the step which `sovitc cost` tells, and is called predicted.
+#[test]
+fn a_predicted_bill_is_that_of_the_step() {
+    let device = "device mine from h200 { bandwidth = 4.0 TB/s, source = \"s\" }";
+    for (name, more, is_calibrated) in [("h200", "", true), ("mine", device, false)] {
+        let (summary, shown) = star(&format!("on = {name}, batch = 64"), more);
+        let search = &summary["searches"][0];
+        let bill = &search["bill"];
+        assert!(bill["mfu_from"] == "predicted" && bill.get("dollars").is_none() && bill.get("days").is_none());
+        assert_eq!(bill["calibrated"].is_string(), is_calibrated);
+        assert!(shown.contains("predicted without communication") && shown.contains("; uncalibrated") != is_calibrated);
+        let mfu = number(&bill["mfu"]["value"]);
+        assert!(mfu > 0.2 && mfu < 0.6, "{mfu}");
+        if !is_calibrated {
+            continue;
+        }
+        let shape = ["width", "depth", "mlp_dim"].map(|axis| search["shape"][axis].to_string());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sovitc"));
+        command.args(["cost", "--width", &shape[0], "--depth", &shape[1], "--mlp", &shape[2], "--heads", "16"]);
+        command.args([
+            "--patch", "14", "--image", "224", "--pool", "map", "--on", "h200", "--batch", "64", "--format", "json",
+        ]);
+        let cost: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        let steps = number(&search["budget"]["examples"]) / 64.0;
+        let hours = steps * number(&cost["device"]["training"]["seconds"]) / 3600.0;
+        assert!((number(&bill["device_hours"]["value"]) / hours - 1.0).abs() < 1e-9, "{bill} {hours}");
+    }
 }
 
 /// The command that asks for values finds devices and prices of the plan.

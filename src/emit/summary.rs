@@ -11,7 +11,8 @@ use crate::law::{ArmParameters, Estimate, FitReport, FormFit, FormLaw, HoldOut, 
 use crate::lock::Warning;
 use crate::plan::{Counting, StatedExponents, Uncertain};
 use crate::shape::{
-    Alternative, Answer, Compared, Epochs, Inference, Plateau, Preferred, Recipe, Served, ShadowPrice, Trained,
+    Alternative, Answer, Bill, Compared, Epochs, Inference, Plateau, Preferred, Recipe, Served, ShadowPrice, Trained,
+    Waste,
 };
 use crate::source::plain_json;
 use crate::vit::{Activation, Axis, Components, Cost, PerAxis, Pooling, Shape, Variant};
@@ -109,6 +110,9 @@ pub(super) struct Search<'a> {
     /// What training it takes of each device.
     #[serde(skip_serializing_if = "Option::is_none")]
     training: Option<&'a Trained>,
+    /// What the budget takes of devices and of money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bill: Option<&'a Bill>,
     /// How it is trained, step by step.
     #[serde(skip_serializing_if = "Option::is_none")]
     recipe: Option<&'a Recipe>,
@@ -181,6 +185,9 @@ struct Neighbour {
     examples: f64,
     excess: Option<f64>,
     wasted_compute: Option<f64>,
+    /// What that compute takes of devices and of money.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waste: Option<Waste>,
 }
 
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
@@ -246,6 +253,7 @@ impl<'a> Search<'a> {
             compared: &answer.compared,
             serving: answer.serving.as_ref(),
             training: answer.training.as_ref(),
+            bill: answer.bill.as_ref(),
             recipe: answer.recipe.as_ref(),
         }
     }
@@ -262,6 +270,7 @@ impl Neighbour {
             examples: alternative.examples,
             excess: alternative.excess,
             wasted_compute: alternative.wasted_compute,
+            waste: alternative.waste,
         }
     }
 }

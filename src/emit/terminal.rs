@@ -7,9 +7,10 @@ use crate::diagnostic::Diagnostic;
 use crate::law::{Estimate, FitReport, GroupFit, HoldOut, Law, NamedLaw, NamedStart, SovitLaw, StarForm};
 use crate::plan::{Counting, StatedExponents};
 use crate::shape::{
-    Alternative, Answer, Epochs, Inference, Loss, Preferred, Recipe, Served, ShadowPrice, Spending, Trained,
+    Alternative, Amount, Answer, Bill, Epochs, Inference, Loss, MfuOrigin, Preferred, Quoted, Recipe, Served,
+    ShadowPrice, Spending, Trained, Waste,
 };
-use crate::units::{Base, Dimension, fixed, human};
+use crate::units::{Base, Dimension, fixed, human, human_interval};
 use crate::vit::{Axis, PerAxis, Shape};
 
 /// The report of a build, with ANSI styles.
@@ -97,6 +98,7 @@ fn search(answer: &Answer) -> SearchView {
             .iter()
             .flat_map(|serving| [served(serving)].into_iter().chain(serving.notes.iter().cloned()))
             .chain(answer.training.iter().map(trained))
+            .chain(answer.bill.iter().flat_map(billed))
             .chain(answer.recipe.iter().map(followed))
             .collect(),
         loss: answer.loss.as_ref().map(loss),
@@ -155,6 +157,42 @@ fn trained(trained: &Trained) -> String {
         shards => format!(" of {shards} that share the states"),
     };
     format!("{total} to train on {} a device{shared}", images(trained.step.batch))
+}
+
+/// `20.8e3 gpu*h on h200 at 0.42 of 989 TFLOP/s/gpu in bf16`, `13.6 day of 64 devices`, `50000 $ at 2.4 $/gpu/h: ...`
+fn billed(bill: &Bill) -> Vec<String> {
+    let Bill { device, number_format, peak, mfu, device_hours, .. } = bill;
+    let said = match (bill.mfu_from, &bill.calibrated) {
+        (MfuOrigin::Stated, _) => "",
+        (MfuOrigin::Predicted, Some(_)) => ", predicted without communication",
+        (MfuOrigin::Predicted, None) => ", predicted without communication; uncalibrated",
+    };
+    let time = format!(
+        "{} on {device} at {} of {} in {number_format}{said}",
+        amount(device_hours, Dimension::DEVICE_TIME, 3600.0),
+        amount(mfu, Dimension::NONE, 1.0),
+        human(*peak, Dimension::DEVICE_RATE),
+    );
+    let days = bill
+        .devices
+        .zip(bill.days)
+        .map(|(devices, days)| format!("{} of {devices} devices", amount(&days, Dimension::of(Base::Second), 86400.0)));
+    let money = bill.dollars.as_ref().zip(bill.price.as_ref()).map(|(dollars, price)| {
+        let Quoted { dollars_per_device_hour, source, date } = price;
+        let date = date.as_ref().map_or_else(String::new, |date| format!(", {date}"));
+        format!(
+            "{} at {}: {source}{date}",
+            amount(dollars, Dimension::MONEY, 1.0),
+            amount(dollars_per_device_hour, Dimension::DEVICE_PRICE, 1.0 / 3600.0),
+        )
+    });
+    std::iter::once(time).chain(days).chain(money).collect()
+}
+
+/// An amount in a unit of so many base units.
+fn amount(amount: &Amount, dimension: Dimension, unit: f64) -> String {
+    let interval = amount.interval.map(|ends| ends.map(|end| end * unit));
+    human_interval(amount.value * unit, interval, dimension)
 }
 
 /// `recipe web: 385 236 steps of 8 x 256 x 2 images, 1.58e9 example`
@@ -253,6 +291,9 @@ fn neighbours(answer: &Answer) -> Vec<String> {
     if has_loss {
         head.extend(texts(["loss", "wasted compute"]));
     }
+    let bill = answer.bill.as_ref().filter(|_| has_loss);
+    head.extend(bill.map(|_| "wasted time".to_owned()));
+    head.extend(bill.and_then(|bill| bill.price.as_ref()).map(|_| "wasted money".to_owned()));
     let mut rows = vec![head];
     let neighbours = answer.alternatives.iter().map(|alternative| (String::new(), alternative));
     let compared = answer.compared.iter().map(|compared| {
@@ -261,7 +302,7 @@ fn neighbours(answer: &Answer) -> Vec<String> {
     });
     let runners_up = answer.runners_up.iter().map(|alternative| (" (runner-up)".to_owned(), alternative));
     for (of, alternative) in neighbours.chain(runners_up).chain(compared) {
-        let Alternative { shape, params, examples, excess, wasted_compute, .. } = alternative;
+        let Alternative { shape, params, examples, excess, wasted_compute, waste, .. } = alternative;
         let mut row = vec![
             format!("{} x {} x {}{of}", shape.width, shape.depth, shape.mlp_dim),
             human(*params as f64, Dimension::PARAM),
@@ -271,9 +312,13 @@ fn neighbours(answer: &Answer) -> Vec<String> {
             row.push(excess.map_or_else(String::new, |excess| format!("{excess:+.1e}")));
             row.push(wasted_compute.map_or_else(|| "beyond the law".to_owned(), |w| format!("{:.2} %", w * 100.0)));
         }
+        if let Some(Waste { device_hours, dollars }) = waste {
+            row.push(human(device_hours.value * 3600.0, Dimension::DEVICE_TIME));
+            row.extend(dollars.map(|dollars| human(dollars.value, Dimension::MONEY)));
+        }
         rows.push(row);
     }
-    columns(&rows, &[Left, Right, Right, Right, Right])
+    columns(&rows, &[Left, Right, Right, Right, Right, Right, Right])
 }
 
 fn law(named: &NamedLaw) -> Section {

@@ -17,6 +17,23 @@ pub struct Serving {
     pub attention: AttentionLibrary,
 }
 
+/// `training = { on = DEVICE, mfu = ..., devices = ... }`: where a model is trained.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    /// The device.
+    pub device: Arc<Device>,
+    /// The number format that training computes in, such as `bf16`.
+    pub number_format: &'static str,
+    /// The device's peak in it, in FLOP/s.
+    pub peak: f64,
+    /// The share of the peak that training makes use of; where absent, the time model predicts what a step takes.
+    pub mfu: Option<Quantity>,
+    /// How many devices train together, where that is said.
+    pub devices: Option<u64>,
+    /// What a device's time costs, where that is known.
+    pub price: Option<Price>,
+}
+
 /// What a device's time costs, and who says so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Price {

@@ -30,7 +30,7 @@ pub use check::{Files, check};
 pub(crate) use devices::no_device;
 pub use expression::{Comparison, Expression, Operator, Value, Wrong};
 pub use forms::{FORMS, Input, KnownForm};
-pub use hardware::{Price, PriceList, Serving};
+pub use hardware::{Cluster, Price, PriceList, Serving};
 pub use model::*;
 pub use recipe::{Decay, Precision, RecipeOptimizer, RecipeSpec, Stretch, Task};
 pub use rows::RowChecker;

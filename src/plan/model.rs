@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Expression, Input, KnownForm, RecipeSpec, Results, Serving};
+use super::{Cluster, Expression, Input, KnownForm, RecipeSpec, Results, Serving};
 use crate::hardware::Device;
 use crate::source::{Span, Spanned};
 use crate::units::Dimension;
@@ -315,6 +315,8 @@ pub struct Search {
     pub serving: Option<Serving>,
     /// How it is trained: what `memory` is of.
     pub training: Option<Step>,
+    /// Where it is trained: what a training takes of devices and of money.
+    pub cluster: Option<Cluster>,
     /// Index into [`Plan::recipes`]: what the emitted configs train with.
     pub recipe: Option<usize>,
     /// Models whose shapes the answer is compared with.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Recipe;
+use super::{Bill, Recipe, Waste};
 use crate::law::Estimate;
 use crate::plan::Counting;
 use crate::units::Dimension;
@@ -57,6 +57,9 @@ pub struct Answer {
     /// What training it takes of each device, where the plan says how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub training: Option<Trained>,
+    /// What the budget takes of devices and of money, where the plan says where it is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bill: Option<Bill>,
     /// How it is trained, where the plan has a recipe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<Recipe>,
@@ -253,4 +256,7 @@ pub struct Alternative {
     /// against the chosen one. Absent where the law has no loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wasted_compute: Option<f64>,
+    /// What that share takes of devices and of money, where the plan says where it is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waste: Option<Waste>,
 }

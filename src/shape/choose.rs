@@ -9,8 +9,8 @@ use super::objective::Asked;
 use super::prefer::{number, wanted};
 use super::search::{Box3, Found, best, flops, legal, runners_up};
 use super::{
-    Alternative, Answer, Compared, Inference, Loss, Plateau, Preferred, Recipe, Served, ShadowPrice, Spending, Trained,
-    codes, prices,
+    Alternative, Answer, Bill, Compared, Inference, Loss, Plateau, Preferred, Recipe, Served, ShadowPrice, Spending,
+    Trained, Waste, codes, prices,
 };
 use crate::diagnostic::Diagnostic;
 use crate::hardware::notes;
@@ -211,6 +211,7 @@ impl<'a> Question<'a> {
                 notes: notes(serving.attention, &vit),
             }),
             training: self.search.training.map(|step| Trained { step, memory: vit.memory(&step) }),
+            bill: Bill::of(self.search, &vit, examples * cost.forward_flops_per_example as f64),
             recipe,
         })
     }
@@ -366,15 +367,17 @@ impl<'a> Question<'a> {
 
     fn alternative_of(&self, vit: &Vit, chosen: Shape) -> Alternative {
         let (cost, other) = (vit.cost(), vit.shape);
+        let t = self.space.funds.forward_flops;
         let excess = self.sovit().map(|_| self.excess(other) - self.excess(chosen));
-        let least = |t| self.asked.least_loss(t);
+        let wasted = excess.and_then(|excess| wasted(|t| self.asked.least_loss(t), t, excess));
         Alternative {
             shape: other,
             params: cost.params,
             forward_flops_per_example: cost.forward_flops_per_example,
             examples: self.space.examples(vit, &cost),
             excess,
-            wasted_compute: excess.and_then(|excess| wasted(least, self.space.funds.forward_flops, excess)),
+            wasted_compute: wasted,
+            waste: wasted.and_then(|share| Waste::of(self.search, vit, t, share)),
         }
     }
 

@@ -12,6 +12,7 @@
 //! search     the best legal shape, exactly, and the next best
 //! prefer     the shape that is wanted among those near the best
 //! hardware   what a shape takes on the hardware that a search names
+//! bill       what a training takes of devices and of money
 //! infeasible which requirements conflict, and how far they are from agreeing
 //! choose     all of it for every search of a plan
 //! pareto     what less of a number costs in loss
@@ -20,6 +21,7 @@
 
 mod anchored;
 mod answer;
+mod bill;
 mod bounds;
 mod choose;
 pub mod codes;
@@ -43,6 +45,7 @@ mod trajectory;
 mod values;
 
 pub use answer::*;
+pub use bill::{Amount, Bill, MfuOrigin, Quoted, Waste};
 pub use choose::choose;
 pub use pareto::pareto;
 pub use recipe::Recipe;

@@ -105,27 +105,7 @@ pub(crate) fn case() -> Case {
             stated: forward_flops,
             kind: Counting::Forward,
         }],
-        searches: vec![Search {
-            name: at("flagship".to_owned()),
-            model: 0,
-            law: 0,
-            start: Some(0),
-            budget: 0,
-            inference: 0.0,
-            data: None,
-            ranges: PerAxis {
-                width: at(Range::stepped(384, 2048, 16)),
-                depth: at(Range::stepped(6, 60, 1)),
-                mlp: at(Range::stepped(512, 16384, 16)),
-            },
-            requires: Vec::new(),
-            prefer: None,
-            runners_up: 0,
-            serving: None,
-            training: None,
-            recipe: None,
-            compare: Vec::new(),
-        }],
+        searches: vec![search()],
         ..Plan::empty("so400m")
     };
     let examples = |flops: u64| forward_flops / flops as f64;
@@ -149,6 +129,7 @@ pub(crate) fn case() -> Case {
             examples: examples(neighbour.forward_flops_per_example),
             excess: None,
             wasted_compute: None,
+            waste: None,
         }],
         at_edge: Vec::new(),
         binding: Vec::new(),
@@ -156,6 +137,7 @@ pub(crate) fn case() -> Case {
         compared: Vec::new(),
         serving: None,
         training: None,
+        bill: None,
         recipe: None,
     };
     let case = Case {
@@ -168,4 +150,30 @@ pub(crate) fn case() -> Case {
         (Target::Timm, "timm/"),
         (Target::BigVision, "big_vision/so400m.py"),
     ])
+}
+
+/// What is asked for it.
+fn search() -> Search {
+    Search {
+        name: at("flagship".to_owned()),
+        model: 0,
+        law: 0,
+        start: Some(0),
+        budget: 0,
+        inference: 0.0,
+        data: None,
+        ranges: PerAxis {
+            width: at(Range::stepped(384, 2048, 16)),
+            depth: at(Range::stepped(6, 60, 1)),
+            mlp: at(Range::stepped(512, 16384, 16)),
+        },
+        requires: Vec::new(),
+        prefer: None,
+        runners_up: 0,
+        serving: None,
+        training: None,
+        cluster: None,
+        recipe: None,
+        compare: Vec::new(),
+    }
 }

@@ -6,13 +6,25 @@ use crate::diagnostic::Diagnostic;
 use crate::hardware::{AttentionLibrary, Device};
 use crate::plan::check::Checker;
 use crate::plan::schema::{Field, Fields, Schema};
-use crate::plan::{Baseline, Search, Serving, ShapeVariable, codes};
+use crate::plan::values::optional;
+use crate::plan::{Baseline, Cluster, Search, Serving, ShapeVariable, codes};
 use crate::syntax::ast::{Block, ExprKind, Name};
-use crate::units::Dimension;
+use crate::units::{Dimension, Quantile, Quantity};
 use crate::vit::{Architecture, AttentionKind, NumberFormat, Optimizer, Step};
 
 const SERVING: Schema = Schema::of(&["on", "batch", "attention"]);
-const TRAINING: Schema = Schema::of(&["batch", "optimizer", "weights", "compute", "attention", "checkpoint", "shards"]);
+const TRAINING: Schema = Schema::of(&[
+    "batch",
+    "optimizer",
+    "weights",
+    "compute",
+    "attention",
+    "checkpoint",
+    "shards",
+    "on",
+    "mfu",
+    "devices",
+]);
 
 impl Checker<'_> {
     /// `{ on = DEVICE, batch = ..., attention = ... }`. Where absent: one image, `flash`.
@@ -28,8 +40,8 @@ impl Checker<'_> {
         Some(Serving { device: device?, batch: batch?, attention: attention? })
     }
 
-    /// `{ batch = ..., optimizer = ..., ... }`. Where absent: as [`Step::DEFAULT`].
-    pub(super) fn training(&mut self, field: Field<'_>) -> Option<Step> {
+    /// `{ batch = ..., optimizer = ..., ... }`, and where it runs, if that is said. Where absent: as [`Step::DEFAULT`].
+    pub(super) fn training(&mut self, field: Field<'_>) -> Option<(Step, Option<Cluster>)> {
         let block = self.record(field)?;
         let fields = self.fields(format!("`{}`", field.name.value), field.name.span, block, TRAINING);
         let default = Step::DEFAULT;
@@ -42,7 +54,8 @@ impl Checker<'_> {
             fields.get("attention").map_or(Some(default.attention), |field| self.word(field, &AttentionKind::ALL));
         let checkpointed = fields.get("checkpoint").map_or(Some(default.checkpointed), |field| self.switch(field));
         let shards = self.whole_from_one(&fields, "shards", default.shards);
-        Some(Step {
+        let cluster = self.cluster(&fields, compute, attention);
+        let step = Step {
             batch: batch?,
             optimizer: optimizer?,
             weights: weights?,
@@ -50,7 +63,65 @@ impl Checker<'_> {
             attention: attention?,
             checkpointed: checkpointed?,
             shards: shards?,
-        })
+        };
+        Some((step, cluster?))
+    }
+
+    /// `on = DEVICE, mfu = ..., devices = ...` of a training; the time model predicts a step where no share is said.
+    #[expect(clippy::option_option, reason = "a mistake, or nowhere, or somewhere")]
+    fn cluster(
+        &mut self,
+        fields: &Fields<'_>,
+        compute: Option<NumberFormat>,
+        attention: Option<AttentionKind>,
+    ) -> Option<Option<Cluster>> {
+        let mfu = optional(fields.get("mfu").map(|field| self.utilisation(field)));
+        let devices = optional(
+            fields
+                .get("devices")
+                .map(|field| self.count(field.value, Dimension::NONE, (1, Architecture::LIMIT), field.owner())),
+        );
+        let on = match fields.get("on") {
+            Some(on) => on,
+            None if fields.get("mfu").or(fields.get("devices")).is_none() => return Some(None),
+            None => self.required(fields, "on", "on = h200")?,
+        };
+        let device = self.device_of(on)?;
+        let number_format = NumberFormat::ALL.iter().find(|(_, known)| Some(*known) == compute)?.0;
+        let said = fields.get("compute").map_or(on.value.span, |field| field.value.span);
+        let peak = self.rate_of(&device, number_format, said)?;
+        if fields.get("mfu").is_none() && (fields.get("batch").is_none() || attention == Some(AttentionKind::Math)) {
+            self.no_utilisation(fields, on, attention);
+            return None;
+        }
+        let price = self.price_of(&device);
+        Some(Some(Cluster { device, number_format, peak, mfu: mfu?, devices: devices?, price }))
+    }
+
+    /// A share of the peak above 0 and up to 1, uncertain perhaps.
+    fn utilisation(&mut self, field: Field<'_>) -> Option<Quantity> {
+        let mfu = self.quantity(field.value, Dimension::NONE, field.owner())?;
+        let [low, high] = [Quantile::LOW, Quantile::HIGH].map(|end| mfu.at(end));
+        let wrong = if low <= 0.0 { Some(low) } else { Some(high).filter(|high| *high > 1.0) };
+        if wrong.is_some() || Quantity::number(1.0).divide(&mfu).is_err() {
+            let message = "`mfu` is a share above 0 and up to 1".to_owned();
+            self.out_of_range(message, field.value, wrong.unwrap_or(0.0), Dimension::NONE, field.owner());
+            return None;
+        }
+        Some(mfu)
+    }
+
+    fn no_utilisation(&mut self, fields: &Fields<'_>, on: Field<'_>, attention: Option<AttentionKind>) {
+        let (at, text) = fields.insertion("mfu = 0.42");
+        let message = format!("{} says where, but not how well the device is used", fields.what);
+        let error = Diagnostic::error(codes::MISSING_FIELD, message)
+            .label(on.name.span, "takes time that nothing tells")
+            .fix("say the share of the peak that earlier runs made use of", at, text);
+        self.report(if attention == Some(AttentionKind::Math) {
+            error.note("the speed of `attention = math` is not known, so that no time can be predicted")
+        } else {
+            error.help("or say the `batch` of a device's step, whose time the time model predicts")
+        });
     }
 
     /// Models that have shapes, published ones and the plan's own: one name, or a list of them.

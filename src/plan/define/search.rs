@@ -84,6 +84,7 @@ impl Checker<'_> {
             (_, serving) => serving,
         };
 
+        let (step, cluster) = training?.map_or((None, None), |(step, cluster)| (Some(step), cluster));
         let search = Search {
             name: name.clone()?,
             model: model?,
@@ -97,7 +98,8 @@ impl Checker<'_> {
             prefer: preferred?.map(|preferred| preferred.preference),
             runners_up: runners_up?,
             serving: serving?,
-            training: training?,
+            training: step,
+            cluster,
             recipe: recipe?,
             compare: compare?,
         };

@@ -66,14 +66,26 @@ fn a_device_stands_where_devices_do() {
         start small {{ shape = vit_s16, compute = 0.7 EFLOP as forward }}
         budget cash = (50_000 $ / mine.price * slow.bf16 * 0.4) as training
         search s {{
-          serving = {{ on = slow, batch = 8 }}
+          serving = {{ on = slow, batch = 8 }}, training = {{ on = mine, mfu = 0.4 +- 0.01, devices = 8 }}
           width in 64..2048, depth in 6..60, mlp in 512..16384
           require latency < 3 ms
         }}
+        search t {{
+          budget = cash, training = {{ on = slow, batch = 4 }}
+          width in 64..2048, depth in 6..60, mlp in 512..16384
+        }}
         "
     ));
-    assert_eq!(plan.searches[0].serving.as_ref().unwrap().device, plan.devices[0]);
+    let search = &plan.searches[0];
+    assert_eq!(search.serving.as_ref().unwrap().device, plan.devices[0]);
     assert_eq!(plan.devices[0].rate("bf16"), Some(400e12));
+    let cluster = search.cluster.as_ref().unwrap();
+    assert_eq!((&cluster.device, cluster.peak, cluster.devices), (&plan.devices[1], 800e12, Some(8)));
+    let price = cluster.price.as_ref().unwrap();
+    assert_eq!((price.rate.value * 3600.0, price.source.as_str(), &price.date), (1.8, "a data sheet", &None));
+    // A price is not passed on.
+    let cluster = plan.searches[1].cluster.as_ref().unwrap();
+    assert!(cluster.price.is_none() && cluster.mfu.is_none() && cluster.number_format == "bf16");
 }
 
 #[test]
@@ -112,6 +124,39 @@ fn mistakes_of_devices() {
         //         ^^^^^^^^^^ S0222 nothing says what the time of `h200` costs
         "#,
     );
+}
+
+#[test]
+fn mistakes_of_clusters() {
+    let wrong = |training: &str| {
+        found(&format!(
+            "{LAW}
+            model encoder {{ image = 224 px, patch = 14 px, heads = 16 }}
+            start small {{ shape = vit_s16, compute = 0.7 EFLOP as forward }}
+            budget big = 8 ZFLOP as forward
+            search s {{
+              training = {{ {training} }}
+              width in 64..2048, depth in 6..60, mlp in 512..16384
+            }}
+            "
+        ))
+    };
+    assert_eq!(wrong("on = h200, mfu = 42 %"), [""; 0]);
+    assert_eq!(wrong("on = h200, batch = 8"), [""; 0]);
+    for (training, code) in [
+        ("on = h200", "S0205"),
+        ("mfu = 0.4", "S0205"),
+        ("devices = 4", "S0205"),
+        ("on = h200, attention = math, batch = 8", "S0205"),
+        ("on = h200, mfu = 1.2", "S0402"),
+        ("on = h200, mfu = 0", "S0402"),
+        ("on = h200, mfu = 0.01 +- 0.1", "S0402"),
+        ("on = h200, mfu = 0.4, compute = fp32", "S0214"),
+        ("on = h300, mfu = 0.4", "S0214"),
+        ("on = h200, mfu = 0.4, devices = 0", "S0402"),
+    ] {
+        assert_eq!(wrong(training), [code], "{training}");
+    }
 }
 
 /// However long devices and values stand for one another, checking them ends.
