@@ -2,11 +2,9 @@
 //!
 //! Skipped aloud where `$SOVIT_PYTHON` has no torch and timm; a failure where `SOVIT_REQUIRE` lists them.
 
+#[path = "support/python.rs"]
+mod python;
 mod support;
-
-use std::io::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use sovitc::vit::{
@@ -30,6 +28,7 @@ fn models() -> Vec<(Vit, Value)> {
         (average, json!({})),
         (Architecture { activation: Activation::Gelu, ..class }, json!({})),
         (Architecture { classes: 0, ..class }, json!({})),
+        (Architecture { activation: Activation::QuickGelu, ..class }, json!({"act_layer": "quick_gelu"})),
         (Architecture { variant: clip, ..class }, json!({"reg_tokens": 2, "pre_norm": true})),
     ];
     let build = |(architecture, extra): (Architecture, Value)| {
@@ -53,12 +52,9 @@ fn models() -> Vec<(Vit, Value)> {
 #[test]
 fn saved_tensors_and_states_are_counted_to_the_byte() {
     let name = "saved_tensors_and_states_are_counted_to_the_byte";
-    let python = std::env::var("SOVIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     for module in ["torch", "timm"] {
-        let imported = Command::new(&python).args(["-c", &format!("import {module}")]).output();
-        match imported {
-            Ok(output) if output.status.success() => {}
-            _ => return support::skip(module, name, &format!("{python} has no {module}")),
+        if let Err(reason) = python::has(module) {
+            return support::skip(module, name, &reason);
         }
     }
     let mut cases = Vec::new();
@@ -78,19 +74,8 @@ fn saved_tensors_and_states_are_counted_to_the_byte() {
             }
         }
     }
-    let mut child = Command::new(&python)
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trainers/check_memory.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let sent: Vec<&Value> = cases.iter().map(|(.., case)| case).collect();
-    child.stdin.take().unwrap().write_all(serde_json::to_string(&sent).unwrap().as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let lines: Vec<Value> =
-        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), cases.len());
+    let sent: Vec<Value> = cases.iter().map(|(.., case)| case.clone()).collect();
+    let lines = python::described("check_memory.py", &sent);
     for ((vit, step, case), kept) in cases.iter().zip(&lines) {
         let number = |name: &str| kept[name].as_u64().unwrap();
         assert_eq!(number("tokens"), vit.architecture.tokens(), "{case}");

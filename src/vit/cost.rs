@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::blocks::{self, Blocks};
 use super::{Architecture, Axis, PerAxis, Pooling, Shape, Vit};
 
 /// Parameters by component. The sum is the model.
@@ -100,7 +101,11 @@ pub struct FlopTerm {
 }
 
 impl FlopTerm {
-    fn of(&self, shape: Shape) -> u128 {
+    pub(super) const fn new(coefficient: u128, [width, depth, mlp]: [u32; 3]) -> Self {
+        Self { coefficient, powers: PerAxis { width, depth, mlp } }
+    }
+
+    pub(super) fn of(&self, shape: Shape) -> u128 {
         let power = |axis: Axis| u128::from(shape.get(axis)).pow(*self.powers.get(axis));
         Axis::ALL.into_iter().map(power).fold(self.coefficient, |product, factor| product * factor)
     }
@@ -113,21 +118,16 @@ impl Architecture {
         let tokens = u128::from(self.tokens());
         let map = u128::from(self.pooling == Pooling::Map);
         let patch_inputs = u128::from(self.channels) * u128::from(self.patch) * u128::from(self.patch);
-        let matrices = u128::from(self.activation.matrices());
-        let term = |coefficient, [width, depth, mlp]: [u32; 3]| FlopTerm {
-            coefficient,
-            powers: PerAxis { width, depth, mlp },
-        };
+        let [projections, scores, mlp] = blocks::flop_terms(self.tokens(), self.activation);
         [
             // Patches, the scores and the sum of a MAP head, the classifier.
-            term(2 * patches * patch_inputs + map * 4 * tokens + 2 * u128::from(self.classes), [1, 0, 0]),
+            FlopTerm::new(2 * patches * patch_inputs + map * 4 * tokens + 2 * u128::from(self.classes), [1, 0, 0]),
             // A MAP head's projections, of its probe and its output once, of keys and values for each token.
-            term(map * (4 + 4 * tokens), [2, 0, 0]),
-            term(map * 4, [1, 0, 1]),
-            // Projections, scores and sums of the blocks' attention, and their MLPs.
-            term(8 * tokens, [2, 1, 0]),
-            term(4 * tokens * tokens, [1, 1, 0]),
-            term(2 * matrices * tokens, [1, 1, 1]),
+            FlopTerm::new(map * (4 + 4 * tokens), [2, 0, 0]),
+            FlopTerm::new(map * 4, [1, 0, 1]),
+            projections,
+            scores,
+            mlp,
         ]
     }
 }
@@ -136,19 +136,17 @@ impl Vit {
     /// Parameters and forward FLOPs, exact; saturating at `u64::MAX`.
     pub fn cost(&self) -> Cost {
         let (a, v) = (&self.architecture, &self.architecture.variant);
+        let blocks = self.blocks();
+        let in_blocks = blocks.params();
         let d = u128::from(self.shape.width);
-        let l = u128::from(self.shape.depth);
         let m = u128::from(self.shape.mlp_dim);
         let k = u128::from(a.classes);
         let patch_inputs = u128::from(a.channels) * u128::from(a.patch) * u128::from(a.patch);
         let map = u128::from(a.pooling == Pooling::Map);
         let class = u128::from(a.class_token);
         let registers = u128::from(v.registers);
-        let head = u128::from(self.head_dim());
-        let matrices = u128::from(a.activation.matrices());
         let rows = u128::from(a.position_rows());
 
-        let fit = |n: u128| u64::try_from(n).unwrap_or(u64::MAX);
         let components = Components {
             patch_embedding: fit(patch_inputs * d + u128::from(v.patch_bias) * d),
             position_embedding: fit(rows * d),
@@ -156,11 +154,11 @@ impl Vit {
             registers: fit(registers * d),
             mask_token: fit(u128::from(v.mask_token) * d),
             pre_norm: fit(u128::from(v.pre_norm) * 2 * d),
-            block_norms: fit(4 * d * l),
-            attention: fit((4 * d * d + (u128::from(v.qkv_bias.vectors()) + 1) * d) * l),
-            qk_norm: fit(u128::from(v.qk_norm.vectors()) * head * l),
-            mlp: fit((matrices * d * m + (matrices - 1) * m + d) * l),
-            layer_scale: fit(u128::from(v.layer_scale.is_some()) * 2 * d * l),
+            block_norms: fit(in_blocks.norms),
+            attention: fit(in_blocks.attention),
+            qk_norm: fit(in_blocks.qk_norm),
+            mlp: fit(in_blocks.mlp),
+            layer_scale: fit(in_blocks.layer_scale),
             final_norm: fit(2 * d),
             pooling: fit(map * (d + (4 * d * d + 4 * d) + 2 * d + (2 * d * m + m + d))),
             classifier: fit((d + 1) * k),
@@ -168,6 +166,17 @@ impl Vit {
         let flops = self.architecture.forward_terms().iter().map(|term| term.of(self.shape)).sum();
         Cost { params: components.total(), params_by_component: components, forward_flops_per_example: fit(flops) }
     }
+
+    /// Its blocks, which see the tokens of one image.
+    pub(super) fn blocks(&self) -> Blocks {
+        let a = &self.architecture;
+        Blocks { shape: self.shape, heads: a.heads, tokens: a.tokens(), activation: a.activation, variant: a.variant }
+    }
+}
+
+/// A count in 64 bits, or the largest there is.
+pub(super) fn fit(count: u128) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -6,7 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Activation, Pooling, Position, QkNorm, QkvBias, Vit};
+use super::blocks::STATISTIC;
+use super::cost::fit;
+use super::tensor::Tensors;
+use super::{Pooling, Vit};
 
 /// A number format of weights or activations.
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
@@ -126,101 +129,101 @@ impl Memory {
     }
 }
 
-/// Statistics of norms and log-sum-exps are kept in fp32.
-const STATISTIC: u128 = 4;
 /// Blocks whose weights FSDP has gathered: the one that runs and the next.
 const GATHERED: u128 = 2;
+
+/// What memory is made of besides activations.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    /// All parameters.
+    pub(super) params: u128,
+    /// Parameters of the largest block.
+    pub(super) block: u128,
+    /// Bytes of the optimizer's states.
+    pub(super) states: u128,
+}
+
+impl Memory {
+    /// On one device, where a step keeps `activations`.
+    pub(super) fn new(held: Held, activations: u64, step: &Step) -> Self {
+        let shards = u128::from(step.shards.max(1));
+        let (weights, compute) = (u128::from(step.weights.bytes()), u128::from(step.compute.bytes()));
+        let working = match (step.shards > 1, step.weights == step.compute) {
+            (true, _) => GATHERED * held.block * compute,
+            (false, true) => 0,
+            (false, false) => held.params * compute,
+        };
+        let share = |bytes: u128| bytes.div_ceil(shards);
+        Self {
+            weights: fit(share(held.params * weights) + working),
+            gradients: fit(share(held.params * weights)),
+            optimizer: fit(share(held.states)),
+            activations,
+        }
+    }
+}
+
+impl Optimizer {
+    /// Bytes of its states for all of `params` parameters that `tensors` are.
+    pub(super) fn states(self, params: u128, tensors: &Tensors) -> u128 {
+        4 * match self {
+            Self::AdamW => 2 * params,
+            Self::Sgd => params,
+            Self::Adafactor => tensors.factored(),
+        }
+    }
+}
+
+impl Step {
+    /// Images that a device sees at once.
+    pub(super) fn images(&self) -> u128 {
+        self.batch.min(super::Architecture::LIMIT).into()
+    }
+
+    /// Bytes of numbers in the activations' format, and of statistics in fp32.
+    pub(super) fn bytes_of(&self, numbers: u128, statistics: u128) -> u128 {
+        numbers * u128::from(self.compute.bytes()) + statistics * STATISTIC
+    }
+}
 
 impl Vit {
     /// What a training step keeps on one device.
     pub fn memory(&self, step: &Step) -> Memory {
-        let params = u128::from(self.cost().params);
-        let shards = u128::from(step.shards.max(1));
-        let compute = u128::from(step.compute.bytes());
-        let working = match (step.shards > 1, step.weights == step.compute) {
-            (true, _) => GATHERED * self.block_params() * compute,
-            (false, true) => 0,
-            (false, false) => params * compute,
+        let held = Held {
+            params: self.cost().params.into(),
+            block: self.blocks().params_of_one(),
+            states: self.optimizer_bytes(step.optimizer).into(),
         };
-        let share = |bytes: u128| bytes.div_ceil(shards);
-        Memory {
-            weights: fit(share(params * u128::from(step.weights.bytes())) + working),
-            gradients: fit(share(params * u128::from(step.weights.bytes()))),
-            optimizer: fit(share(u128::from(self.optimizer_bytes(step.optimizer)))),
-            activations: self.saved_bytes(step),
-        }
+        Memory::new(held, self.saved_bytes(step), step)
     }
 
     /// Bytes of an optimizer's states for the whole model.
     pub fn optimizer_bytes(&self, optimizer: Optimizer) -> u64 {
-        let params = u128::from(self.cost().params);
-        fit(4 * match optimizer {
-            Optimizer::AdamW => 2 * params,
-            Optimizer::Sgd => params,
-            Optimizer::Adafactor => self.tensors().iter().map(|tensor| tensor.copies * tensor.factored()).sum::<u128>(),
-        })
+        fit(optimizer.states(self.cost().params.into(), &self.tensors()))
     }
 
     /// Bytes that autograd keeps of a batch, parameters left out, each storage once.
     pub fn saved_bytes(&self, step: &Step) -> u64 {
-        let blocks = u128::from(self.saved_by_blocks(step));
-        let again = if step.checkpointed { self.saved_by_block(step) } else { 0 };
-        fit(blocks.saturating_add(again).saturating_add(self.saved_around(step)))
+        let kept = self.saved_before_backward(step, self.architecture.classes > 0);
+        fit(kept.saturating_add(self.blocks().saved_again(step)))
     }
 
     /// Of [`Vit::saved_bytes`], what the blocks keep between forward and backward pass.
     pub fn saved_by_blocks(&self, step: &Step) -> u64 {
-        let depth = u128::from(self.shape.depth);
-        let input = self.rows(step) * u128::from(self.shape.width) * u128::from(step.compute.bytes());
-        fit(depth.saturating_mul(if step.checkpointed { input } else { self.saved_by_block(step) }))
+        fit(self.blocks().saved(step))
     }
 
-    fn batch(step: &Step) -> u128 {
-        u128::from(step.batch.min(super::Architecture::LIMIT))
+    /// Bytes that autograd keeps between forward and backward pass; `projected` if a matrix follows the pooling.
+    pub(super) fn saved_before_backward(&self, step: &Step, projected: bool) -> u128 {
+        self.blocks().saved(step).saturating_add(self.saved_around(step, projected))
     }
 
-    /// Rows of every matrix product: batch x tokens.
-    fn rows(&self, step: &Step) -> u128 {
-        Self::batch(step) * u128::from(self.architecture.tokens())
-    }
-
-    fn saved_by_block(&self, step: &Step) -> u128 {
-        let (architecture, variant) = (&self.architecture, &self.architecture.variant);
-        let (width, mlp) = (u128::from(self.shape.width), u128::from(self.shape.mlp_dim));
-        let (heads, tokens) = (u128::from(architecture.heads), u128::from(architecture.tokens()));
-        let (rows, bytes) = (self.rows(step), u128::from(step.compute.bytes()));
-        let scores = rows * heads;
-        // Inputs of the two norms and of the two products behind them, and what attention gives to its projection.
-        let mut vectors = 5;
-        // Queries, keys and values: as one, or apart and scaled.
-        vectors += 3;
-        // Normed or rotated ones stand beside them, and the output of attention is laid out anew.
-        let turned = variant.qk_norm != QkNorm::None || variant.position == Position::Rope;
-        vectors += if turned { 3 } else { 0 };
-        // What a layer scale multiplies, twice.
-        vectors += if variant.layer_scale.is_some() { 2 } else { 0 };
-        // Before and behind the activation; with a gate the gate, its activation, the other half, and their product.
-        let hidden = if architecture.activation == Activation::SwiGlu { 4 } else { 2 };
-        let attention = match step.attention {
-            AttentionKind::Fused => scores * STATISTIC,
-            AttentionKind::Math => scores * tokens * bytes,
-        };
-        let per_norm = match variant.qk_norm {
-            QkNorm::None => 0,
-            QkNorm::Layer => 2,
-            QkNorm::Rms => 1,
-        };
-        let statistics = 2 * 2 * rows + 2 * per_norm * scores;
-        rows * (vectors * width + hidden * mlp) * bytes + attention + statistics * STATISTIC
-    }
-
-    /// What is kept outside of the blocks: the image, the outer norms, the pooling and the classifier.
-    fn saved_around(&self, step: &Step) -> u128 {
+    /// What is kept outside of the blocks: the image, the outer norms, the pooling and the input of what follows it.
+    fn saved_around(&self, step: &Step, projected: bool) -> u128 {
         let architecture = &self.architecture;
         let (width, mlp) = (u128::from(self.shape.width), u128::from(self.shape.mlp_dim));
-        let (rows, batch) = (self.rows(step), Self::batch(step));
+        let (rows, batch) = (self.blocks().rows(step), step.images());
         let image = u128::from(architecture.image);
-        let classified = architecture.classes > 0;
         let mut numbers = batch * u128::from(architecture.channels) * image * image;
         let mut statistics = 0;
         if architecture.variant.pre_norm {
@@ -233,7 +236,7 @@ impl Vit {
         statistics += 2 * normed;
         match architecture.pooling {
             // A view of the normed tokens.
-            Pooling::Class if classified => return sum(step, numbers + rows * width, statistics),
+            Pooling::Class if projected => return step.bytes_of(numbers + rows * width, statistics),
             Pooling::Average | Pooling::Class => {}
             Pooling::Map => {
                 // Tokens, keys and values; the query, the output, the norm's and the MLP's input; the MLP.
@@ -246,107 +249,48 @@ impl Vit {
                 }
             }
         }
-        if classified {
+        if projected {
             numbers += batch * width;
         }
-        sum(step, numbers, statistics)
-    }
-
-    fn block_params(&self) -> u128 {
-        let one = Self { shape: super::Shape { depth: 1, ..self.shape }, ..*self };
-        let none = one.cost().params_by_component;
-        [none.block_norms, none.attention, none.qk_norm, none.mlp, none.layer_scale].map(u128::from).iter().sum()
+        step.bytes_of(numbers, statistics)
     }
 
     /// Every parameter tensor, as timm shapes them.
-    pub(super) fn tensors(&self) -> Vec<Tensor> {
+    pub(super) fn tensors(&self) -> Tensors {
         let (a, v) = (&self.architecture, &self.architecture.variant);
-        let (d, m, l) = (self.shape.width, self.shape.mlp_dim, self.shape.depth);
-        let mut tensors = Vec::with_capacity(32);
-        tensors.push(Tensor::new(&[d, a.channels, a.patch, a.patch], 1));
-        let mut add = |dims: &[u64], copies: u64| {
-            if copies > 0 && dims.iter().all(|&dim| dim > 0) {
-                tensors.push(Tensor::new(dims, copies));
-            }
-        };
-        add(&[d], u64::from(v.patch_bias));
-        add(&[1, a.position_rows(), d], 1);
-        add(&[1, 1, d], u64::from(a.class_token));
-        add(&[1, v.registers, d], 1);
-        add(&[1, d], u64::from(v.mask_token));
-        add(&[d], 2 * u64::from(v.pre_norm));
-        // Norms, the output's bias and the MLP's.
-        add(&[d], (4 + 2) * l);
-        add(&[3 * d, d], l);
-        match v.qkv_bias {
-            QkvBias::All => add(&[3 * d], l),
-            QkvBias::NoKey => add(&[d], 2 * l),
-            QkvBias::None => {}
-        }
-        add(&[d, d], l);
-        add(&[self.head_dim()], v.qk_norm.vectors() * l);
-        add(&[m, d], (a.activation.matrices() - 1) * l);
-        add(&[m], (a.activation.matrices() - 1) * l);
-        add(&[d, m], l);
-        add(&[d], if v.layer_scale.is_some() { 2 * l } else { 0 });
-        add(&[d], 2);
+        let (d, m) = (self.shape.width, self.shape.mlp_dim);
+        let mut tensors = Tensors::default();
+        tensors.add(&[d, a.channels, a.patch, a.patch], 1);
+        tensors.add(&[d], u64::from(v.patch_bias));
+        tensors.add(&[1, a.position_rows(), d], 1);
+        tensors.add(&[1, 1, d], u64::from(a.class_token));
+        tensors.add(&[1, v.registers, d], 1);
+        tensors.add(&[1, d], u64::from(v.mask_token));
+        tensors.add(&[d], 2 * u64::from(v.pre_norm));
+        self.blocks().tensors(&mut tensors);
+        tensors.add(&[d], 2);
         if a.pooling == Pooling::Map {
-            add(&[1, 1, d], 1);
+            tensors.add(&[1, 1, d], 1);
             // Query and output, keys and values, the norm and four biases, the MLP.
-            add(&[d, d], 2);
-            add(&[2 * d, d], 1);
-            add(&[d], 2 + 2 + 1);
-            add(&[2 * d], 1);
-            add(&[m, d], 1);
-            add(&[m], 1);
-            add(&[d, m], 1);
+            tensors.add(&[d, d], 2);
+            tensors.add(&[2 * d, d], 1);
+            tensors.add(&[d], 2 + 2 + 1);
+            tensors.add(&[2 * d], 1);
+            tensors.add(&[m, d], 1);
+            tensors.add(&[m], 1);
+            tensors.add(&[d, m], 1);
         }
-        add(&[a.classes, d], 1);
-        add(&[a.classes], 1);
+        tensors.add(&[a.classes, d], 1);
+        tensors.add(&[a.classes], 1);
         tensors
     }
-}
-
-/// Parameters of one shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tensor {
-    size: u128,
-    /// The last two dimensions; none of a vector.
-    matrix: Option<(u128, u128)>,
-    copies: u128,
-}
-
-impl Tensor {
-    fn new(dims: &[u64], copies: u64) -> Self {
-        let matrix = match *dims {
-            [.., rows, columns] => Some((rows.into(), columns.into())),
-            _ => None,
-        };
-        Self { size: dims.iter().copied().map(u128::from).product(), matrix, copies: copies.into() }
-    }
-
-    /// Second moments that Adafactor keeps: of rows and columns over the last two dimensions, or all of a vector.
-    const fn factored(&self) -> u128 {
-        match self.matrix {
-            Some((rows, columns)) => self.size / columns + self.size / rows,
-            None => self.size,
-        }
-    }
-}
-
-fn sum(step: &Step, numbers: u128, statistics: u128) -> u128 {
-    numbers * u128::from(step.compute.bytes()) + statistics * STATISTIC
-}
-
-fn fit(bytes: u128) -> u64 {
-    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Architecture, PositionRows, Shape, Variant};
+    use super::super::{Activation, Architecture, Position, PositionRows, QkNorm, QkvBias, Shape, Variant};
     use super::*;
 
     fn vits() -> impl Strategy<Value = Vit> {
@@ -386,8 +330,7 @@ mod tests {
         /// The tensors are the model: their sizes sum to its parameters, whatever it is made of.
         #[test]
         fn tensors_sum_to_the_parameters(vit in vits()) {
-            let sum: u128 = vit.tensors().iter().map(|tensor| tensor.copies * tensor.size).sum();
-            prop_assert_eq!(sum, u128::from(vit.cost().params));
+            prop_assert_eq!(vit.tensors().numbers(), u128::from(vit.cost().params));
         }
 
         /// More of anything keeps no fewer bytes; checkpoints and shards keep no more.

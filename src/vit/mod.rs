@@ -3,11 +3,13 @@
 //! Ground: any stage may stand on it, and it knows no stage.
 
 mod architecture;
+mod blocks;
 mod catalogue;
 mod config;
 mod cost;
 mod memory;
 mod shape;
+mod tensor;
 mod variant;
 
 pub use architecture::{Activation, Architecture, Pooling, Problem, Vit};
