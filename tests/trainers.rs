@@ -3,50 +3,23 @@
 //! `SOVIT_PYTHON` names an interpreter with the packages of `tests/requirements.txt`; models are built where it has
 //! torch and timm, as with those of `tests/requirements-full.txt`. What is missing is skipped aloud, or fails where `SOVIT_REQUIRE` lists it.
 
+#[path = "support/python.rs"]
+mod python;
 #[path = "support/so400m.rs"]
 mod so400m;
 mod support;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use python::{has, run};
 use serde_json::{Value, json};
 use so400m::{Case, case};
 use sovitc::disk::write_all;
 use sovitc::emit::render;
 use sovitc::plan::Target;
 use sovitc::vit::{Activation, Architecture, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape, Variant, Vit};
-
-/// Runs one of the check scripts; its standard output, or why it failed.
-fn run(script: &str, folders: &[String], input: &str) -> Result<String, String> {
-    let python = std::env::var("SOVIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trainers").join(script);
-    let mut child = Command::new(python)
-        .arg(script)
-        .args(folders)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    // A script that ends before it reads closes the pipe; its status says the rest.
-    let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
-    let output = child.wait_with_output().map_err(|error| error.to_string())?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
-}
-
-/// Whether the interpreter imports a package; says why not.
-fn has(module: &str) -> Result<(), String> {
-    let python = std::env::var("SOVIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    match Command::new(&python).args(["-c", &format!("import {module}")]).output() {
-        Err(error) => Err(format!("{python}: {error}")),
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(_) => Err(format!("{python} cannot import {module}; set SOVIT_PYTHON")),
-    }
-}
 
 /// Emits a case for one target and returns the folder with its `config.json`.
 fn emitted(case: Case, target: Target, out: &Path) -> String {
