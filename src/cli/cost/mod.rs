@@ -2,6 +2,7 @@
 
 mod refuse;
 mod show;
+mod text;
 
 use std::path::{Path, PathBuf};
 
@@ -15,9 +16,11 @@ use crate::hardware::{self, AttentionLibrary, Device, Launch};
 use crate::plan::no_device;
 use crate::source::Sources;
 use crate::vit::{
-    Activation, Architecture, AttentionKind, CATALOGUE, NumberFormat, Optimizer, Pooling, Position, QkNorm, QkvBias,
-    Shape, Step, Vit, named, read_config,
+    Activation, Architecture, AttentionKind, CATALOGUE, Memory, NumberFormat, Optimizer, Pooling, Position, QkNorm,
+    QkvBias, Shape, Step, Vit, named, read_config,
 };
+
+use text::{Beside, Contrast};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -26,6 +29,7 @@ the place of its own.
 
 Examples: sovitc cost siglip_so400m14 --image 384 --on h200 --batch 64
           sovitc cost hf/config.json --batch 32 --optimizer adafactor --shards 8
+          sovitc cost siglip_so400m14 --text siglip_so400m --batch 64 --global-batch 32768
           sovitc cost --width 1152 --depth 27 --mlp 4304 --heads 16 --patch 14 --image 224 --pool map")]
 pub(super) struct Arguments {
     /// A name of the catalogue, or a config of transformers, timm, open_clip or big_vision.
@@ -38,6 +42,8 @@ pub(super) struct Arguments {
     sizes: Sizes,
     #[command(flatten)]
     training: Training,
+    #[command(flatten)]
+    contrast: Contrast,
     /// Tell what a batch takes on a device, such as `h200`.
     #[arg(long, value_name = "DEVICE")]
     on: Option<String>,
@@ -181,7 +187,19 @@ struct Counted {
     origin: Option<String>,
     vit: Vit,
     step: Step,
+    /// What is trained beside it.
+    beside: Option<Beside>,
     timing: Option<Timing>,
+}
+
+impl Counted {
+    /// What a training step keeps on one device.
+    fn memory(&self) -> Memory {
+        match &self.beside {
+            Some(beside) => beside.contrastive.memory(&self.vit, &self.step).memory,
+            None => self.vit.memory(&self.step),
+        }
+    }
 }
 
 struct Timing {
@@ -235,7 +253,7 @@ fn counted(arguments: &Arguments) -> Result<Counted, Diagnostic> {
         let Attention::Library(library) = training.attention else { return Err(refuse::math_attention()) };
         Ok(Timing { device, library, launch: if arguments.eager { Launch::Eager } else { Launch::Graph } })
     });
-    Ok(Counted { origin, vit, step, timing: timing.transpose()? })
+    Ok(Counted { origin, vit, step, beside: arguments.contrast.beside(&step)?, timing: timing.transpose()? })
 }
 
 /// A model of the catalogue or of a config, and where it comes from.

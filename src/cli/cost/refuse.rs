@@ -4,9 +4,9 @@ use std::path::Path;
 
 use crate::cli::codes;
 use crate::diagnostic::{Diagnostic, Fault, nearest};
-use crate::plan::codes::UNBUILDABLE;
+use crate::plan::codes::{BATCH_SPLIT, UNBUILDABLE, UNKNOWN_MODEL};
 use crate::source::ReadError;
-use crate::vit::{Architecture, CATALOGUE, ConfigProblem, Problem, Shape};
+use crate::vit::{Architecture, CATALOGUE, ConfigProblem, Problem, Shape, TEXT_CATALOGUE, TextTower};
 
 /// Neither a name of the catalogue nor a file.
 pub(super) fn unknown(model: &str) -> Diagnostic {
@@ -47,6 +47,39 @@ pub(super) fn missing(options: &[&str]) -> Diagnostic {
 pub(super) fn math_attention() -> Diagnostic {
     Diagnostic::error(codes::NOT_TIMED, "the speed of `--attention math` is not known")
         .help("time a library's attention: `--attention flash`, `flash3`, `cudnn` or `triton`")
+}
+
+/// No text tower of that name.
+pub(super) fn text(name: &str) -> Diagnostic {
+    let error = Diagnostic::error(UNKNOWN_MODEL, format!("there is no text tower `{name}`"));
+    let known = || TEXT_CATALOGUE.iter().map(|entry| entry.name);
+    match nearest(name, known()) {
+        Some(near) => error.help(format!("there is `{near}`")),
+        None => error.help(format!("known are {}", known().collect::<Vec<_>>().join(", "))),
+    }
+}
+
+/// A text tower that cannot be built.
+pub(super) fn unbuildable_text(problem: Problem, text: &TextTower) -> Diagnostic {
+    let (message, help) = match problem {
+        Problem::Zero(name) => (format!("the text tower's {name} is 0"), "give a size of at least 1".to_owned()),
+        Problem::TooLarge(name) => (
+            format!("the text tower's {name} is beyond {}", Architecture::LIMIT),
+            "give a size that can be built".to_owned(),
+        ),
+        _ => (
+            format!("{} heads do not divide the text tower's width {}", text.heads, text.shape.width),
+            "give `--text-width` and `--text-heads` that do".to_owned(),
+        ),
+    };
+    Diagnostic::error(UNBUILDABLE, message).help(help)
+}
+
+/// A global batch that devices cannot share.
+pub(super) fn global_batch(global: u64, batch: u64) -> Diagnostic {
+    let near = (global / batch).max(1).saturating_mul(batch);
+    let message = format!("devices that see {batch} pairs each cannot compare {global} at once");
+    Diagnostic::error(BATCH_SPLIT, message).help(format!("use a multiple of `--batch`: `--global-batch {near}`"))
 }
 
 /// A model that cannot be built.

@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{ATTENTION, Attention, CATALOGUE, Counted, Format, Timing};
+use super::{ATTENTION, Attention, CATALOGUE, Counted, Format, Timing, text};
 use crate::hardware::{Prediction, Timer, forward, notes, step};
 use crate::plan::Counting;
 use crate::units::{Base, Dimension, human as quantity};
 use crate::vit::{Architecture, AttentionKind, Components, Cost, Memory, NumberFormat, Optimizer, Step, Vit};
 
 /// FLOPs of a training step over those of a forward pass.
-const TRAINING: u64 = Counting::TRAINING_FACTOR as u64;
+pub(super) const TRAINING: u64 = Counting::TRAINING_FACTOR as u64;
 
 #[derive(Serialize)]
 struct Answer {
@@ -27,6 +27,8 @@ struct Answer {
     training_flops: u64,
     step: Step,
     memory: AnswerMemory,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contrastive: Option<text::Answer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<serde_json::Value>,
 }
@@ -53,7 +55,7 @@ struct AnswerMemory {
 pub(super) fn json(counted: &Counted) -> String {
     let vit = &counted.vit;
     let (cost, a) = (vit.cost(), &vit.architecture);
-    let memory = vit.memory(&counted.step);
+    let memory = counted.memory();
     let answer = Answer {
         model: counted.origin.clone(),
         shape: AnswerShape {
@@ -74,6 +76,7 @@ pub(super) fn json(counted: &Counted) -> String {
         training_flops: cost.forward_flops_per_example.saturating_mul(TRAINING),
         step: counted.step,
         memory: AnswerMemory { memory, total: memory.total() },
+        contrastive: counted.beside.as_ref().map(|beside| beside.json(vit, &counted.step)),
         device: counted.timing.as_ref().map(|timing| {
             let passes = Passes::of(timing, vit, &counted.step);
             json!({
@@ -124,6 +127,9 @@ pub(super) fn human(counted: &Counted) -> String {
     }
     let _ = writeln!(text, "{}\n", model(vit));
     text.push_str(&counts(vit, &cost));
+    if let Some(beside) = &counted.beside {
+        text.push_str(&beside.counts(vit, &cost));
+    }
     text.push_str(&memory(counted));
     if let Some(timing) = &counted.timing {
         text.push_str(&times(timing, counted));
@@ -172,15 +178,19 @@ fn counts(vit: &Vit, cost: &Cost) -> String {
     text
 }
 
-fn row(name: &str, count: u64, remark: &str) -> String {
+pub(super) fn row(name: &str, count: u64, remark: &str) -> String {
     let line = format!("{name:<20} {:>15}  {remark}", grouped(count));
     line.trim_end().to_owned() + "\n"
 }
 
+/// `9.47 GB`
+pub(super) fn bytes(count: u64) -> String {
+    quantity(count as f64, Dimension::of(Base::Byte))
+}
+
 fn memory(counted: &Counted) -> String {
     let step = &counted.step;
-    let memory = counted.vit.memory(step);
-    let bytes = |bytes: u64| quantity(bytes as f64, Dimension::of(Base::Byte));
+    let memory = counted.memory();
     let name = |list: &[(&'static str, NumberFormat)], format| {
         list.iter().find(|&&(_, known)| known == format).map_or("", |&(name, _)| name)
     };
@@ -199,10 +209,13 @@ fn memory(counted: &Counted) -> String {
         ("gradients", memory.gradients),
         ("optimizer", memory.optimizer),
         ("activations", memory.activations),
-        ("memory", memory.total()),
     ] {
         let _ = writeln!(text, "{name:<20} {:>15}", bytes(count));
     }
+    if let Some(beside) = &counted.beside {
+        text.push_str(&beside.activations(&counted.vit, step));
+    }
+    let _ = writeln!(text, "{:<20} {:>15}", "memory", bytes(memory.total()));
     if let Some(timing) = &counted.timing
         && memory.total() as f64 > timing.device.memory
     {
@@ -253,6 +266,9 @@ fn times(timing: &Timing, counted: &Counted) -> String {
     for note in notes(timing.library, &counted.vit) {
         let _ = writeln!(text, "note: {note}");
     }
+    if counted.beside.is_some() {
+        text.push_str("note: times are the encoder's alone, without the text tower and the logits\n");
+    }
     text
 }
 
@@ -291,7 +307,7 @@ pub(super) fn catalogue(format: Format) -> String {
 }
 
 /// Digits in threes: `427 680 704`.
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
