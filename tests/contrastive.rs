@@ -192,6 +192,47 @@ fn text_towers_keep_what_pytorch_keeps_to_the_byte() {
     }
 }
 
+/// A search's memory is that of both towers and their loss, and its budget still the encoder's alone.
+#[cfg(feature = "fit")]
+#[test]
+fn a_search_holds_both_towers_and_spends_on_one() {
+    let plan = |training: &str, memory: &str| {
+        let text = format!(
+            "model encoder {{ image = 224 px, patch = 14 px, heads = 16 }}\n\
+             law shape = sovit {{ effective = {{ width = 0.0675, depth = 0.1055, mlp = 0.1633 }} }}\n\
+             start small {{ shape = {{ width = 608, depth = 10, mlp = 928 }}, compute = 0.7 EFLOP as forward }}\n\
+             budget big = forward(vit_g14) * 16e9 example\n\
+             search encoder {{\n  training = {{ batch = 64, shards = 8{training} }}\n\
+             width in 384..2048 step 16\n  depth in 6..60\n  mlp in 512..16384 step 16\n\
+             require memory < {memory}\n}}\n"
+        );
+        let world = sovitc::source::MemoryWorld::default().with("plan.sov", text);
+        let compiled = sovitc::compile(&world, &sovitc::PlanFile::named("encoder", "plan.sov"));
+        compiled.outcome.expect("the plan is right").answers.remove(0)
+    };
+    let alone = plan("", "40 GB");
+    let with = ", text = siglip_so400m, global_batch = 32768";
+    let both = plan(with, "40 GB");
+    assert_eq!(alone.vit, both.vit);
+    assert_eq!(alone.budget, both.budget);
+    let trained = both.training.unwrap();
+    let contrasted = trained.contrastive.unwrap();
+    assert_eq!(trained.memory, contrasted.asked.memory(&both.vit, &trained.step).memory);
+    assert!(trained.memory.total() > alone.training.unwrap().memory.total() + 4_000_000_000);
+    let of_run = contrasted.forward_flops_per_example as f64 * both.budget.examples;
+    assert_eq!(contrasted.forward_flops, of_run);
+    assert_eq!(contrasted.forward_flops_per_example, 53_129_281_536 + 2 * 32_768 * 1152);
+    // Less memory than both need leads to another shape.
+    let room = "18 GB";
+    assert_eq!(plan("", room).vit, both.vit);
+    assert_ne!(plan(with, room).vit, both.vit);
+    // A tower of one's own has the vocabulary, the context and the loss of its family, and an MLP four times as wide.
+    let own = ", text = { family = clip, width = 640, depth = 12, heads = 10 }, global_batch = 256";
+    let asked = plan(own, "40 GB").training.unwrap().contrastive.unwrap().asked;
+    assert_eq!((asked.text.vocabulary, asked.text.context, asked.text.shape.mlp_dim), (49_408, 77, 2560));
+    assert_eq!((asked.global_batch, asked.loss), (256, ContrastiveLoss::Softmax));
+}
+
 fn name(format: NumberFormat) -> &'static str {
     if format == NumberFormat::Fp32 { "float32" } else { "bfloat16" }
 }

@@ -185,6 +185,40 @@ fn a_device_tells_the_time_and_whether_anybody_measured_it() {
     assert!(shown.contains("uncalibrated") && shown.contains("heads of 72 are computed as 96"), "{shown}");
 }
 
+/// The text tower stands beside the encoder's own counts, and shares its memory.
+#[test]
+fn a_text_tower_is_told_beside_the_encoder() {
+    let step = ["siglip_so400m14", "--batch", "64"];
+    let (alone, both) = (counted(&step), counted(&[&step[..], &["--text", "siglip_so400m", "--shards", "2"]].concat()));
+    let beside = &both["contrastive"];
+    assert_eq!(both["forward_flops"], alone["forward_flops"]);
+    assert_eq!(beside["cost"]["params"], 877_415_602_u64);
+    assert_eq!(beside["global_batch"], 128);
+    assert_eq!(beside["cost"]["logit_flops"], 2 * 128 * 1152);
+    assert_eq!(beside["forward_flops"], 53_129_281_536_u64 + 2 * 128 * 1152);
+    let number = |value: &Value| value.as_u64().unwrap();
+    let own = ["text", "logits", "features"].map(|name| number(&beside["activations"][name]));
+    let activations = |counted: &Value| number(&counted["memory"]["activations"]);
+    assert_eq!(activations(&both), activations(&alone) + own.iter().sum::<u64>());
+    let shown = |arguments: &[&str]| String::from_utf8(cost(arguments).stdout).unwrap();
+    let text = shown(&["clip_b32", "--text", "clip_b", "--context", "32", "--on", "h200", "--loss", "chunked_sigmoid"]);
+    for said in ["which alone a budget counts", "with other sizes", "texts of 32 of 49 408", "times are the encoder's"]
+    {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    for (arguments, said) in [
+        (vec!["--text", "siglip"], "there is `siglip_b`"),
+        (vec!["--text", "clip_b", "--text-heads", "7"], "7 heads do not divide the text tower's width 512"),
+        (vec!["--text", "clip_b", "--context", "0"], "the text tower's context is 0"),
+        (vec!["--text", "clip_b", "--batch", "64", "--global-batch", "100"], "`--global-batch 64`"),
+    ] {
+        let output = cost(&[&["clip_b32"], &arguments[..]].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(said), "{stderr}");
+    }
+}
+
 #[test]
 fn wrong_models_and_devices_are_named() {
     let folder = tempfile::tempdir().unwrap();

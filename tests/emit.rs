@@ -8,7 +8,7 @@ use std::path::Path;
 use so400m::case;
 use sovitc::diagnostic::{Diagnostic, Help};
 use sovitc::emit::{Artefact, RustModule, render, rust_module};
-use sovitc::plan::{EmitOptions, ModelType, Target, TextTower};
+use sovitc::plan::{EmitOptions, ModelType, Target, TextSizes};
 use sovitc::vit::{Activation, Architecture, Pooling, Position, QkNorm, QkvBias, Shape, Variant};
 
 /// Compares with `tests/golden/NAME`; `SOVIT_UPDATE=1` rewrites it.
@@ -131,7 +131,7 @@ fn transformers_chooses_the_model_class() {
     };
     let packed = named(Some(ModelType::Siglip2VisionModel), None).unwrap();
     assert_eq!((&packed["num_patches"], &packed["image_size"]), (&256.into(), &serde_json::Value::Null));
-    let dual = named(None, Some(TextTower { width: 512, depth: 6, heads: 8 })).unwrap();
+    let dual = named(None, Some(TextSizes { width: 512, depth: 6, heads: 8 })).unwrap();
     assert_eq!(dual["model_type"], "siglip");
     assert_eq!(dual["vision_config"]["hidden_size"], 1152);
     assert_eq!(

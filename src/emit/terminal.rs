@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::law::{Estimate, FitReport, GroupFit, HoldOut, Law, NamedLaw, NamedStart, SovitLaw, StarForm};
 use crate::plan::{Counting, StatedExponents};
 use crate::shape::{
-    Alternative, Amount, Answer, Bill, Epochs, Inference, Loss, MfuOrigin, Preferred, Quoted, Recipe, Served,
+    Alternative, Amount, Answer, Bill, Contrasted, Epochs, Inference, Loss, MfuOrigin, Preferred, Quoted, Recipe, Served,
     ShadowPrice, Spending, Trained, Waste,
 };
 use crate::units::{Base, Dimension, fixed, human, human_interval};
@@ -97,7 +97,7 @@ fn search(answer: &Answer) -> SearchView {
             .serving
             .iter()
             .flat_map(|serving| [served(serving)].into_iter().chain(serving.notes.iter().cloned()))
-            .chain(answer.training.iter().map(trained))
+            .chain(answer.training.iter().flat_map(|training| trained(answer, training)))
             .chain(answer.bill.iter().flat_map(billed))
             .chain(answer.recipe.iter().map(followed))
             .collect(),
@@ -149,14 +149,32 @@ fn served(served: &Served) -> String {
     )
 }
 
-/// `23.7 GB to train on 64 images a device`
-fn trained(trained: &Trained) -> String {
+/// `23.7 GB to train on 64 images a device`, and what a text tower comes to beside what a budget counts.
+fn trained(answer: &Answer, trained: &Trained) -> Vec<String> {
     let total = human(trained.memory.total() as f64, Dimension::of(Base::Byte));
     let shared = match trained.step.shards {
         1 => String::new(),
         shards => format!(" of {shards} that share the states"),
     };
-    format!("{total} to train on {} a device{shared}", images(trained.step.batch))
+    let mut rows = vec![format!("{total} to train on {} a device{shared}", images(trained.step.batch))];
+    if let Some(contrasted) = &trained.contrastive {
+        let Contrasted { asked, cost, forward_flops_per_example, forward_flops, .. } = contrasted;
+        let flops = |flops: u64| human(flops as f64, Dimension::FLOP_PER_EXAMPLE);
+        let share = *forward_flops_per_example as f64 / answer.cost.forward_flops_per_example as f64 * 100.0;
+        rows.push(format!(
+            "{} with the text tower, among {} pairs by {}",
+            human(cost.params as f64, Dimension::PARAM),
+            asked.global_batch,
+            asked.loss.name()
+        ));
+        rows.push(format!(
+            "not in the budget: {} forward for texts and {} for logits, {share:.1} % of the encoder's; {} in all",
+            flops(cost.text_flops),
+            flops(cost.logit_flops.saturating_add(cost.image_projection_flops)),
+            human(*forward_flops, Dimension::FLOP)
+        ));
+    }
+    rows
 }
 
 /// `20.8e3 gpu*h on h200 at 0.42 of 989 TFLOP/s/gpu in bf16`, `13.6 day of 64 devices`, `50000 $ at 2.4 $/gpu/h: ...`

@@ -19,6 +19,7 @@ mod rows;
 mod schema;
 mod table;
 mod terms;
+mod text;
 mod values;
 
 #[cfg(test)]
@@ -35,3 +36,4 @@ pub use model::*;
 pub use recipe::{Decay, Precision, RecipeOptimizer, RecipeSpec, Stretch, Task};
 pub use rows::RowChecker;
 pub use table::*;
+pub use text::TextSizes;

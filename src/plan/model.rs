@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cluster, Expression, Input, KnownForm, RecipeSpec, Results, Serving};
+use super::{Cluster, Expression, Input, KnownForm, RecipeSpec, Results, Serving, TextSizes};
 use crate::hardware::Device;
 use crate::source::{Span, Spanned};
 use crate::units::Dimension;
-use crate::vit::{Architecture, PerAxis, Shape, Step};
+use crate::vit::{Architecture, Contrastive, PerAxis, Shape, Step};
 
 /// A checked plan. Indices point into its own lists.
 #[derive(Clone, Debug, PartialEq)]
@@ -317,6 +317,8 @@ pub struct Search {
     pub training: Option<Step>,
     /// Where it is trained: what a training takes of devices and of money.
     pub cluster: Option<Cluster>,
+    /// What is trained beside it, to compare images with texts; counted in `memory`, not in budgets.
+    pub contrastive: Option<Contrastive>,
     /// Index into [`Plan::recipes`]: what the emitted configs train with.
     pub recipe: Option<usize>,
     /// Models whose shapes the answer is compared with.
@@ -611,20 +613,9 @@ pub struct EmitOptions {
     /// Size of the space that images and texts share; the text tower's width where absent.
     pub embed_dim: Option<u64>,
     /// The text tower beside the encoder.
-    pub text: Option<TextTower>,
+    pub text: Option<TextSizes>,
     /// Whether the search's recipe stays out.
     pub model_alone: bool,
-}
-
-/// `text = { width = .., depth = .., heads = .. }`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TextTower {
-    /// Embedding width.
-    pub width: u64,
-    /// Blocks.
-    pub depth: u64,
-    /// Attention heads.
-    pub heads: u64,
 }
 
 /// Model classes of transformers, by the `model_type` of their configs.

@@ -6,7 +6,7 @@ use super::{Bill, Recipe, Waste};
 use crate::law::Estimate;
 use crate::plan::Counting;
 use crate::units::Dimension;
-use crate::vit::{Axis, Cost, Memory, PerAxis, Shape, Step, Vit};
+use crate::vit::{Axis, Contrastive, ContrastiveCost, Cost, Memory, PerAxis, Shape, Step, Vit};
 
 /// The answer of one search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -145,13 +145,51 @@ pub struct Served {
 
 /// A training step on each device.
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trained {
     /// How it is trained.
     pub step: Step,
-    /// What it takes, in bytes.
+    /// What it takes, in bytes; with a text tower what both and their loss do.
     pub memory: Memory,
+    /// What is trained beside it, where the plan says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contrastive: Option<Contrasted>,
+}
+
+/// A text tower and the loss beside an encoder, which no budget counts.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contrasted {
+    /// What it is.
+    pub asked: Contrastive,
+    /// What comes to the encoder's cost.
+    pub cost: ContrastiveCost,
+    /// Forward FLOPs of one pair that come to the encoder's.
+    pub forward_flops_per_example: u64,
+    /// Forward FLOPs of the whole training that come to the budget's.
+    pub forward_flops: f64,
+    /// Bytes of the text tower's activations.
+    pub text_activations: u64,
+    /// Bytes of the logits' activations, and of the features that they are made of.
+    pub loss_activations: u64,
+}
+
+impl Trained {
+    pub(super) fn new(vit: &Vit, step: Step, contrastive: Option<Contrastive>, examples: f64) -> Self {
+        let Some(asked) = contrastive else { return Self { step, memory: vit.memory(&step), contrastive: None } };
+        let (cost, memory) = (asked.cost(vit), asked.memory(vit, &step));
+        let contrasted = Contrasted {
+            asked,
+            cost,
+            forward_flops_per_example: cost.flops(),
+            forward_flops: cost.flops() as f64 * examples,
+            text_activations: memory.text,
+            loss_activations: memory.logits.saturating_add(memory.features),
+        };
+        Self { step, memory: memory.memory, contrastive: Some(contrasted) }
+    }
 }
 
 /// Compute and what it buys.

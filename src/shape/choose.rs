@@ -210,7 +210,7 @@ impl<'a> Question<'a> {
                 calibrated: serving.device.measured.as_ref().map(|measured| measured.rows.clone()),
                 notes: notes(serving.attention, &vit),
             }),
-            training: self.search.training.map(|step| Trained { step, memory: vit.memory(&step) }),
+            training: self.search.training.map(|step| Trained::new(&vit, step, self.search.contrastive, examples)),
             bill: Bill::of(self.search, &vit, examples * cost.forward_flops_per_example as f64),
             recipe,
         })

@@ -2,18 +2,19 @@
 
 use crate::hardware::{Launch, Timer, forward};
 use crate::plan::{Search, Serving};
-use crate::vit::{Step, Vit};
+use crate::vit::{Contrastive, Step, Vit};
 
 /// The hardware of one search.
 #[derive(Debug)]
 pub(super) struct Hardware<'a> {
     serving: Option<(Timer<'a>, u64)>,
     training: Option<Step>,
+    contrastive: Option<Contrastive>,
 }
 
 impl<'a> Hardware<'a> {
     pub(super) fn new(search: &'a Search) -> Self {
-        Self::of(search.serving.as_ref(), search.training)
+        Self { contrastive: search.contrastive, ..Self::of(search.serving.as_ref(), search.training) }
     }
 
     pub(super) fn of(serving: Option<&'a Serving>, training: Option<Step>) -> Self {
@@ -22,7 +23,7 @@ impl<'a> Hardware<'a> {
             let timer = Timer::new(&serving.device, "bf16", serving.attention, Launch::Graph)?;
             Some((timer, serving.batch))
         });
-        Self { serving, training }
+        Self { serving, training, contrastive: None }
     }
 
     /// Seconds of one pass of the batch; NaN where nothing is served.
@@ -42,6 +43,10 @@ impl<'a> Hardware<'a> {
 
     /// Bytes of a training step on each device, which grow with every size; NaN where nothing is said of training.
     pub(super) fn memory(&self, vit: &Vit) -> f64 {
-        self.training.as_ref().map_or(f64::NAN, |step| vit.memory(step).total() as f64)
+        let memory = |step| match &self.contrastive {
+            Some(contrastive) => contrastive.memory(vit, step).memory,
+            None => vit.memory(step),
+        };
+        self.training.as_ref().map_or(f64::NAN, |step| memory(step).total() as f64)
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cost::fit;
 use super::memory::Held;
+use super::tensor::Tensors;
 use super::text::INDEX;
 use super::{Memory, Optimizer, Step, TextComponents, TextFamily, TextTower, Vit};
 
@@ -170,12 +171,17 @@ impl Contrastive {
 
     /// Bytes of an optimizer's states for everything.
     pub fn optimizer_bytes(&self, vit: &Vit, optimizer: Optimizer) -> u64 {
+        fit(optimizer.states(self.cost(vit).params.into(), &self.tensors(vit)))
+    }
+
+    /// Every parameter tensor of everything.
+    fn tensors(&self, vit: &Vit) -> Tensors {
         let shared = self.text.shared_width(vit.shape.width);
         let mut tensors = vit.tensors();
         self.text.tensors(shared, &mut tensors);
         tensors.add(&[vit.shape.width, shared], u64::from(self.image_projection(vit) > 0));
         tensors.add(&[1], self.loss.params());
-        fit(optimizer.states(self.cost(vit).params.into(), &tensors))
+        tensors
     }
 
     /// Parameters of the image's projection.
@@ -217,5 +223,76 @@ impl Contrastive {
         };
         // Both before and behind their norm, each of which is kept before and behind its lower bound.
         step.bytes_of((vectors + 4 * own) * shared + 4 * own, 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Architecture, Axis, Shape, TEXT_CATALOGUE, named, named_text};
+    use super::*;
+
+    proptest! {
+        /// A search may rule out all shapes above one that takes too much.
+        #[test]
+        fn memory_grows_with_every_size(
+            sizes in (1u64..40, 1u64..9, 1u64..600),
+            tower in 0usize..8,
+            loss in 0usize..3,
+            (batch, devices) in (1u64..9, 1u64..9),
+            (shards, checkpointed) in (1u64..9, any::<bool>()),
+        ) {
+            let (heads, depth, mlp_dim) = sizes;
+            let shape = Shape { width: 8 * heads, depth, mlp_dim };
+            let architecture = Architecture { heads: 8, ..Architecture::default() };
+            let contrastive = Contrastive {
+                text: TEXT_CATALOGUE[tower].tower,
+                global_batch: batch * devices,
+                loss: ContrastiveLoss::ALL[loss].1,
+            };
+            let step = Step { batch, checkpointed, shards, ..Step::DEFAULT };
+            let memory = |shape| contrastive.memory(&architecture.with(shape).unwrap(), &step).memory.total();
+            for axis in Axis::ALL {
+                prop_assert!(memory(shape.with(axis, shape.get(axis) + 8)) >= memory(shape));
+            }
+        }
+
+        /// The tensors are both towers and their loss.
+        #[test]
+        fn tensors_sum_to_the_parameters(tower in 0usize..8, loss in 0usize..3) {
+            let entry = TEXT_CATALOGUE[tower];
+            let contrastive =
+                Contrastive { text: entry.tower, global_batch: 64, loss: ContrastiveLoss::ALL[loss].1 };
+            let vit = named("sovit_150m14").unwrap().vit();
+            prop_assert_eq!(contrastive.tensors(&vit).numbers(), u128::from(contrastive.cost(&vit).params));
+        }
+    }
+
+    #[test]
+    fn the_largest_sizes_do_not_overflow() {
+        let limit = Architecture::LIMIT;
+        let shape = Shape { width: limit, depth: limit, mlp_dim: limit };
+        let architecture = Architecture { image: limit, patch: 1, heads: 1, classes: limit, ..Architecture::default() };
+        let vit = architecture.with(shape).unwrap();
+        for (_, family) in TextFamily::ALL {
+            let text = TextTower { vocabulary: limit, context: limit, ..TextTower::new(family, shape, 1) };
+            for (_, loss) in ContrastiveLoss::ALL {
+                let contrastive = Contrastive { text, global_batch: u64::MAX, loss };
+                assert_eq!(contrastive.cost(&vit).flops(), u64::MAX);
+                let step = Step { batch: u64::MAX, ..Step::DEFAULT };
+                assert_eq!(contrastive.memory(&vit, &step).memory.total(), u64::MAX);
+            }
+        }
+    }
+
+    /// What a ring saves: one chunk of logits in the place of one for each device.
+    #[test]
+    fn chunks_that_are_computed_again_are_kept_one_at_a_time() {
+        let vit = named("siglip_so400m14").unwrap().vit();
+        let text = named_text("siglip_so400m").unwrap().tower;
+        let step = Step { batch: 64, ..Step::DEFAULT };
+        let logits = |loss| Contrastive { text, global_batch: 32_768, loss }.memory(&vit, &step).logits;
+        assert_eq!(logits(ContrastiveLoss::Sigmoid), 512 * logits(ContrastiveLoss::ChunkedSigmoid));
     }
 }

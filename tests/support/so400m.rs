@@ -173,6 +173,7 @@ fn search() -> Search {
         serving: None,
         training: None,
         cluster: None,
+        contrastive: None,
         recipe: None,
         compare: Vec::new(),
     }

@@ -24,7 +24,9 @@ use crate::diagnostic::{Diagnostic, Edit, Help};
 use crate::kernel::KernelPlan;
 use crate::plan::{Emit, Target};
 use crate::shape::{Answer, Spending};
-use crate::vit::{Activation, Cost, Feature, Pooling, Position, PositionRows, QkNorm, QkvBias, Vit};
+use crate::vit::{
+    Activation, Cost, Feature, Pooling, Position, PositionRows, QkNorm, QkvBias, TextFamily, TextTower, Vit,
+};
 
 /// One `emit` for one answer.
 pub(super) struct Job<'a> {
@@ -72,6 +74,11 @@ fn one(artefact: Artefact) -> Vec<Piece> {
 }
 
 impl Job<'_> {
+    /// The text tower beside the encoder: of the plan's sizes, or the smallest published one of the family.
+    fn text_tower(&self, family: TextFamily) -> TextTower {
+        self.emit.options.text.map_or(family.smallest(), |sizes| sizes.tower(family))
+    }
+
     /// A file inside the folder that the plan names.
     fn in_folder(&self, file: &str, text: String) -> Result<Artefact, Diagnostic> {
         let path = path::join(&[&self.answer.search, &self.emit.path.value, file]);

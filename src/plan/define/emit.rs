@@ -5,7 +5,7 @@ use crate::plan::check::{Checker, Scope};
 use crate::plan::names::list_of;
 use crate::plan::schema::{Field, Fields, Schema};
 use crate::plan::values::optional;
-use crate::plan::{Emit, EmitOptions, ModelType, Target, TextTower, codes};
+use crate::plan::{Emit, EmitOptions, ModelType, Target, TextSizes, codes};
 use crate::source::Spanned;
 use crate::syntax::ast::{Item, ItemKind, Name};
 use crate::units::Dimension;
@@ -123,14 +123,8 @@ impl Checker<'_> {
                 self.required(&inner, name, example).and_then(|field| size(self, field))
             });
             let (width, depth, heads) = (width?, depth?, heads?);
-            if !width.is_multiple_of(heads) {
-                let message = format!("{heads} heads do not divide the text tower's width {width}");
-                let at = inner.get("heads").map_or(field.value.span, |heads| heads.value.span);
-                let error = Diagnostic::error(codes::HEADS, message).label(at, "does not divide the width");
-                self.report(error.help("choose a width that is a multiple of the heads"));
-                return None;
-            }
-            Some(TextTower { width, depth, heads })
+            self.heads_divide_text(&inner, width, heads)?;
+            Some(TextSizes { width, depth, heads })
         }));
         let with_recipe = fields.get("recipe").map_or(Some(true), |field| self.switch(field));
         let options =

@@ -10,7 +10,7 @@ use crate::plan::values::optional;
 use crate::plan::{Baseline, Cluster, Search, Serving, ShapeVariable, codes};
 use crate::syntax::ast::{Block, ExprKind, Name};
 use crate::units::{Dimension, Quantile, Quantity};
-use crate::vit::{Architecture, AttentionKind, NumberFormat, Optimizer, Step};
+use crate::vit::{Architecture, AttentionKind, Contrastive, NumberFormat, Optimizer, Step};
 
 const SERVING: Schema = Schema::of(&["on", "batch", "attention"]);
 const TRAINING: Schema = Schema::of(&[
@@ -24,7 +24,17 @@ const TRAINING: Schema = Schema::of(&[
     "on",
     "mfu",
     "devices",
+    "text",
+    "global_batch",
+    "loss",
 ]);
+
+/// How a search is trained.
+pub(super) struct Training {
+    pub(super) step: Step,
+    pub(super) cluster: Option<Cluster>,
+    pub(super) contrastive: Option<Contrastive>,
+}
 
 impl Checker<'_> {
     /// `{ on = DEVICE, batch = ..., attention = ... }`. Where absent: one image, `flash`.
@@ -40,8 +50,9 @@ impl Checker<'_> {
         Some(Serving { device: device?, batch: batch?, attention: attention? })
     }
 
-    /// `{ batch = ..., optimizer = ..., ... }`, and where it runs, if that is said. Where absent: as [`Step::DEFAULT`].
-    pub(super) fn training(&mut self, field: Field<'_>) -> Option<(Step, Option<Cluster>)> {
+    /// `{ batch = ..., optimizer = ..., ... }`, where it runs and what is trained beside the encoder. Where absent: as
+    /// [`Step::DEFAULT`], nowhere and nothing.
+    pub(super) fn training(&mut self, field: Field<'_>) -> Option<Training> {
         let block = self.record(field)?;
         let fields = self.fields(format!("`{}`", field.name.value), field.name.span, block, TRAINING);
         let default = Step::DEFAULT;
@@ -55,6 +66,7 @@ impl Checker<'_> {
         let checkpointed = fields.get("checkpoint").map_or(Some(default.checkpointed), |field| self.switch(field));
         let shards = self.whole_from_one(&fields, "shards", default.shards);
         let cluster = self.cluster(&fields, compute, attention);
+        let contrastive = self.contrastive(&fields, batch);
         let step = Step {
             batch: batch?,
             optimizer: optimizer?,
@@ -64,7 +76,7 @@ impl Checker<'_> {
             checkpointed: checkpointed?,
             shards: shards?,
         };
-        Some((step, cluster?))
+        Some(Training { step, cluster: cluster?, contrastive: contrastive? })
     }
 
     /// `on = DEVICE, mfu = ..., devices = ...` of a training; the time model predicts a step where no share is said.

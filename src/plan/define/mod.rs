@@ -13,4 +13,5 @@ mod recipe;
 mod results;
 mod search;
 mod start;
+mod text;
 mod trainer;

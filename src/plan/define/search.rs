@@ -1,5 +1,6 @@
 //! `search NAME { ... }`
 
+use super::hardware::Training;
 use crate::diagnostic::Diagnostic;
 use crate::plan::check::{Checker, Owner, Scope};
 use crate::plan::names::Names;
@@ -84,7 +85,10 @@ impl Checker<'_> {
             (_, serving) => serving,
         };
 
-        let (step, cluster) = training?.map_or((None, None), |(step, cluster)| (Some(step), cluster));
+        let (step, cluster, contrastive) = match training? {
+            None => (None, None, None),
+            Some(Training { step, cluster, contrastive }) => (Some(step), cluster, contrastive),
+        };
         let search = Search {
             name: name.clone()?,
             model: model?,
@@ -100,6 +104,7 @@ impl Checker<'_> {
             serving: serving?,
             training: step,
             cluster,
+            contrastive,
             recipe: recipe?,
             compare: compare?,
         };

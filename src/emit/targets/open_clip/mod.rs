@@ -10,10 +10,7 @@ use serde::Serialize;
 use super::{Activation, Feature, Job, Piece, Pooling, Position, timm};
 use crate::diagnostic::Diagnostic;
 use crate::emit::ratio;
-use crate::plan::TextTower;
-
-/// The text tower of CLIP with ViT-B, open_clip's own default (Radford et al., 2103.00020).
-const TEXT: TextTower = TextTower { width: 512, depth: 12, heads: 8 };
+use crate::vit::{TextFamily, TextTower};
 
 pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
     let vit = &job.answer.vit;
@@ -24,12 +21,10 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
     if architecture.channels != 3 {
         return Err(job.use_timm("other channels than 3", "its towers take RGB images"));
     }
-    let text = job.emit.options.text.unwrap_or(TEXT);
+    let text = job.text_tower(TextFamily::Clip);
     let own = Own {
-        embed_dim: job.emit.options.embed_dim.unwrap_or(text.width),
-        text_width: text.width,
-        text_depth: text.depth,
-        text_heads: text.heads,
+        embed_dim: job.emit.options.embed_dim.unwrap_or(text.shared_width(vit.shape.width)),
+        text,
         head_width: vit.head_dim(),
         mlp_ratio: ratio::mlp_ratio(vit.shape.width, vit.shape.mlp_dim),
         pool_type: if architecture.pooling == Pooling::Average { "avg" } else { "tok" },
@@ -64,9 +59,7 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
 #[expect(clippy::struct_excessive_bools, reason = "each is a line of the config")]
 struct Own {
     embed_dim: u64,
-    text_width: u64,
-    text_depth: u64,
-    text_heads: u64,
+    text: TextTower,
     head_width: u64,
     mlp_ratio: f64,
     pool_type: &'static str,

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::{Activation, Feature, Job, Piece, Pooling, Position, QkvBias};
 use crate::diagnostic::Diagnostic;
 use crate::emit::engine;
-use crate::plan::{ModelType, TextTower};
-use crate::vit::Vit;
+use crate::plan::ModelType;
+use crate::vit::{TextFamily, Vit};
 
 /// Fields of a config, by name.
 type Fields = Vec<(&'static str, Value)>;
@@ -150,15 +150,12 @@ fn siglip2(job: &Job<'_>) -> Result<Fields, Diagnostic> {
     Ok(fields)
 }
 
-/// The text tower of SigLIP-B where the plan names none: width 768, 12 blocks, 12 heads (Zhai et al., 2303.15343).
-const SIGLIP_TEXT: TextTower = TextTower { width: 768, depth: 12, heads: 12 };
-
-/// Both towers of SigLIP; the text is projected to the encoder's width.
+/// Both towers of SigLIP, the text's of SigLIP-B where the plan names none; it is projected to the encoder's width.
 fn siglip_dual(job: &Job<'_>) -> Result<Fields, Diagnostic> {
     let vision: serde_json::Map<String, Value> =
         siglip(job)?.into_iter().filter(|(name, _)| *name != "architectures").map(|(k, v)| (k.to_owned(), v)).collect();
-    let text = job.emit.options.text.unwrap_or(SIGLIP_TEXT);
-    let width = job.answer.vit.shape.width;
+    let text = job.text_tower(TextFamily::Siglip);
+    let width = text.shared_width(job.answer.vit.shape.width);
     Ok(vec![
         ("architectures", json!(["SiglipModel"])),
         ("model_type", json!("siglip")),
@@ -166,11 +163,11 @@ fn siglip_dual(job: &Job<'_>) -> Result<Fields, Diagnostic> {
             "text_config",
             json!({
                 "hidden_act": "gelu_pytorch_tanh",
-                "hidden_size": text.width,
-                "intermediate_size": 4 * text.width,
+                "hidden_size": text.shape.width,
+                "intermediate_size": text.shape.mlp_dim,
                 "model_type": "siglip_text_model",
                 "num_attention_heads": text.heads,
-                "num_hidden_layers": text.depth,
+                "num_hidden_layers": text.shape.depth,
                 "projection_size": width,
             }),
         ),
