@@ -134,6 +134,8 @@ pub mod codes {
     pub const UNKNOWN_ENDING: Code = Code::new("S0055", "unknown-ending");
     /// A front of which something is not known.
     pub const NO_FRONT: Code = Code::new("S0056", "no-front");
+    /// Sequences without images, or too short for them.
+    pub const NO_MIX: Code = Code::new("S0057", "no-images");
     /// A model whose FLOPs nothing needs.
     pub const UNUSED_MODEL: Code = Code::new("S0045", "unused-model");
 }

@@ -7,8 +7,8 @@ use crate::diagnostic::Diagnostic;
 use crate::law::{Estimate, FitReport, GroupFit, HoldOut, Law, NamedLaw, NamedStart, SovitLaw, StarForm};
 use crate::plan::{Counting, StatedExponents};
 use crate::shape::{
-    Alternative, Amount, Answer, Bill, Contrasted, Epochs, Inference, Loss, MfuOrigin, Preferred, Quoted, Recipe, Served,
-    ShadowPrice, Spending, Trained, Waste,
+    Alternative, Amount, Answer, Bill, Contrasted, Epochs, Inference, Loss, MfuOrigin, Preferred, Quoted, Recipe,
+    Served, ShadowPrice, Spending, Trained, Waste,
 };
 use crate::units::{Base, Dimension, fixed, human, human_interval};
 use crate::vit::{Axis, PerAxis, Shape};

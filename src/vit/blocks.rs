@@ -1,5 +1,6 @@
 //! The blocks of a pre-LN transformer, whatever its tokens are: what they cost and what autograd keeps of them.
 
+use super::cost::flop_sum;
 use super::tensor::Tensors;
 use super::{Activation, AttentionKind, FlopTerm, Position, QkNorm, QkvBias, Shape, Step, Variant};
 
@@ -34,13 +35,14 @@ impl BlockParams {
     }
 }
 
-/// Forward FLOPs of one sequence by the sizes: projections, scores and sums of attention, MLPs.
-pub(super) fn flop_terms(tokens: u64, activation: Activation) -> [FlopTerm; 3] {
-    let t = u128::from(tokens);
+/// Forward FLOPs of blocks by the sizes, for so many tokens of which so many pairs attend: projections, scores and sums
+/// of attention, MLPs.
+pub(super) fn flop_terms(tokens: u128, pairs: u128, activation: Activation) -> [FlopTerm; 3] {
+    let matrices = u128::from(activation.matrices());
     [
-        FlopTerm::new(8 * t, [2, 1, 0]),
-        FlopTerm::new(4 * t * t, [1, 1, 0]),
-        FlopTerm::new(2 * u128::from(activation.matrices()) * t, [1, 1, 1]),
+        FlopTerm::new(8 * tokens, [2, 1, 0]),
+        FlopTerm::new(4 * pairs, [1, 1, 0]),
+        FlopTerm::new(2 * matrices * tokens, [1, 1, 1]),
     ]
 }
 
@@ -67,7 +69,8 @@ impl Blocks {
 
     /// Forward FLOPs of one sequence.
     pub(super) fn flops(&self) -> u128 {
-        flop_terms(self.tokens, self.activation).iter().map(|term| term.of(self.shape)).sum()
+        let tokens = u128::from(self.tokens);
+        flop_sum(&flop_terms(tokens, tokens * tokens, self.activation), self.shape)
     }
 
     /// Bytes that all blocks keep between forward and backward pass.

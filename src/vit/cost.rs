@@ -105,26 +105,52 @@ impl FlopTerm {
         Self { coefficient, powers: PerAxis { width, depth, mlp } }
     }
 
-    pub(super) fn of(&self, shape: Shape) -> u128 {
+    fn of(&self, shape: Shape) -> u128 {
         let power = |axis: Axis| u128::from(shape.get(axis)).pow(*self.powers.get(axis));
-        Axis::ALL.into_iter().map(power).fold(self.coefficient, |product, factor| product * factor)
+        Axis::ALL.into_iter().map(power).fold(self.coefficient, u128::saturating_mul)
     }
+}
+
+/// All terms at a shape; saturating.
+pub(super) fn flop_sum(terms: &[FlopTerm], shape: Shape) -> u128 {
+    terms.iter().fold(0, |sum, term| sum.saturating_add(term.of(shape)))
+}
+
+/// What an encoder looks at in a pass.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Looked {
+    /// Images that are pooled and classified.
+    pub(super) images: u128,
+    /// Patches that are embedded.
+    pub(super) patches: u128,
+    /// Tokens of all images together.
+    pub(super) tokens: u128,
+    /// Pairs of tokens that attend.
+    pub(super) pairs: u128,
+    /// Tokens that the probes of a MAP head score.
+    pub(super) read: u128,
 }
 
 impl Architecture {
     /// Forward FLOPs of one image as a polynomial of the sizes. Every term rises with each size that it has.
     pub fn forward_terms(&self) -> [FlopTerm; 6] {
-        let patches = u128::from(self.patches());
         let tokens = u128::from(self.tokens());
+        let patches = u128::from(self.patches());
+        self.terms_of(Looked { images: 1, patches, tokens, pairs: tokens * tokens, read: tokens })
+    }
+
+    /// The same of a pass.
+    pub(super) fn terms_of(&self, Looked { images, patches, tokens, pairs, read }: Looked) -> [FlopTerm; 6] {
         let map = u128::from(self.pooling == Pooling::Map);
         let patch_inputs = u128::from(self.channels) * u128::from(self.patch) * u128::from(self.patch);
-        let [projections, scores, mlp] = blocks::flop_terms(self.tokens(), self.activation);
+        let classes = u128::from(self.classes);
+        let [projections, scores, mlp] = blocks::flop_terms(tokens, pairs, self.activation);
         [
             // Patches, the scores and the sum of a MAP head, the classifier.
-            FlopTerm::new(2 * patches * patch_inputs + map * 4 * tokens + 2 * u128::from(self.classes), [1, 0, 0]),
+            FlopTerm::new(2 * patches * patch_inputs + map * 4 * read + images * 2 * classes, [1, 0, 0]),
             // A MAP head's projections, of its probe and its output once, of keys and values for each token.
-            FlopTerm::new(map * (4 + 4 * tokens), [2, 0, 0]),
-            FlopTerm::new(map * 4, [1, 0, 1]),
+            FlopTerm::new(map * 4 * (images + tokens), [2, 0, 0]),
+            FlopTerm::new(map * 4 * images, [1, 0, 1]),
             projections,
             scores,
             mlp,
@@ -163,7 +189,7 @@ impl Vit {
             pooling: fit(map * (d + (4 * d * d + 4 * d) + 2 * d + (2 * d * m + m + d))),
             classifier: fit((d + 1) * k),
         };
-        let flops = self.architecture.forward_terms().iter().map(|term| term.of(self.shape)).sum();
+        let flops = flop_sum(&a.forward_terms(), self.shape);
         Cost { params: components.total(), params_by_component: components, forward_flops_per_example: fit(flops) }
     }
 

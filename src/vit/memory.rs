@@ -143,6 +143,17 @@ pub(super) struct Held {
     pub(super) states: u128,
 }
 
+/// What a device sees in one step.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    /// Tokens, padding among them.
+    pub(super) rows: u128,
+    /// Images.
+    pub(super) images: u128,
+    /// Numbers of all their pixels.
+    pub(super) pixels: u128,
+}
+
 impl Memory {
     /// On one device, where a step keeps `activations`.
     pub(super) fn new(held: Held, activations: u64, step: &Step) -> Self {
@@ -189,12 +200,16 @@ impl Step {
 impl Vit {
     /// What a training step keeps on one device.
     pub fn memory(&self, step: &Step) -> Memory {
-        let held = Held {
+        Memory::new(self.held(step), self.saved_bytes(step), step)
+    }
+
+    /// What it holds, whatever it sees.
+    pub(super) fn held(&self, step: &Step) -> Held {
+        Held {
             params: self.cost().params.into(),
             block: self.blocks().params_of_one(),
             states: self.optimizer_bytes(step.optimizer).into(),
-        };
-        Memory::new(held, self.saved_bytes(step), step)
+        }
     }
 
     /// Bytes of an optimizer's states for the whole model.
@@ -215,16 +230,17 @@ impl Vit {
 
     /// Bytes that autograd keeps between forward and backward pass; `projected` if a matrix follows the pooling.
     pub(super) fn saved_before_backward(&self, step: &Step, projected: bool) -> u128 {
-        self.blocks().saved(step).saturating_add(self.saved_around(step, projected))
+        let (rows, images) = (self.blocks().rows(step), step.images());
+        let side = u128::from(self.architecture.image);
+        let seen = Seen { rows, images, pixels: images * u128::from(self.architecture.channels) * side * side };
+        self.blocks().saved(step).saturating_add(self.saved_around(step, projected, seen))
     }
 
-    /// What is kept outside of the blocks: the image, the outer norms, the pooling and the input of what follows it.
-    fn saved_around(&self, step: &Step, projected: bool) -> u128 {
+    /// What is kept outside of the blocks: the pixels, the outer norms, the pooling and the input of what follows it.
+    pub(super) fn saved_around(&self, step: &Step, projected: bool, seen: Seen) -> u128 {
         let architecture = &self.architecture;
         let (width, mlp) = (u128::from(self.shape.width), u128::from(self.shape.mlp_dim));
-        let (rows, batch) = (self.blocks().rows(step), step.images());
-        let image = u128::from(architecture.image);
-        let mut numbers = batch * u128::from(architecture.channels) * image * image;
+        let Seen { rows, images: batch, pixels: mut numbers } = seen;
         let mut statistics = 0;
         if architecture.variant.pre_norm {
             numbers += rows * width;

@@ -1,5 +1,6 @@
 //! `sovitc cost`
 
+mod packed;
 mod refuse;
 mod show;
 mod text;
@@ -16,10 +17,11 @@ use crate::hardware::{self, AttentionLibrary, Device, Launch};
 use crate::plan::no_device;
 use crate::source::Sources;
 use crate::vit::{
-    Activation, Architecture, AttentionKind, CATALOGUE, Memory, NumberFormat, Optimizer, Pooling, Position, QkNorm,
-    QkvBias, Shape, Step, Vit, named, read_config,
+    Activation, Architecture, AttentionKind, CATALOGUE, Memory, NumberFormat, Optimizer, Packed, Pooling, Position,
+    QkNorm, QkvBias, Shape, Step, Vit, named, read_config,
 };
 
+use packed::Mix;
 use text::{Beside, Contrast};
 
 #[derive(Debug, Args)]
@@ -29,6 +31,7 @@ the place of its own.
 
 Examples: sovitc cost siglip_so400m14 --image 384 --on h200 --batch 64
           sovitc cost hf/config.json --batch 32 --optimizer adafactor --shards 8
+          sovitc cost siglip_b16 --images 224,384,512 --pack 1296 --batch 64
           sovitc cost siglip_so400m14 --text siglip_so400m --batch 64 --global-batch 32768
           sovitc cost --width 1152 --depth 27 --mlp 4304 --heads 16 --patch 14 --image 224 --pool map")]
 pub(super) struct Arguments {
@@ -44,6 +47,8 @@ pub(super) struct Arguments {
     training: Training,
     #[command(flatten)]
     contrast: Contrast,
+    #[command(flatten)]
+    mix: Mix,
     /// Tell what a batch takes on a device, such as `h200`.
     #[arg(long, value_name = "DEVICE")]
     on: Option<String>,
@@ -115,7 +120,7 @@ struct Sizes {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Training")]
 struct Training {
-    /// Images that a device sees at once.
+    /// Images that a device sees at once, or sequences of several.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=Architecture::LIMIT))]
     batch: u64,
     /// The optimizer.
@@ -189,15 +194,18 @@ struct Counted {
     step: Step,
     /// What is trained beside it.
     beside: Option<Beside>,
+    /// Images of several sizes that it sees in the place of one.
+    packed: Option<Packed>,
     timing: Option<Timing>,
 }
 
 impl Counted {
     /// What a training step keeps on one device.
     fn memory(&self) -> Memory {
-        match &self.beside {
-            Some(beside) => beside.contrastive.memory(&self.vit, &self.step).memory,
-            None => self.vit.memory(&self.step),
+        match (&self.beside, &self.packed) {
+            (Some(beside), _) => beside.contrastive.memory(&self.vit, &self.step).memory,
+            (None, Some(packed)) => packed.memory(&self.vit, &self.step),
+            (None, None) => self.vit.memory(&self.step),
         }
     }
 }
@@ -253,7 +261,14 @@ fn counted(arguments: &Arguments) -> Result<Counted, Diagnostic> {
         let Attention::Library(library) = training.attention else { return Err(refuse::math_attention()) };
         Ok(Timing { device, library, launch: if arguments.eager { Launch::Eager } else { Launch::Graph } })
     });
-    Ok(Counted { origin, vit, step, beside: arguments.contrast.beside(&step)?, timing: timing.transpose()? })
+    Ok(Counted {
+        origin,
+        vit,
+        step,
+        beside: arguments.contrast.beside(&step)?,
+        packed: arguments.mix.packed(&vit)?,
+        timing: timing.transpose()?,
+    })
 }
 
 /// A model of the catalogue or of a config, and where it comes from.

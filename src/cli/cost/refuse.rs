@@ -75,6 +75,25 @@ pub(super) fn unbuildable_text(problem: Problem, text: &TextTower) -> Diagnostic
     Diagnostic::error(UNBUILDABLE, message).help(help)
 }
 
+/// An image of a mix that is not made of whole patches.
+pub(super) fn image_of_mix(side: u64, patch: u64) -> Diagnostic {
+    let near = (side / patch).max(1) * patch;
+    let message = format!("a patch of {patch} px does not divide an image of {side} px");
+    Diagnostic::error(UNBUILDABLE, message).help(format!("give `{near}` among `--images`"))
+}
+
+/// A length of sequences without images to put into them.
+pub(super) fn no_mix() -> Diagnostic {
+    Diagnostic::error(codes::NO_MIX, "`--pack` says how long a sequence is, and no images are given")
+        .help("add `--images 224,384,512` or `--patches 196,576,1024`")
+}
+
+/// A sequence that does not hold what it must.
+pub(super) fn small_pack(length: u64, least: u64) -> Diagnostic {
+    let message = format!("a sequence of {length} tokens does not hold the images, which take {least}");
+    Diagnostic::error(codes::NO_MIX, message).help(format!("use `--pack {least}` or more"))
+}
+
 /// A global batch that devices cannot share.
 pub(super) fn global_batch(global: u64, batch: u64) -> Diagnostic {
     let near = (global / batch).max(1).saturating_mul(batch);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{ATTENTION, Attention, CATALOGUE, Counted, Format, Timing, text};
+use super::{ATTENTION, Attention, CATALOGUE, Counted, Format, Timing, packed, text};
 use crate::hardware::{Prediction, Timer, forward, notes, step};
 use crate::plan::Counting;
 use crate::units::{Base, Dimension, human as quantity};
@@ -27,6 +27,8 @@ struct Answer {
     training_flops: u64,
     step: Step,
     memory: AnswerMemory,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    packed: Option<packed::Answer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     contrastive: Option<text::Answer>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +78,7 @@ pub(super) fn json(counted: &Counted) -> String {
         training_flops: cost.forward_flops_per_example.saturating_mul(TRAINING),
         step: counted.step,
         memory: AnswerMemory { memory, total: memory.total() },
+        packed: counted.packed.as_ref().map(|mix| packed::json(mix, vit)),
         contrastive: counted.beside.as_ref().map(|beside| beside.json(vit, &counted.step)),
         device: counted.timing.as_ref().map(|timing| {
             let passes = Passes::of(timing, vit, &counted.step);
@@ -127,6 +130,9 @@ pub(super) fn human(counted: &Counted) -> String {
     }
     let _ = writeln!(text, "{}\n", model(vit));
     text.push_str(&counts(vit, &cost));
+    if let Some(mix) = &counted.packed {
+        text.push_str(&packed::human(mix, vit));
+    }
     if let Some(beside) = &counted.beside {
         text.push_str(&beside.counts(vit, &cost));
     }
@@ -195,9 +201,11 @@ fn memory(counted: &Counted) -> String {
         list.iter().find(|&&(_, known)| known == format).map_or("", |&(name, _)| name)
     };
     let optimizer = Optimizer::ALL.iter().find(|&&(_, known)| known == step.optimizer).map_or("", |&(name, _)| name);
+    let seen = if counted.packed.is_some() { "sequence" } else { "image" };
     let mut text = format!(
-        "\nTraining with {} a device: {optimizer} on {} weights, activations in {}, attention that {}{}{}\n",
-        if step.batch == 1 { "1 image".to_owned() } else { format!("{} images", step.batch) },
+        "\nTraining with {} {seen}{} a device: {optimizer} on {} weights, activations in {}, attention that {}{}{}\n",
+        step.batch,
+        if step.batch == 1 { "" } else { "s" },
         name(&NumberFormat::ALL, step.weights),
         name(&NumberFormat::ALL, step.compute),
         if step.attention == AttentionKind::Math { "keeps its weights" } else { "is fused" },

@@ -42,6 +42,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("S0054", include_str!("../../../grammar/explain/S0054.md")),
     ("S0055", include_str!("../../../grammar/explain/S0055.md")),
     ("S0056", include_str!("../../../grammar/explain/S0056.md")),
+    ("S0057", include_str!("../../../grammar/explain/S0057.md")),
     ("S0101", include_str!("../../../grammar/explain/S0101.md")),
     ("S0102", include_str!("../../../grammar/explain/S0102.md")),
     ("S0103", include_str!("../../../grammar/explain/S0103.md")),
