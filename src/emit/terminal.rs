@@ -98,7 +98,7 @@ fn search(answer: &Answer) -> SearchView {
             .iter()
             .flat_map(|serving| [served(serving)].into_iter().chain(serving.notes.iter().cloned()))
             .chain(answer.training.iter().flat_map(|training| trained(answer, training)))
-            .chain(answer.bill.iter().flat_map(billed))
+            .chain(answer.bill.iter().flat_map(|bill| billed(bill, answer.training.as_ref())))
             .chain(answer.recipe.iter().map(followed))
             .collect(),
         loss: answer.loss.as_ref().map(loss),
@@ -178,15 +178,17 @@ fn trained(answer: &Answer, trained: &Trained) -> Vec<String> {
 }
 
 /// `20.8e3 gpu*h on h200 at 0.42 of 989 TFLOP/s/gpu in bf16`, `13.6 day of 64 devices`, `50000 $ at 2.4 $/gpu/h: ...`
-fn billed(bill: &Bill) -> Vec<String> {
+fn billed(bill: &Bill, training: Option<&Trained>) -> Vec<String> {
     let Bill { device, number_format, peak, mfu, device_hours, .. } = bill;
     let said = match (bill.mfu_from, &bill.calibrated) {
         (MfuOrigin::Stated, _) => "",
         (MfuOrigin::Predicted, Some(_)) => ", predicted without communication",
         (MfuOrigin::Predicted, None) => ", predicted without communication; uncalibrated",
     };
+    let beside = training.is_some_and(|training| training.contrastive.is_some());
+    let alone = if beside { "; the encoder alone" } else { "" };
     let time = format!(
-        "{} on {device} at {} of {} in {number_format}{said}",
+        "{} on {device} at {} of {} in {number_format}{said}{alone}",
         amount(device_hours, Dimension::DEVICE_TIME, 3600.0),
         amount(mfu, Dimension::NONE, 1.0),
         human(*peak, Dimension::DEVICE_RATE),

@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 use serde::{Deserialize, Serialize};
 
 pub use notes::notes;
-pub use operation::{Operation, Part, block, forward, step, training};
+pub use operation::{Operation, Part, block, bytes_moved, forward, step, training};
 pub use time::{AttentionLibrary, Launch, Prediction, TimedPart, Timer};
 
 /// An accelerator that a plan may name.

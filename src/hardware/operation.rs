@@ -145,6 +145,11 @@ pub fn block(vit: &Vit, batch: u64) -> Vec<Part> {
     parts
 }
 
+/// Bytes that a pass moves to and from device memory where every operation reads and writes its arrays once.
+pub fn bytes_moved(parts: &[Part]) -> f64 {
+    parts.iter().map(|part| part.count as f64 * part.operation.bytes()).sum()
+}
+
 /// The forward pass of a batch that is served: patches that training masks are seen too.
 pub fn forward(vit: &Vit, batch: u64) -> Vec<Part> {
     pass(&vit.seeing(), batch)

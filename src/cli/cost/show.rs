@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{ATTENTION, Attention, CATALOGUE, Counted, Format, Timing, packed, text};
-use crate::hardware::{Prediction, Timer, forward, notes, step};
+use crate::hardware::{Prediction, Timer, bytes_moved, forward, notes, step};
 use crate::plan::Counting;
 use crate::units::{Base, Dimension, human as quantity};
 use crate::vit::{Architecture, AttentionKind, Components, Cost, Memory, NumberFormat, Optimizer, Step, Vit};
@@ -24,6 +24,8 @@ struct Answer {
     params_by_component: Components,
     forward_flops: u64,
     multiply_adds: u64,
+    /// Of the step's batch, in numbers of two bytes.
+    forward_bytes: f64,
     training_flops: u64,
     step: Step,
     memory: AnswerMemory,
@@ -75,6 +77,7 @@ pub(super) fn json(counted: &Counted) -> String {
         params_by_component: cost.params_by_component,
         forward_flops: cost.forward_flops_per_example,
         multiply_adds: cost.forward_flops_per_example / 2,
+        forward_bytes: bytes_moved(&forward(vit, counted.step.batch)),
         training_flops: cost.forward_flops_per_example.saturating_mul(TRAINING),
         step: counted.step,
         memory: AnswerMemory { memory, total: memory.total() },
@@ -129,7 +132,7 @@ pub(super) fn human(counted: &Counted) -> String {
         let _ = writeln!(text, "{origin}");
     }
     let _ = writeln!(text, "{}\n", model(vit));
-    text.push_str(&counts(vit, &cost));
+    text.push_str(&counts(vit, &cost, counted.step.batch));
     if let Some(mix) = &counted.packed {
         text.push_str(&packed::human(mix, vit));
     }
@@ -167,7 +170,7 @@ fn model(vit: &Vit) -> String {
     text
 }
 
-fn counts(vit: &Vit, cost: &Cost) -> String {
+fn counts(vit: &Vit, cost: &Cost, batch: u64) -> String {
     let components = cost.params_by_component.list().into_iter().filter(|&(_, count)| count > 0);
     let rows = components.map(|(name, count)| {
         let share = count as f64 / cost.params as f64 * 100.0;
@@ -181,6 +184,10 @@ fn counts(vit: &Vit, cost: &Cost) -> String {
     let remark = format!("2 per multiply-add, one image of {tokens} tokens{masked}");
     text.push_str(&row("forward FLOP", flops, &remark));
     text.push_str(&row("training FLOP", flops.saturating_mul(TRAINING), "3 forward passes"));
+    let moved = bytes_moved(&forward(vit, batch));
+    let images = if batch == 1 { "one image".to_owned() } else { format!("{batch} images") };
+    let remark = format!("{images}, each array of every operation once, in numbers of 2 bytes");
+    text.push_str(&row("forward bytes", moved as u64, &remark));
     text
 }
 

@@ -12,6 +12,7 @@ mod devices;
 mod dimensions;
 mod names;
 mod rows;
+mod searches;
 mod text;
 mod values;
 mod whole;
