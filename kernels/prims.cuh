@@ -24,15 +24,19 @@ SOVIT_DEVICE unsigned int to_bf16x2(float low, float high) {
 #endif
 }
 
-// Element `i`, exactly.
-template <int N> SOVIT_DEVICE float widen(const Vector<N>& vector, int i) {
-    const unsigned int word = vector.word[i / 2];
-    const unsigned int bits = i % 2 ? word & 0xffff0000u : word << 16;
+// The float of these bits.
+SOVIT_DEVICE float float_of(unsigned int bits) {
 #ifdef __CUDACC__
     return __uint_as_float(bits);
 #else
     return sovit_host::float_of(bits);
 #endif
+}
+
+// Element `i`, exactly.
+template <int N> SOVIT_DEVICE float widen(const Vector<N>& vector, int i) {
+    const unsigned int word = vector.word[i / 2];
+    return float_of(i % 2 ? word & 0xffff0000u : word << 16);
 }
 
 // N floats, each rounded to the nearest bf16.
@@ -69,6 +73,32 @@ template <int N> SOVIT_DEVICE Vector<N> load_stream(const unsigned short* from) 
     return v;
 }
 
+// Reads N bytes that other blocks read too and no one writes, the first in the low byte of the first word. `from` is
+// aligned to N bytes.
+template <int N> SOVIT_DEVICE void load_bytes(unsigned int* word, const void* from) {
+    static_assert(N == 1 || N == 2 || N == 4 || N == 8 || N == 16, "an access moves 1, 2, 4, 8 or 16 bytes");
+#ifdef __CUDACC__
+    if constexpr (N == 16) {
+        asm("ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];"
+            : "=r"(word[0]), "=r"(word[1]), "=r"(word[2]), "=r"(word[3])
+            : "l"(from));
+    } else if constexpr (N == 8) {
+        asm("ld.global.nc.v2.u32 {%0, %1}, [%2];" : "=r"(word[0]), "=r"(word[1]) : "l"(from));
+    } else if constexpr (N == 4) {
+        asm("ld.global.nc.u32 %0, [%1];" : "=r"(word[0]) : "l"(from));
+    } else if constexpr (N == 2) {
+        unsigned short half;
+        asm("ld.global.nc.u16 %0, [%1];" : "=h"(half) : "l"(from));
+        word[0] = half;
+    } else {
+        asm("ld.global.nc.u8 %0, [%1];" : "=r"(word[0]) : "l"(from));
+    }
+#else
+    word[0] = 0;
+    sovit_host::read(word, from, N);
+#endif
+}
+
 // Writes N bf16. `to` is aligned to 2 N bytes.
 template <int N> SOVIT_DEVICE void store(unsigned short* to, const Vector<N>& v) {
 #ifdef __CUDACC__
@@ -86,6 +116,18 @@ template <int N> SOVIT_DEVICE void store(unsigned short* to, const Vector<N>& v)
     }
 #else
     sovit_host::write(to, v.word, 2 * N);
+#endif
+}
+
+// Writes 4 floats. `to` is aligned to 16 bytes.
+SOVIT_DEVICE void store_floats(float* to, const float* from) {
+#ifdef __CUDACC__
+    asm volatile("st.global.v4.f32 [%0], {%1, %2, %3, %4};"
+                 :
+                 : "l"(to), "f"(from[0]), "f"(from[1]), "f"(from[2]), "f"(from[3])
+                 : "memory");
+#else
+    sovit_host::write(to, from, 16);
 #endif
 }
 
@@ -247,6 +289,46 @@ SOVIT_DEVICE void store_shared_pair(unsigned int to, unsigned int word) {
     asm volatile("st.shared.u32 [%0], %1;" : : "r"(to), "r"(word) : "memory");
 #else
     sovit_host::write_shared(to, &word, 4);
+#endif
+}
+
+// Writes N bf16 to shared memory; `to` is aligned to 2 N bytes.
+template <int N> SOVIT_DEVICE void store_shared_row(unsigned int to, const Vector<N>& v) {
+#ifdef __CUDACC__
+    if constexpr (N == 8) {
+        asm volatile("st.shared.v4.u32 [%0], {%1, %2, %3, %4};"
+                     :
+                     : "r"(to), "r"(v.word[0]), "r"(v.word[1]), "r"(v.word[2]), "r"(v.word[3])
+                     : "memory");
+    } else if constexpr (N == 4) {
+        asm volatile("st.shared.v2.u32 [%0], {%1, %2};" : : "r"(to), "r"(v.word[0]), "r"(v.word[1]) : "memory");
+    } else if constexpr (N == 2) {
+        asm volatile("st.shared.u32 [%0], %1;" : : "r"(to), "r"(v.word[0]) : "memory");
+    } else {
+        asm volatile("st.shared.u16 [%0], %1;" : : "r"(to), "h"((unsigned short)v.word[0]) : "memory");
+    }
+#else
+    sovit_host::write_shared(to, v.word, 2 * N);
+#endif
+}
+
+// Reads what `store_shared_place` wrote; `from` is aligned to 8 bytes.
+SOVIT_DEVICE unsigned long long load_shared_place(unsigned int from) {
+    unsigned long long place;
+#ifdef __CUDACC__
+    asm volatile("ld.shared.u64 %0, [%1];" : "=l"(place) : "r"(from) : "memory");
+#else
+    sovit_host::read_shared(&place, from, 8);
+#endif
+    return place;
+}
+
+// Writes a distance in memory to shared memory; `to` is aligned to 8 bytes.
+SOVIT_DEVICE void store_shared_place(unsigned int to, unsigned long long place) {
+#ifdef __CUDACC__
+    asm volatile("st.shared.u64 [%0], %1;" : : "r"(to), "l"(place) : "memory");
+#else
+    sovit_host::write_shared(to, &place, 8);
 #endif
 }
 

@@ -75,14 +75,31 @@ fn kernels_come_with_a_manifest() {
     let list = manifest["kernels"].as_array().unwrap();
     let names: Vec<_> = list.iter().map(|kernel| kernel["name"].as_str().unwrap()).collect();
     let block = ["layernorm", "qkv", "attention", "projection", "fc1", "fc2"];
-    assert_eq!(names, [&["layernorm_residual", "patch_embedding"][..], &block[..]].concat());
+    let head = ["map_scores", "map_pool", "map_value", "map_projection", "map_fc1", "map_fc2"];
+    assert_eq!(names, [&["layernorm_residual", "patch_embedding"][..], &block[..], &head[..]].concat());
     let qkv = &list[3];
     assert_eq!(qkv["launch"]["rows_multiple"], 256);
     assert_eq!(qkv["arguments"][1]["shape"], serde_json::json!([3, 16, 72, 1152]));
     assert_eq!(qkv["arguments"][3]["shape"], serde_json::json!([3, "images", 16, 256, 72]));
-    // Patches of 588 numbers begin at multiples of 16 bytes.
-    assert_eq!(list[1]["arguments"][0]["shape"], serde_json::json!(["rows", 592]));
-    assert_eq!(list[1]["arguments"][0]["used"], serde_json::json!(["rows", 588]));
+    // Patches of 588 numbers are read from the bytes of images; the columns of W are padded to 16 bytes.
+    let image = &list[1]["arguments"][0];
+    assert_eq!((&image["dtype"], &image["shape"]), (&"u8".into(), &serde_json::json!(["images", 224, 224, 3])));
+    assert_eq!(image["strides"], serde_json::json!(["image_stride", "row_stride"]));
+    assert_eq!(list[1]["arguments"][1]["shape"], serde_json::json!([1152, 592]));
+    assert_eq!(list[1]["arguments"][1]["used"], serde_json::json!([1152, 588]));
+    // A forward pass by launches, each argument a buffer or packed weights that are listed.
+    let steps = manifest["forward"].as_array().unwrap();
+    let order: Vec<_> = steps.iter().map(|step| step["kernel"].as_str().unwrap()).collect();
+    assert_eq!(order[..3], ["patch_embedding", "layernorm", "qkv"]);
+    assert_eq!(order[order.len() - 3..], ["layernorm", "map_fc1", "map_fc2"]);
+    assert_eq!((&steps[2]["each_block"], &steps[2]["rows"]), (&true.into(), &"tokens".into()));
+    let weight = serde_json::json!({"argument": "weight", "weights": {
+        "rule": "copy", "from": ["blocks.*.q.weight", "blocks.*.k.weight", "blocks.*.v.weight"]}});
+    assert_eq!(steps[2]["arguments"][2], weight);
+    let weights = manifest["weights"].as_array().unwrap();
+    let key = weights.iter().find(|weight| weight["name"] == "map.k.weight").unwrap();
+    assert_eq!(key["timm"], "attn_pool.kv.weight[0:1152]");
+    assert_eq!(key["transformers"], "head.attention.in_proj_weight[1152:2304]");
     for kernel in list {
         let source = find(&artefacts, &format!("flagship/kernels/{}", kernel["file"].as_str().unwrap()));
         assert!(source.contains(kernel["entry"].as_str().unwrap()));

@@ -20,10 +20,16 @@ macro_rules! need_compiler {
 mod attention;
 #[path = "kernels/block.rs"]
 mod block;
+#[path = "kernels/forward.rs"]
+mod forward;
 #[path = "kernels/gates.rs"]
 mod gates;
 #[path = "kernels/gemm.rs"]
 mod gemm;
+#[path = "kernels/image.rs"]
+mod image;
+#[path = "kernels/pool.rs"]
+mod pool;
 mod support;
 #[path = "kernels/verify.rs"]
 mod verify;

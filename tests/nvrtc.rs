@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use sovitc::diagnostic::{Code, Diagnostic, Fault};
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{Attention, KernelPlan, codes, layernorm_residual, plan};
+use sovitc::kernel::{Attention, KernelPlan, codes, layernorm_residual, plan, plan_for};
 use sovitc::nvrtc::{Compiled, Library, Missing, Search, find};
-use sovitc::vit::{Activation, Architecture, Shape, Variant, Vit, named};
+use sovitc::vit::{Activation, Architecture, ImageFormat, Layout, Pixels, Pooling, Shape, Variant, Vit, named};
 
 /// The library, or a loud word that the test did not run.
 fn library(test: &str) -> Option<Library> {
@@ -71,6 +71,39 @@ fn every_kernel_of_a_model_compiles_without_spills() {
             for arch in &["sm_80", "sm_90a", "sm_89", "sm_100"][..archs] {
                 let compiled = compile_plan(&library, &kernel, arch);
                 assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
+            }
+        }
+    }
+}
+
+/// All that reads images or makes vectors of tokens, on every class of GPUs.
+#[test]
+fn the_ends_of_a_forward_pass_compile_without_spills() {
+    let Some(library) = library("nvrtc::the_ends_of_a_forward_pass_compile_without_spills") else { return };
+    let base = Architecture { class_token: true, classes: 1000, ..Architecture::default() };
+    let variant = Variant { registers: 4, ..Variant::default() };
+    let mean = Architecture { pooling: Pooling::Average, variant, ..base };
+    let class = Architecture { pooling: Pooling::Class, image: 256, patch: 16, ..base };
+    let odd = Architecture { patch: 7, heads: 12, ..base };
+    let wide = Shape { width: 1152, depth: 1, mlp_dim: 4304 };
+    let small = Shape { width: 384, depth: 1, mlp_dim: 1536 };
+    let inputs =
+        Pixels::ALL.into_iter().flat_map(|(_, pixels)| Layout::ALL.map(|(_, layout)| ImageFormat { pixels, layout }));
+    let archs = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"];
+    for (number, input) in inputs.enumerate() {
+        for (architecture, shape) in [(base, wide), (mean, wide), (class, wide), (odd, small)] {
+            let kernels = plan_for(&Vit { architecture, shape }, input).unwrap();
+            let ends = kernels.list.iter().filter(|kernel| match kernel.name.as_str() {
+                "patch_embedding" => true,
+                "average" | "class_norm" | "classifier" => number == 0,
+                name => number == 0 && name.starts_with("map"),
+            });
+            for kernel in ends {
+                // The usual images on every architecture, the others on one each.
+                for arch in if number == 0 { &archs[..] } else { &archs[number..=number] } {
+                    let compiled = compile_plan(&library, kernel, arch);
+                    assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
+                }
             }
         }
     }

@@ -105,11 +105,13 @@ macro_rules! templates {
     };
 }
 
-/// Kernels, one template each, and the header printed into all of them.
+/// Kernels, one template each, what one of them includes, and the header printed into all of them.
 const KERNELS: &[(&str, &str)] = &[
     ("layernorm_residual", include_str!("../../kernels/layernorm_residual.cu.j2")),
     ("attention", include_str!("../../kernels/attention.cu.j2")),
     ("gemm", include_str!("../../kernels/gemm.cu.j2")),
+    ("image", include_str!("../../kernels/image.cuh.j2")),
+    ("pool", include_str!("../../kernels/pool.cu.j2")),
 ];
 const PRIMITIVES: &str = include_str!("../../kernels/prims.cuh");
 

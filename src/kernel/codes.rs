@@ -14,6 +14,10 @@ pub const ALIGNMENT: Code = Code::new("S0804", "kernel-alignment");
 pub const GEMM: Code = Code::new("S0805", "kernel-gemm");
 /// No attention kernel is written for these heads.
 pub const ATTENTION: Code = Code::new("S0806", "kernel-attention");
+/// No kernel pools these tokens.
+pub const POOL: Code = Code::new("S0807", "kernel-pool");
+/// A weight that a kernel needs is not there, or has another size.
+pub const WEIGHTS: Code = Code::new("S0808", "kernel-weights");
 /// libnvrtc was not found.
 pub const NVRTC_MISSING: Code = Code::new("S0810", "nvrtc-missing");
 /// A libnvrtc was found that cannot be used.

@@ -5,6 +5,7 @@
 //! arguments' `used`: columns of patches, of a hidden layer, of one head. Zero rows of W with zero biases make zeros in
 //! every epilogue, which the next product's zero columns ignore.
 
+use super::image::Images;
 use super::tile::{Product, Tile, cheapest};
 use super::{Access, Argument, Dtype, Extent, KernelPlan, Launch, codes};
 use crate::diagnostic::Diagnostic;
@@ -32,6 +33,22 @@ pub struct Gemm {
     pub outputs: u64,
     /// What follows.
     pub epilogue: Epilogue,
+    /// Where x comes from.
+    pub source: Source,
+    /// What the result's elements are: bf16, or `float` behind [`Epilogue::Bias`].
+    pub out: Dtype,
+}
+
+/// Where the rows of x come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// A matrix.
+    #[default]
+    Rows,
+    /// A matrix for each of so many heads: each reads its own and makes its own columns of the result.
+    Heads(u64),
+    /// The patches of images, read where they lie.
+    Images(Images),
 }
 
 /// What is fused into a product, always behind a bias; a model without one passes zeros.
@@ -57,6 +74,12 @@ pub enum Epilogue {
         /// Tokens of an image.
         tokens: u64,
     },
+    /// The position of a patch is added, and the result is the token of the patch, behind the image's first tokens; these
+    /// are written beside it.
+    Tokens {
+        /// Tokens before the patches'.
+        prefix: u64,
+    },
 }
 
 /// The size that is stored: the next multiple of 8 elements, 16 bytes.
@@ -65,6 +88,12 @@ pub(super) const fn stored(size: u64) -> u64 {
 }
 
 impl Gemm {
+    /// The product of a matrix, in bf16.
+    pub const fn new(name: &'static str, rows_per_image: u64, [inputs, outputs]: [u64; 2], epilogue: Epilogue) -> Self {
+        let source = Source::Rows;
+        Self { name, rows_per_image, inputs, input_groups: 1, outputs, epilogue, source, out: Dtype::Bf16 }
+    }
+
     /// The plan with the tile that costs least, or the size for which there is none.
     pub fn plan(&self) -> Result<KernelPlan, Diagnostic> {
         self.check()?;
@@ -75,7 +104,7 @@ impl Gemm {
     /// The plan with a tile of one's own, or why it is not legal.
     pub fn plan_with(&self, tile: &Tile) -> Result<KernelPlan, Diagnostic> {
         self.check()?;
-        if !tile.is_legal() || self.product().paired && !tile.products_n.is_multiple_of(2) {
+        if !self.product().allows(tile) {
             return Err(self.no_kernel("such a tile"));
         }
         Ok(self.with(tile))
@@ -96,6 +125,19 @@ impl Gemm {
                 return Err(self.no_kernel(&format!("{parts} x {heads} heads of {head_dim}")));
             }
         }
+        let tokens = matches!(self.epilogue, Epilogue::Tokens { .. });
+        let fits = match self.source {
+            Source::Rows => !tokens,
+            Source::Heads(heads) => self.epilogue == Epilogue::Bias && heads > 0 && self.outputs.is_multiple_of(heads),
+            Source::Images(images) => {
+                tokens && self.inputs == images.numbers() && self.rows_per_image == images.patches()
+            }
+        };
+        let grouped = self.input_groups > 1 && self.source != Source::Rows;
+        let float = self.out != Dtype::Bf16 && self.epilogue != Epilogue::Bias;
+        if !fits || grouped || float {
+            return Err(self.no_kernel("such an epilogue behind such rows"));
+        }
         Ok(())
     }
 
@@ -114,7 +156,15 @@ impl Gemm {
         match self.epilogue {
             Epilogue::Activation(Activation::SwiGlu) => 2 * stored(self.outputs),
             Epilogue::Heads { parts, heads, head_dim, .. } => parts * heads * stored(head_dim),
-            _ => stored(self.outputs),
+            _ => self.heads() * stored(self.outputs / self.heads()),
+        }
+    }
+
+    /// Heads that have a matrix of their own; 1 where there is one matrix.
+    const fn heads(&self) -> u64 {
+        match self.source {
+            Source::Heads(heads) => heads,
+            _ => 1,
         }
     }
 
@@ -122,16 +172,22 @@ impl Gemm {
         let paired = self.epilogue == Epilogue::Activation(Activation::SwiGlu);
         Product {
             rows: self.rows_per_image,
-            columns: self.stored_outputs(),
+            columns: self.stored_outputs() / self.heads(),
             depth: self.stored_inputs(),
             paired,
-            moved: if matches!(self.epilogue, Epilogue::Residual { .. }) { 4 } else { 2 },
+            moved: if matches!(self.epilogue, Epilogue::Residual { .. }) { 4 } else { self.out.bytes() },
+            groups: self.heads(),
+            access: match self.source {
+                Source::Images(images) => Some((images.unit(), images.words())),
+                _ => None,
+            },
         }
     }
 
     fn with(&self, tile: &Tile) -> KernelPlan {
         let (n, k) = (self.stored_outputs(), self.stored_inputs());
-        let columns = n.div_ceil(tile.columns());
+        let product = self.product();
+        let columns = product.columns.div_ceil(tile.columns()) * product.groups;
         let mut constants = vec![
             ("N", n),
             ("K", k),
@@ -141,7 +197,7 @@ impl Gemm {
             ("WARPS_M", tile.warps_m),
             ("WARPS_N", tile.warps_n),
             ("STAGES", tile.stages),
-            ("RESIDENT", tile.resident()),
+            ("RESIDENT", product.resident(tile)),
             ("COLUMN_TILES", columns),
             ("GROUP", GROUP),
         ];
@@ -167,28 +223,54 @@ impl Gemm {
                 entry = format!("{entry}_h{heads}_t{tokens}");
                 (layout, rows_multiple) = ("heads", tokens);
             }
+            Epilogue::Tokens { prefix } => {
+                constants.extend([("PREFIX", prefix), ("PATCHES", self.rows_per_image)]);
+                (layout, rows_multiple) = ("tokens", self.rows_per_image);
+            }
         }
-        let choices = [("activation", activation), ("residual", residual), ("gamma", gamma), ("layout", layout)];
+        let mut x = "rows";
+        let mut choices = Vec::new();
+        let mut read = 2 * k;
+        match self.source {
+            Source::Rows => {}
+            Source::Heads(heads) => {
+                constants.extend([("HEADS", heads), ("HEAD", n / heads), ("HEAD_TILES", columns / heads)]);
+                entry = format!("{entry}_h{heads}");
+                (x, read) = ("heads", 2 * k * heads);
+            }
+            Source::Images(images) => {
+                let (pixels, order) = (images.pixels, images.layout);
+                let sizes = [("NUMBERS", images.numbers()), ("GRID", images.grid), ("PATCH", images.patch)];
+                constants.extend(sizes);
+                constants.extend([("CHANNELS", images.channels), ("RUN", images.run()), ("UNIT", images.unit())]);
+                entry = format!("{entry}_p{}_{}_{}", images.patch, pixels.name(), order.name());
+                choices.extend([("pixels", pixels.name()), ("order", order.name())]);
+                (x, read) = ("image", pixels.bytes() * images.numbers());
+            }
+        }
+        let out = if self.out == Dtype::F32 { "float" } else { "bf16" };
+        choices.extend([("activation", activation), ("residual", residual), ("gamma", gamma), ("layout", layout)]);
+        choices.extend([("x", x), ("out", out)]);
         let owned = |(name, value): (&str, u64)| (name.to_owned(), value);
-        let outputs = if self.product().paired { n / 2 } else { n };
-        let residuals = if residual == "none" { 0 } else { outputs };
+        let outputs = if product.paired { n / 2 } else { n };
+        let residuals = if residual == "none" { 0 } else { 2 * outputs };
         KernelPlan {
             name: self.name.to_owned(),
             template: "gemm".to_owned(),
             entry,
             constants: constants.into_iter().map(owned).collect(),
             reals: Vec::new(),
-            choices: choices.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            choices: choices.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             launch: Launch {
                 threads: tile.threads(),
                 rows_per_block: tile.rows(),
                 blocks_per_band: columns,
                 rows_multiple,
-                shared_bytes: tile.shared_bytes(),
+                shared_bytes: product.shared_bytes(tile),
             },
             arguments: self.arguments(),
             flops_per_row: 2 * n * k,
-            bytes_per_row: 2 * (k + outputs + residuals),
+            bytes_per_row: read + self.out.bytes() * outputs + residuals,
             bytes_of_weights: 2 * n * k,
         }
     }
@@ -201,6 +283,12 @@ impl Gemm {
             let groups = (self.input_groups > 1).then_some(size(self.input_groups));
             groups.into_iter().chain([size(group)]).collect::<Vec<Extent>>()
         };
+        let heads = self.heads();
+        let apart = move |outputs: u64| {
+            let heads = (heads > 1).then_some(size(heads));
+            heads.into_iter().chain([size(outputs)]).collect::<Vec<Extent>>()
+        };
+        let own = self.outputs / heads;
         let (rows, used): (Vec<Extent>, Vec<Extent>) = match self.epilogue {
             Epilogue::Activation(Activation::SwiGlu) => {
                 (vec![size(2), size(stored(self.outputs))], vec![size(2), size(self.outputs)])
@@ -208,37 +296,65 @@ impl Gemm {
             Epilogue::Heads { parts, heads, head_dim, .. } => {
                 (vec![size(parts), size(heads), size(stored(head_dim))], vec![size(parts), size(heads), size(head_dim)])
             }
-            _ => (vec![size(stored(self.outputs))], vec![size(self.outputs)]),
+            _ => (apart(stored(own)), apart(own)),
         };
-        let table = |name: &str| Argument { shape: rows.clone(), ..Argument::new(name, Dtype::F32, [], Access::Read) };
+        let shaped = |name: &str, dtype, shape: Vec<Extent>, access| Argument {
+            shape,
+            ..Argument::new(name, dtype, [], access)
+        };
+        let table = |name: &str| shaped(name, Dtype::F32, rows.clone(), Access::Read);
+        let behind = |first: &[Extent], last: Vec<Extent>| [first, &last].concat();
         let matrix = |name: &str, access| {
-            let columns = [size(stored(self.outputs))];
-            Argument::new(name, Dtype::Bf16, [Extent::ROWS, columns[0]], access)
-                .padded([Extent::ROWS, size(self.outputs)])
+            let dtype = if access == Access::Write { self.out } else { Dtype::Bf16 };
+            let (shape, used) = (apart(stored(own)), apart(own));
+            shaped(name, dtype, behind(&[Extent::ROWS], shape), access).padded(behind(&[Extent::ROWS], used))
         };
         let wide = |name: &str, rows: &[Extent], used: &[Extent]| {
-            let shape = [rows, &columns(stored(group))].concat();
-            let argument = Argument { shape, ..Argument::new(name, Dtype::Bf16, [], Access::Read) };
-            argument.padded([used, &columns(group)].concat())
+            let shape = behind(rows, columns(stored(group)));
+            shaped(name, Dtype::Bf16, shape, Access::Read).padded(behind(used, columns(group)))
         };
-        let mut arguments = vec![
-            wide("x", &[Extent::ROWS], &[Extent::ROWS]),
-            wide("weight", &rows, &used),
-            table("bias").padded(used.clone()),
-        ];
-        if let Epilogue::Residual { layer_scale } = self.epilogue {
-            if layer_scale {
-                arguments.push(table("gamma").padded(used.clone()));
+        let of_head = if heads > 1 { vec![Extent::ROWS, size(heads)] } else { vec![Extent::ROWS] };
+        let mut arguments = match self.source {
+            Source::Images(images) => vec![images.argument()],
+            _ => vec![wide("x", &of_head, &of_head)],
+        };
+        arguments.push(wide("weight", &rows, &used));
+        arguments.push(table("bias").padded(used.clone()));
+        match self.epilogue {
+            Epilogue::Residual { layer_scale } => {
+                if layer_scale {
+                    arguments.push(table("gamma").padded(used.clone()));
+                }
+                arguments.push(matrix("residual", Access::Read));
             }
-            arguments.push(matrix("residual", Access::Read));
+            Epilogue::Tokens { prefix } => {
+                let tokens = |name: &str, count: u64| {
+                    let shape = behind(&[size(count)], rows.clone());
+                    shaped(name, Dtype::F32, shape, Access::Read).padded(behind(&[size(count)], used.clone()))
+                };
+                arguments.push(tokens("position", self.rows_per_image));
+                if prefix > 0 {
+                    arguments.push(tokens("prefix", prefix));
+                }
+            }
+            _ => {}
         }
         arguments.push(match self.epilogue {
             Epilogue::Heads { parts, heads, head_dim, tokens } => {
                 let extents = |head| [size(parts), Extent::IMAGES, size(heads), size(tokens), size(head)];
                 Argument::new("out", Dtype::Bf16, extents(stored(head_dim)), Access::Write).padded(extents(head_dim))
             }
+            Epilogue::Tokens { prefix } => {
+                let tokens = self.rows_per_image.saturating_add(prefix);
+                let extents = |columns| [Extent::IMAGES, size(tokens), size(columns)];
+                let out = Argument::new("out", Dtype::Bf16, extents(stored(self.outputs)), Access::Write);
+                out.padded(extents(self.outputs))
+            }
             _ => matrix("out", Access::Write),
         });
+        if let Source::Images(images) = self.source {
+            arguments.extend(images.strides().iter().map(|name| Argument::new(name, Dtype::U32, [], Access::Read)));
+        }
         arguments.push(Argument::rows());
         arguments
     }

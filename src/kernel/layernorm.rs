@@ -30,15 +30,31 @@ const WIDEST: u64 = LIMIT * WARP * MOST_WARPS;
 ///
 /// Fails where the width is 0 or too large for the registers of a block, or the epsilon no positive `float`.
 pub fn layernorm_residual(width: u64, epsilon: f64) -> Result<KernelPlan, Diagnostic> {
-    plan(width, epsilon, true)
+    plan(width, epsilon, Rows::Added)
 }
 
 /// The layer norm of rows of `width` bf16 alone, for where a product has added the residual. Fails as the other.
 pub fn layernorm(width: u64, epsilon: f64) -> Result<KernelPlan, Diagnostic> {
-    plan(width, epsilon, false)
+    plan(width, epsilon, Rows::All)
 }
 
-fn plan(width: u64, epsilon: f64, residual: bool) -> Result<KernelPlan, Diagnostic> {
+/// The layer norm of the first of each image's tokens, the class token. Fails as the others.
+pub fn class_norm(width: u64, epsilon: f64, tokens: u64) -> Result<KernelPlan, Diagnostic> {
+    plan(width, epsilon, Rows::First { tokens })
+}
+
+/// Which rows are normalised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rows {
+    /// All, after a residual has been added.
+    Added,
+    /// All.
+    All,
+    /// One in so many.
+    First { tokens: u64 },
+}
+
+fn plan(width: u64, epsilon: f64, rows: Rows) -> Result<KernelPlan, Diagnostic> {
     if width == 0 || width > WIDEST {
         let message = format!("no layer-norm kernel is written for width {width}");
         return Err(Diagnostic::error(codes::WIDTH, message).help(format!("choose a width from 1 to {WIDEST}")));
@@ -55,7 +71,8 @@ fn plan(width: u64, epsilon: f64, residual: bool) -> Result<KernelPlan, Diagnost
     let warps = warps_per_row(vectors, limit / vector);
     let rows_per_block = if warps == 1 { ROWS } else { 1 };
     let threads_per_row = warps * WARP;
-    let constants = [
+    let residual = rows == Rows::Added;
+    let mut constants = vec![
         ("WIDTH", width),
         ("VECTOR", vector),
         ("VECTORS_PER_ROW", vectors),
@@ -64,7 +81,12 @@ fn plan(width: u64, epsilon: f64, residual: bool) -> Result<KernelPlan, Diagnost
         ("WARPS_PER_ROW", warps),
         ("ROWS_PER_BLOCK", rows_per_block),
     ];
-    let name = if residual { "layernorm_residual" } else { "layernorm" };
+    let name = match rows {
+        Rows::Added => "layernorm_residual",
+        Rows::All => "layernorm",
+        Rows::First { .. } => "class_norm",
+    };
+    let mut entry = format!("sovit_{name}_w{width}");
     let matrix = |name, access| Argument::new(name, Dtype::Bf16, [Extent::ROWS, Extent::Size(width)], access);
     let table = |name| Argument::new(name, Dtype::F32, [Extent::Size(width)], Access::Read);
     let mut arguments = vec![
@@ -76,14 +98,24 @@ fn plan(width: u64, epsilon: f64, residual: bool) -> Result<KernelPlan, Diagnost
         matrix("normalised", Access::Write),
         Argument::rows(),
     ];
+    if let Rows::First { tokens } = rows {
+        constants.push(("TOKENS", tokens));
+        entry = format!("{entry}_t{tokens}");
+        arguments[0].shape = vec![Extent::ROWS, Extent::Size(tokens), Extent::Size(width)];
+    }
     arguments.retain(|argument| residual || !matches!(argument.name.as_str(), "residual" | "sum"));
     Ok(KernelPlan {
         name: name.to_owned(),
         template: "layernorm_residual".to_owned(),
-        entry: format!("sovit_{name}_w{width}"),
+        entry,
         constants: constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         reals: vec![("EPSILON".to_owned(), epsilon)],
-        choices: vec![("residual".to_owned(), if residual { "added" } else { "none" }.to_owned())],
+        choices: [
+            ("residual", if residual { "added" } else { "none" }),
+            ("rows", if matches!(rows, Rows::First { .. }) { "first" } else { "all" }),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into(),
         launch: Launch {
             threads: threads_per_row * rows_per_block,
             rows_per_block,

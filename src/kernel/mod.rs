@@ -3,43 +3,70 @@
 //! One file a kernel; [`plan`] lists them.
 
 mod attention;
+mod bf16;
 pub mod codes;
+mod forward;
 mod gemm;
 mod gpu;
+mod image;
 mod layernorm;
 mod model;
+mod pack;
+mod pool;
 mod tile;
+mod weights;
 
 pub use attention::{Attention, AttentionTile};
-pub use gemm::{Epilogue, Gemm};
-pub use layernorm::{layernorm, layernorm_residual};
+pub use bf16::{narrow, widen};
+pub use forward::{Bound, Operand, Rows, Step};
+pub use gemm::{Epilogue, Gemm, Source};
+pub use image::Images;
+pub use layernorm::{class_norm, layernorm, layernorm_residual};
 pub use model::*;
+pub use pack::{Given, Normalisation, Pack, Packed, Packing, Rule};
+pub use pool::{Pool, Weights};
 pub use tile::Tile;
+pub use weights::{Weight, weights};
 
 use crate::diagnostic::Diagnostic;
-use crate::vit::{Position, QkNorm, Vit};
+use crate::vit::{Activation, Architecture, ImageFormat, Pooling, Position, QkNorm, Vit};
 
-/// The kernels of a model's blocks, each specialised to its shape, or the first size that no kernel is written for.
+/// The kernels of a model's forward pass, from images to a vector for each or to classes, each specialised to its shape; or
+/// the first size that no kernel is written for.
 ///
 /// A block is `layernorm`, `qkv`, `attention`, `projection`, `layernorm`, `fc1`, `fc2`: what one writes the next reads,
 /// and the products add the residuals. `layernorm_residual` is for residuals that something else leaves apart.
 ///
 /// Pure arithmetic: needs no GPU and no compiler, and gives the same plan everywhere.
 pub fn plan(vit: &Vit) -> Result<Kernels, Diagnostic> {
+    plan_for(vit, ImageFormat::default())
+}
+
+/// The same for images that come so; [`plan`] takes the usual ones.
+pub fn plan_for(vit: &Vit, format: ImageFormat) -> Result<Kernels, Diagnostic> {
     expressible(vit)?;
-    let (architecture, shape) = (&vit.architecture, &vit.shape);
-    let [patch_embedding, qkv, projection, fc1, fc2] = products(vit);
-    let list = vec![
-        layernorm_residual(shape.width, architecture.norm_epsilon)?,
-        patch_embedding.plan()?,
-        layernorm(shape.width, architecture.norm_epsilon)?,
-        qkv.plan()?,
-        attention(vit).plan()?,
-        projection.plan()?,
-        fc1.plan()?,
-        fc2.plan()?,
-    ];
-    Ok(Kernels { list })
+    let (width, epsilon) = (vit.shape.width, vit.architecture.norm_epsilon);
+    let mut list = vec![layernorm_residual(width, epsilon)?];
+    for gemm in products(vit, format) {
+        let plan = gemm.plan()?;
+        match gemm.name {
+            "qkv" => list.extend([layernorm(width, epsilon)?, plan, attention(vit).plan()?]),
+            "fc2" => {
+                list.push(plan);
+                match vit.architecture.pooling {
+                    Pooling::Class => list.push(class_norm(width, epsilon, served_tokens(vit))?),
+                    Pooling::Average => list.extend(pool(vit).map(|pool| pool.plan()).transpose()?),
+                    _ => {}
+                }
+            }
+            "map_scores" => {
+                list.push(plan);
+                list.extend(pool(vit).map(|pool| pool.plan()).transpose()?);
+            }
+            _ => list.push(plan),
+        }
+    }
+    Ok(Kernels { list, forward: forward::forward(vit) })
 }
 
 /// A model's attention.
@@ -49,29 +76,67 @@ pub fn attention(vit: &Vit) -> Attention {
 }
 
 /// The tokens of an image where a model is served: all patches are seen, and what stands before them.
-fn served_tokens(vit: &Vit) -> u64 {
+const fn served_tokens(vit: &Vit) -> u64 {
     vit.architecture.patches() + vit.architecture.prefix()
 }
 
+/// The images of a model.
+fn images(vit: &Vit, ImageFormat { pixels, layout }: ImageFormat) -> Images {
+    let Architecture { image, patch, channels, .. } = vit.architecture;
+    Images { grid: image / patch.max(1), patch, channels, pixels, layout }
+}
+
+/// How a model's tokens become one vector by weights; none where one of them is it.
+pub fn pool(vit: &Vit) -> Option<Pool> {
+    let weights = match vit.architecture.pooling {
+        Pooling::Map => Weights::Scores { heads: vit.architecture.heads },
+        Pooling::Average => Weights::Equal { prefix: vit.architecture.prefix() },
+        Pooling::Class => return None,
+    };
+    Some(Pool { tokens: served_tokens(vit), width: vit.shape.width, weights })
+}
+
 /// The matrix products of a model, in the order of a forward pass.
-pub fn products(vit: &Vit) -> [Gemm; 5] {
+pub fn products(vit: &Vit, format: ImageFormat) -> Vec<Gemm> {
     let (architecture, shape) = (&vit.architecture, &vit.shape);
     let (width, heads, head_dim) = (shape.width, architecture.heads, vit.head_dim());
-    let (patches, tokens) = (architecture.patches(), served_tokens(vit));
+    let tokens = served_tokens(vit);
     let residual = Epilogue::Residual { layer_scale: architecture.variant.layer_scale.is_some() };
-    let gemm = |name, inputs, outputs, epilogue| {
-        let (rows_per_image, input_groups) = (tokens, 1);
-        Gemm { name, rows_per_image, inputs, input_groups, outputs, epilogue }
-    };
-    let pixels = architecture.channels * architecture.patch * architecture.patch;
-    [
-        Gemm { rows_per_image: patches, ..gemm("patch_embedding", pixels, width, Epilogue::Bias) },
+    let gemm = |name, inputs, outputs, epilogue| Gemm::new(name, tokens, [inputs, outputs], epilogue);
+    let images = images(vit, format);
+    let embedded = Epilogue::Tokens { prefix: architecture.prefix() };
+    let mut list = vec![
+        Gemm {
+            source: Source::Images(images),
+            ..Gemm::new("patch_embedding", images.patches(), [images.numbers(), width], embedded)
+        },
         gemm("qkv", width, 3 * width, Epilogue::Heads { parts: 3, heads, head_dim, tokens }),
         // Attention leaves its heads padded, side by side.
         Gemm { input_groups: heads, ..gemm("projection", width, width, residual) },
         gemm("fc1", width, shape.mlp_dim, Epilogue::Activation(architecture.activation)),
         gemm("fc2", shape.mlp_dim, width, residual),
-    ]
+    ];
+    // What follows has a row for each image.
+    let gemm = |name, inputs, outputs, epilogue| Gemm::new(name, 1, [inputs, outputs], epilogue);
+    if architecture.pooling == Pooling::Map {
+        let plain = match architecture.activation {
+            Activation::SwiGlu => Activation::GeluTanh,
+            activation => activation,
+        };
+        list.extend([
+            // The probe's query times the keys' matrix: one row for each head, and a score for each token.
+            Gemm { rows_per_image: tokens, out: Dtype::F32, ..gemm("map_scores", width, heads, Epilogue::Bias) },
+            // Each head has its own mean of the tokens.
+            Gemm { source: Source::Heads(heads), ..gemm("map_value", width, width, Epilogue::Bias) },
+            Gemm { input_groups: heads, ..gemm("map_projection", width, width, Epilogue::Bias) },
+            gemm("map_fc1", width, shape.mlp_dim, Epilogue::Activation(plain)),
+            gemm("map_fc2", shape.mlp_dim, width, Epilogue::Residual { layer_scale: false }),
+        ]);
+    }
+    if architecture.classes > 0 {
+        list.push(Gemm { out: Dtype::F32, ..gemm("classifier", width, architecture.classes, Epilogue::Bias) });
+    }
+    list
 }
 
 /// Whether the kernels compute this model and no other.
@@ -99,7 +164,7 @@ fn expressible(vit: &Vit) -> Result<(), Diagnostic> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vit::{Activation, Architecture, Shape, Variant};
+    use crate::vit::{Shape, Variant};
 
     #[test]
     fn the_kernels_of_a_block_fit_together() {
@@ -137,14 +202,7 @@ mod tests {
 
     #[test]
     fn products_of_no_size_are_refused() {
-        let gemm = Gemm {
-            name: "product",
-            rows_per_image: 16,
-            inputs: 64,
-            input_groups: 1,
-            outputs: 64,
-            epilogue: Epilogue::Activation(Activation::SwiGlu),
-        };
+        let gemm = Gemm::new("product", 16, [64, 64], Epilogue::Activation(Activation::SwiGlu));
         assert!(gemm.plan().is_ok());
         let heads = Epilogue::Heads { parts: 3, heads: 2, head_dim: 10, tokens: 5 };
         for wrong in [

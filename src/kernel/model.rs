@@ -2,17 +2,26 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Rows, Step};
+
 /// Every kernel of one shape.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kernels {
     /// The kernels; those of a forward pass in the order it first needs them.
     pub list: Vec<KernelPlan>,
+    /// The launches of a forward pass, in order; those of a block once.
+    pub forward: Vec<Step>,
 }
 
 impl Kernels {
     /// The kernel of that name.
     pub fn named(&self, name: &str) -> Option<&KernelPlan> {
         self.list.iter().find(|kernel| kernel.name == name)
+    }
+
+    /// What a kernel's rows are in a forward pass; tokens where it has no part in it.
+    pub fn rows(&self, name: &str) -> Rows {
+        self.forward.iter().find(|step| step.kernel == name).map_or(Rows::Tokens, |step| step.rows)
     }
 }
 
@@ -48,6 +57,11 @@ impl KernelPlan {
     pub fn constant(&self, name: &str) -> Option<u64> {
         self.constants.iter().find(|(n, _)| n == name).map(|&(_, value)| value)
     }
+
+    /// A choice by name.
+    pub fn choice(&self, name: &str) -> Option<&str> {
+        self.choices.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// Grid, block and shared memory of a launch.
@@ -72,18 +86,22 @@ pub struct Argument {
     pub name: String,
     /// What its elements are.
     pub dtype: Dtype,
-    /// Its extents, dense and row-major; none for a scalar.
+    /// Its extents, row-major, and dense where `strides` does not say otherwise; none for a scalar.
     pub shape: Vec<Extent>,
     /// The extents that hold values, where `shape` is padded: the elements past them are zeros.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub used: Vec<Extent>,
+    /// The arguments that say how far, in elements, one step along each of the first dimensions goes, where the buffer is
+    /// not dense; the dimensions after these are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strides: Vec<String>,
     /// What the kernel does with it.
     pub access: Access,
 }
 
 impl Argument {
     pub(super) fn new<const N: usize>(name: &str, dtype: Dtype, shape: [Extent; N], access: Access) -> Self {
-        Self { name: name.to_owned(), dtype, shape: shape.to_vec(), used: Vec::new(), access }
+        Self { name: name.to_owned(), dtype, shape: shape.to_vec(), used: Vec::new(), strides: Vec::new(), access }
     }
 
     /// The number of rows, a scalar.
@@ -115,12 +133,25 @@ impl Argument {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dtype {
+    /// `unsigned char`.
+    U8,
     /// The upper half of a `float`.
     Bf16,
     /// `float`.
     F32,
     /// `unsigned int`.
     U32,
+}
+
+impl Dtype {
+    /// Bytes of one.
+    pub const fn bytes(self) -> u64 {
+        match self {
+            Self::U8 => 1,
+            Self::Bf16 => 2,
+            Self::F32 | Self::U32 => 4,
+        }
+    }
 }
 
 /// What a kernel does with an argument.

@@ -25,6 +25,8 @@ pub(super) const LATENCY: f64 = 800.0;
 const BUBBLE: f64 = 64.0;
 /// Registers beside sums and fragments: addresses and counters.
 const OTHER_REGISTERS: u64 = 32;
+/// Most registers that hold a part of the next tile of rows, where it does not come by asynchronous copies.
+const MOST_HELD: u64 = 32;
 /// Most blocks that the compiler is asked to fit into an SM's registers.
 pub(super) const MOST_RESIDENT: u64 = 4;
 
@@ -76,8 +78,14 @@ impl Tile {
 
     /// Blocks whose registers an SM holds, which the source asks the compiler for; 0 where it holds none.
     pub const fn resident(&self) -> u64 {
-        let most = REGISTERS / (self.threads() * self.registers().next_multiple_of(8));
-        if self.registers() > MOST_REGISTERS {
+        self.resident_with(0)
+    }
+
+    /// The same where a thread holds so many registers more.
+    pub(super) const fn resident_with(&self, held: u64) -> u64 {
+        let registers = self.registers().saturating_add(held);
+        let most = REGISTERS / self.threads().saturating_mul(registers.next_multiple_of(8));
+        if registers > MOST_REGISTERS {
             0
         } else if most > MOST_RESIDENT {
             MOST_RESIDENT
@@ -96,7 +104,7 @@ impl Tile {
     }
 }
 
-/// A matrix product as the search sees it.
+/// A matrix product as the search sees it; its columns are those of one group.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Product {
     /// Rows of one image.
@@ -109,6 +117,43 @@ pub(super) struct Product {
     pub(super) paired: bool,
     /// Bytes that move beside the product, for each of its elements.
     pub(super) moved: u64,
+    /// Columns come in so many groups; a tile lies in one.
+    pub(super) groups: u64,
+    /// Where the rows pass through registers: numbers of one access, and registers that it fills.
+    pub(super) access: Option<(u64, u64)>,
+}
+
+impl Product {
+    /// Registers in which a thread holds its part of the next tile of rows.
+    pub(super) const fn held(&self, tile: &Tile) -> u64 {
+        match self.access {
+            Some((numbers, words)) => {
+                let at_once = tile.threads() / (tile.depth / numbers);
+                // One for each access, and a few for the places that they come from.
+                (tile.rows() / if at_once > 0 { at_once } else { 1 } + 1) * words + 12
+            }
+            None => 0,
+        }
+    }
+
+    /// Blocks whose registers an SM holds; 0 where it holds none, or where too much of a tile would stand in registers.
+    pub(super) const fn resident(&self, tile: &Tile) -> u64 {
+        let held = self.held(tile);
+        if held > MOST_HELD { 0 } else { tile.resident_with(held) }
+    }
+
+    /// Bytes of shared memory: the tile's, and 8 for the place of each row that passes through registers.
+    pub(super) const fn shared_bytes(&self, tile: &Tile) -> u64 {
+        tile.shared_bytes() + if self.access.is_some() { 8 * tile.rows() } else { 0 }
+    }
+
+    /// Whether the kernel of this product can be built with that tile.
+    pub(super) const fn allows(&self, tile: &Tile) -> bool {
+        tile.is_legal()
+            && (!self.paired || tile.products_n.is_multiple_of(2))
+            && self.resident(tile) > 0
+            && self.shared_bytes(tile) <= MOST_SHARED
+    }
 }
 
 /// The cheapest legal tile.
@@ -126,25 +171,22 @@ pub(super) fn cheapest(product: &Product) -> Option<Tile> {
 
 fn candidates(product: &Product) -> impl Iterator<Item = Tile> {
     const WARPS: [(u64, u64); 6] = [(2, 2), (4, 1), (1, 4), (2, 4), (4, 2), (8, 1)];
-    let (most, paired) = (product.columns.next_multiple_of(8), product.paired);
+    let most = product.columns.next_multiple_of(8);
     let warps = WARPS.into_iter().flat_map(|warps| [1, 2, 4].map(|products_m| (warps, products_m)));
     let shapes = warps.flat_map(|pair| (1..=16).map(move |products_n| (pair, products_n)));
     let depths = shapes.flat_map(|shape| [32, 64].map(|depth| (shape, depth)));
     let tiles = depths.flat_map(|((((warps_m, warps_n), products_m), products_n), depth)| {
         [3, 4, 5].map(|stages| Tile { warps_m, warps_n, products_m, products_n, depth, stages })
     });
-    tiles.filter(move |tile| {
-        tile.is_legal()
-            && (tile.columns() <= most || tile.products_n == 1)
-            && (!paired || tile.products_n.is_multiple_of(2))
-    })
+    let product = *product;
+    tiles.filter(move |tile| product.allows(tile) && (tile.columns() <= most || tile.products_n == 1))
 }
 
 /// Clocks until the last SM is done, by the formula above.
 fn clocks(product: &Product, tile: &Tile, gpu: &Gpu, images: u64) -> f64 {
     let (rows, columns, depth) = (tile.rows(), tile.columns(), tile.depth);
-    let shared = gpu.shared / (tile.shared_bytes() + RESERVED);
-    let resident = tile.resident().min(shared).min(gpu.threads / tile.threads()).max(1) as f64;
+    let shared = gpu.shared / (product.shared_bytes(tile) + RESERVED);
+    let resident = product.resident(tile).min(shared).min(gpu.threads / tile.threads()).max(1) as f64;
     let read = 2 * depth * (rows * tile.warps_n + columns * tile.warps_m);
     let written = 2 * depth * (rows + columns);
     let limits = [
@@ -156,7 +198,7 @@ fn clocks(product: &Product, tile: &Tile, gpu: &Gpu, images: u64) -> f64 {
     let step = limits.into_iter().fold(0.0, f64::max) + BUBBLE / resident;
     let moved = (product.moved * rows * columns) as f64;
     let one = product.depth.div_ceil(depth) as f64 * step + (LATENCY + moved / gpu.l2) / resident;
-    let tiles = (images * product.rows).div_ceil(rows) * product.columns.div_ceil(columns);
+    let tiles = (images * product.rows).div_ceil(rows) * product.columns.div_ceil(columns) * product.groups;
     tiles.div_ceil(gpu.sms) as f64 * one
 }
 
@@ -166,7 +208,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn product(rows: u64, columns: u64, depth: u64, paired: bool) -> Product {
-        Product { rows, columns, depth, paired, moved: 2 }
+        Product { rows, columns, depth, paired, moved: 2, groups: 1, access: None }
     }
 
     fn check(columns: u64, depth: u64, expected: [u64; 4]) {

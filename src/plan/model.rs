@@ -10,7 +10,7 @@ use super::{Cluster, Expression, Input, KnownForm, RecipeSpec, Results, Serving,
 use crate::hardware::Device;
 use crate::source::{Span, Spanned};
 use crate::units::Dimension;
-use crate::vit::{Architecture, Contrastive, PerAxis, Shape, Step};
+use crate::vit::{Architecture, Contrastive, ImageFormat, PerAxis, Shape, Step};
 
 /// A checked plan. Indices point into its own lists.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +52,18 @@ impl Plan {
             searches: Vec::new(),
             emits: Vec::new(),
         }
+    }
+
+    /// The emits of kernels for the search of that name.
+    pub fn kernels_of(&self, search: &str) -> impl Iterator<Item = &Emit> {
+        let named = move |index: usize| self.searches.get(index).is_some_and(|own| own.name.value == search);
+        let kernels = self.emits.iter().filter(|emit| emit.target.value == Target::Kernels);
+        kernels.filter(move |emit| emit.search.is_none_or(named))
+    }
+
+    /// How images come to the kernels of the search of that name: as its first emit of kernels says.
+    pub fn images_of(&self, search: &str) -> ImageFormat {
+        self.kernels_of(search).next().map(|emit| emit.options.images).unwrap_or_default()
     }
 }
 
@@ -616,6 +628,8 @@ pub struct EmitOptions {
     pub text: Option<TextSizes>,
     /// Whether the search's recipe stays out.
     pub model_alone: bool,
+    /// How images come to the kernels.
+    pub images: ImageFormat,
 }
 
 /// Model classes of transformers, by the `model_type` of their configs.

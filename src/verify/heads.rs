@@ -1,8 +1,9 @@
 //! Attention in double precision, independent of the kernel.
 
-use super::noise::{Noise, narrow, widen};
+use super::noise::Noise;
 use super::{Argument, Case, share};
 use crate::kernel::Attention;
+use crate::kernel::{narrow, widen};
 
 /// Inputs of one launch.
 #[derive(Clone, Debug)]

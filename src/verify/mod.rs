@@ -6,12 +6,15 @@
 
 mod argument;
 mod counts;
+mod embedding;
 mod heads;
 mod host;
 mod noise;
 mod norm;
+mod pooled;
 mod product;
 mod profile;
+mod tally;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -19,19 +22,22 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+pub use crate::kernel::{narrow, widen};
 pub use argument::{Argument, bytes, halves};
 pub use counts::Counts;
+pub use embedding::Embedding;
 pub use heads::Heads;
 pub use host::{Compiler, ORDERS, Order, Program, SCHEDULES};
-pub use noise::{Noise, narrow, widen};
+pub use noise::Noise;
 pub use norm::Norm;
+pub use pooled::Pooled;
 pub use product::Product;
 pub use profile::{COUNTING, Counted, Profile, count};
 
 use crate::diagnostic::Diagnostic;
 use crate::emit::kernel_source;
-use crate::kernel::{self, KernelPlan};
-use crate::vit::Vit;
+use crate::kernel::{self, KernelPlan, Source};
+use crate::vit::{ImageFormat, Vit};
 
 /// Codes of running kernels on the CPU: S082x.
 pub mod codes {
@@ -96,13 +102,19 @@ fn share(error: f64, allowed: f64) -> f64 {
     if error == 0.0 { 0.0 } else { error / allowed }
 }
 
-/// Runs every kernel of a model: on one row in both orders of threads, on a ragged number of rows in every
+/// Runs every kernel of a model for images that come so: on one row in both orders of threads, on a ragged number of rows in every
 /// schedule, and on more rows than one block takes; or on one image and on two where a kernel needs whole images.
 ///
 /// Programs are put into `folder`. A kernel that is wrong is told in its entry. Fails where no kernels are planned for
 /// the model, or where the outside world does.
-pub fn verify(vit: &Vit, compiler: &Compiler, folder: &Path, seed: u64) -> Result<Vec<Verified>, Diagnostic> {
-    let kernels = kernel::plan(vit)?;
+pub fn verify(
+    vit: &Vit,
+    format: ImageFormat,
+    compiler: &Compiler,
+    folder: &Path,
+    seed: u64,
+) -> Result<Vec<Verified>, Diagnostic> {
+    let kernels = kernel::plan_for(vit, format)?;
     let jobs = Mutex::new(kernels.list.iter().enumerate());
     let done = Mutex::new(Vec::new());
     let next = || jobs.lock().ok().and_then(|mut jobs| jobs.next());
@@ -189,10 +201,19 @@ pub fn case(vit: &Vit, plan: &KernelPlan, rows: u64, seed: u64) -> Option<Box<dy
         let attention = kernel::attention(vit);
         return Some(Box::new(Heads::new(attention, rows / attention.tokens.max(1) as usize, seed)));
     }
-    if let Some(width) = plan.constant("WIDTH") {
-        let added = plan.choices.iter().any(|(_, choice)| choice == "added");
-        return Some(Box::new(Norm::new(width as usize, rows, added, vit.architecture.norm_epsilon, seed)));
+    if plan.template == "pool" {
+        return Some(Box::new(Pooled::new(kernel::pool(vit)?, rows, seed)));
     }
-    let gemm = kernel::products(vit).into_iter().find(|gemm| gemm.name == plan.name)?;
+    if let Some(width) = plan.constant("WIDTH") {
+        let (width, epsilon) = (width as usize, vit.architecture.norm_epsilon);
+        return Some(Box::new(match plan.constant("TOKENS") {
+            Some(tokens) => Norm::first(width, rows, tokens as usize, epsilon, seed),
+            None => Norm::new(width, rows, plan.choice("residual") == Some("added"), epsilon, seed),
+        }));
+    }
+    let gemm = kernel::products(vit, plan.format()).into_iter().find(|gemm| gemm.name == plan.name)?;
+    if let Source::Images(images) = gemm.source {
+        return Some(Box::new(Embedding::new(images, plan, rows / images.patches().max(1) as usize, seed)));
+    }
     Some(Box::new(Product::new(&gemm, plan, rows, seed)))
 }

@@ -1,7 +1,8 @@
 //! Layer norm, with residual add or alone, in double precision and independent of the kernel; inputs that are hard for it.
 
-use super::noise::{Noise, narrow, widen};
+use super::noise::Noise;
 use super::{Argument, Case, share};
+use crate::kernel::{narrow, widen};
 
 /// Inputs of one launch. bf16 values are their bits.
 #[derive(Clone, Debug)]
@@ -9,6 +10,8 @@ pub struct Norm {
     width: usize,
     rows: usize,
     epsilon: f64,
+    /// Tokens of an image, of which a row is the first; 1 where every token is a row.
+    tokens: usize,
     x: Vec<u16>,
     /// Empty where nothing is added.
     residual: Vec<u16>,
@@ -63,7 +66,12 @@ impl Norm {
         let gamma = (0..width).map(|_| (1.0 + 0.2 * noise.normal()) as f32).collect();
         let beta = (0..width).map(|_| (0.1 * noise.normal()) as f32).collect();
         let residual = if residual { added } else { Vec::new() };
-        Self { width, rows, epsilon, x, residual, gamma, beta }
+        Self { width, rows, epsilon, tokens: 1, x, residual, gamma, beta }
+    }
+
+    /// Inputs of `class_norm`: the rows are the first of so many tokens, and the others are no numbers.
+    pub fn first(width: usize, rows: usize, tokens: usize, epsilon: f64, seed: u64) -> Self {
+        Self { tokens, ..Self::new(width, rows, false, epsilon, seed) }
     }
 
     /// `bf16(x + residual)`, the addition in float; x alone where nothing is added.
@@ -144,7 +152,10 @@ impl Case for Norm {
     }
 
     fn arguments(&self) -> Vec<Argument> {
-        let [x, residual] = [&self.x, &self.residual].map(|list| Argument::halves(list));
+        // A token that is not read is no number.
+        let rest = vec![0x7fff; (self.tokens - 1) * self.width];
+        let x: Vec<u16> = self.x.chunks(self.width).flat_map(|row| row.iter().chain(&rest)).copied().collect();
+        let [x, residual] = [&x, &self.residual].map(|list| Argument::halves(list));
         let [gamma, beta] = [&self.gamma, &self.beta].map(|list| Argument::floats(list));
         let (out, rows) = (Argument::Output(2 * self.x.len()), Argument::Scalar(self.rows()));
         if self.residual.is_empty() {

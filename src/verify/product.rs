@@ -1,8 +1,10 @@
 //! Matrix products with their epilogues in double precision, independent of the kernel.
 
-use super::noise::{Noise, narrow, widen};
-use super::{Argument, Case, share};
-use crate::kernel::{Argument as Planned, Epilogue, Extent, Gemm, KernelPlan};
+use super::noise::Noise;
+use super::tally::{Tally, finite};
+use super::{Argument, Case};
+use crate::kernel::{Argument as Planned, Dtype, Epilogue, Extent, Gemm, KernelPlan, Source};
+use crate::kernel::{narrow, widen};
 use crate::vit::Activation;
 
 /// Inputs of one launch.
@@ -74,8 +76,10 @@ impl Product {
 
     /// One element, and how far sums in `float` may be off.
     fn exact(&self, row: usize, column: usize, k: usize) -> (f64, f64) {
+        let heads = if let Source::Heads(heads) = self.gemm.source { heads as usize } else { 1 };
+        let x_row = row * heads + column * heads / self.bias.len();
         let dot = |w_row: usize| {
-            let pairs = self.x[row * k..][..k].iter().zip(&self.weight[w_row * k..][..k]);
+            let pairs = self.x[x_row * k..][..k].iter().zip(&self.weight[w_row * k..][..k]);
             let (sum, size) = pairs.fold((f64::from(self.bias[w_row]), 0.0), |(sum, size), (&x, &w)| {
                 let product = f64::from(widen(x)) * f64::from(widen(w));
                 (sum + product, size + product.abs())
@@ -115,7 +119,9 @@ impl Case for Product {
             "bias" => Argument::floats(&self.bias),
             "gamma" => Argument::floats(&self.gamma),
             "residual" => Argument::halves(&self.residual),
-            "out" => Argument::Output(2 * planned.elements(&self.plan.launch, self.rows as u64) as usize),
+            "out" => Argument::Output(
+                planned.dtype.bytes() as usize * planned.elements(&self.plan.launch, self.rows as u64) as usize,
+            ),
             _ => Argument::Scalar(self.rows as u32),
         };
         self.plan.arguments.iter().map(one).collect()
@@ -126,27 +132,27 @@ impl Case for Product {
     /// all but a few of a hundred.
     fn check(&self, filled: &[Vec<u16>]) -> Result<f64, String> {
         let Some(out) = filled.first() else { return Err("nothing was filled".to_owned()) };
-        if let Some(at) = out.iter().position(|&bits| !widen(bits).is_finite()) {
-            return Err(format!("element {at} of {} is {}", out.len(), widen(out[at])));
+        let floats = self.gemm.out == Dtype::F32;
+        let k = self.plan.constant("K").unwrap_or(1) as usize;
+        let columns = out.len() / self.rows / if floats { 2 } else { 1 };
+        if !floats {
+            finite(out)?;
         }
-        let k = self.x.len() / self.rows;
-        let columns = out.len() / self.rows;
         let step = (self.rows * columns * k / 40_000_000).max(1) | 1;
-        let (mut off, mut seen, mut worst) = (0, 0, 0.0_f64);
+        let mut tally = Tally::default();
         for at in (0..self.rows * columns).step_by(step) {
             let (row, column) = (at / columns, at % columns);
             let (exact, slack) = self.exact(row, column, k);
-            let bits = out[self.place(row, column, columns)];
-            let (got, nearest) = (f64::from(widen(bits)), narrow(exact));
-            let (error, limit) = ((got - exact).abs(), exact.abs() / 128.0 + slack);
-            if error > limit {
-                return Err(format!("row {row}, column {column} is {got}, not {exact:.6}"));
-            }
-            worst = worst.max(share(error, limit));
-            off += usize::from(bits != nearest && error > slack);
-            seen += 1;
+            let place = self.place(row, column, columns);
+            let seen = if floats {
+                let [low, high] = [out[2 * place], out[2 * place + 1]].map(u32::from);
+                tally.float(f32::from_bits(low | high << 16), exact, slack)
+            } else {
+                tally.half(out[place], exact, slack)
+            };
+            seen.map_err(|text| format!("row {row}, column {column} {text}"))?;
         }
-        if off * 50 > seen + 50 { Err(format!("{off} of {seen} are not nearest")) } else { Ok(worst) }
+        tally.close()
     }
 }
 

@@ -8,7 +8,7 @@ use sovitc::vit::{Activation, Architecture, Shape, Variant, Vit};
 use crate::compiled;
 
 /// Rows of a matrix without padding.
-type Rows = Vec<Vec<f64>>;
+pub(crate) type Rows = Vec<Vec<f64>>;
 
 /// A linear layer as a checkpoint holds it.
 struct Linear {
@@ -97,7 +97,7 @@ fn run(kernels: &Kernels, name: &str, rows: usize, given: &[(&str, Given)]) -> V
     halves(&program.run(rows as u32, ORDERS[0], &arguments).unwrap_or_else(|e| panic!("{name}: {e}"))[0])
 }
 
-fn norm(x: &Rows, gamma: &[f64], beta: &[f64]) -> Rows {
+pub(crate) fn norm(x: &Rows, gamma: &[f64], beta: &[f64]) -> Rows {
     let one = |row: &Vec<f64>| {
         let n = row.len() as f64;
         let mean = row.iter().sum::<f64>() / n;
@@ -108,7 +108,7 @@ fn norm(x: &Rows, gamma: &[f64], beta: &[f64]) -> Rows {
 }
 
 /// Attention of one image after another: `qkv` has 3 width columns.
-fn attend(qkv: &Rows, tokens: usize, heads: usize) -> Rows {
+pub(crate) fn attend(qkv: &Rows, tokens: usize, heads: usize) -> Rows {
     let width = qkv[0].len() / 3;
     let head = width / heads;
     let mut out = vec![vec![0.0; width]; qkv.len()];

@@ -1,9 +1,9 @@
 //! Matrix products with their epilogues, held to double precision.
 
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{Epilogue, Gemm, KernelPlan, Tile, products};
+use sovitc::kernel::{Dtype, Epilogue, Gemm, KernelPlan, Source, Tile, products};
 use sovitc::verify::{Argument, Case as _, ORDERS, Order, Product, SCHEDULES, halves};
-use sovitc::vit::{Activation, Architecture, Shape, Vit, named};
+use sovitc::vit::{Activation, Architecture, ImageFormat, Shape, Vit, named};
 
 use crate::{compiled, finds, run};
 
@@ -13,7 +13,7 @@ const fn tile(warps: [u64; 2], products: [u64; 2], depth: u64, stages: u64) -> T
 }
 
 fn small(inputs: u64, outputs: u64, epilogue: Epilogue) -> Gemm {
-    Gemm { name: "product", rows_per_image: 16, inputs, input_groups: 1, outputs, epilogue }
+    Gemm::new("product", 16, [inputs, outputs], epilogue)
 }
 
 /// Every schedule of the executor, for some numbers of rows.
@@ -49,6 +49,53 @@ fn every_epilogue_agrees() {
 }
 
 #[test]
+fn results_in_float_agree() {
+    need_compiler!("gemm::results_in_float_agree");
+    for (inputs, outputs, tile) in [(200, 10, tile([4, 1], [1, 2], 32, 3)), (72, 90, tile([2, 2], [1, 3], 64, 3))] {
+        let gemm = Gemm { out: Dtype::F32, ..small(inputs, outputs, Epilogue::Bias) };
+        agrees(&gemm, &gemm.plan_with(&tile).unwrap(), &[1, 3, 70], &SCHEDULES);
+    }
+    // Nothing but a bias may stand before them.
+    let gemm = Gemm { out: Dtype::F32, ..small(64, 64, Epilogue::Residual { layer_scale: false }) };
+    assert!(gemm.plan().is_err());
+}
+
+/// Heads of 20, stored as 24, whose columns are less and more than a tile's.
+fn of_heads() -> [(Gemm, Tile); 2] {
+    [tile([2, 2], [1, 1], 32, 3), tile([2, 2], [1, 2], 64, 3)]
+        .map(|tile| (Gemm { source: Source::Heads(3), ..small(72, 60, Epilogue::Bias) }, tile))
+}
+
+#[test]
+fn products_of_each_head_agree() {
+    need_compiler!("gemm::products_of_each_head_agree");
+    for (gemm, tile) in of_heads() {
+        agrees(&gemm, &gemm.plan_with(&tile).unwrap(), &[1, 3, 70], &SCHEDULES);
+    }
+}
+
+#[test]
+fn planted_faults_of_heads_and_floats_are_caught() {
+    need_compiler!("gemm::planted_faults_of_heads_and_floats_are_caught");
+    let [(gemm, tile), (_, wide)] = of_heads();
+    let plan = gemm.plan_with(&wide).unwrap();
+    let caught = |fault, finding| finds(&plan, &Product::new(&gemm, &plan, 37, 0), &SCHEDULES, fault, finding);
+    caught(("1, HEADS * K>(stage", "1, K>(stage"), "row 16");
+    let plan = gemm.plan_with(&tile).unwrap();
+    let caught = |fault, finding| finds(&plan, &Product::new(&gemm, &plan, 37, 0), &SCHEDULES, fault, finding);
+    caught(("* HEADS + head) * K", "* HEADS) * K"), "row 0");
+    caught(("end = (head + 1) * HEAD;", "end = (head + 2) * HEAD;"), "of argument");
+    caught(("head * HEAD + within", "head * BLOCK_N + within"), "element ");
+    caught(("group_size % HEAD_TILES * BLOCK_N", "group_size % HEAD_TILES"), "misaligned read");
+    let gemm = Gemm { out: Dtype::F32, ..small(72, 24, Epilogue::Bias) };
+    let plan = gemm.plan_with(&tile).unwrap();
+    let caught = |fault, finding| finds(&plan, &Product::new(&gemm, &plan, 37, 0), &SCHEDULES, fault, finding);
+    caught(("store_floats(out + to + 4, value + 4)", "store_floats(out + to + 4, value)"), "row 0, column 4");
+    caught(("            store_floats(out + to + 4, value + 4);\n", ""), "NaN");
+    caught(("store_floats(out + to, value)", "store_floats(out + to + 2, value)"), "misaligned write");
+}
+
+#[test]
 fn the_result_may_replace_the_residual() {
     need_compiler!("gemm::the_result_may_replace_the_residual");
     let gemm = small(200, 88, Epilogue::Residual { layer_scale: false });
@@ -68,7 +115,10 @@ fn the_result_may_replace_the_residual() {
 fn model_agrees(name: &str, shape: Shape, rows: usize) {
     let architecture = Architecture { image: 84, ..named(name).unwrap().vit().architecture };
     let vit = Vit { architecture, shape };
-    for gemm in products(&vit) {
+    for gemm in products(&vit, ImageFormat::default()) {
+        if matches!(gemm.source, Source::Images(_)) {
+            continue;
+        }
         let plan = gemm.plan().unwrap();
         let multiple = plan.launch.rows_multiple as usize;
         agrees(&gemm, &plan, &[rows.next_multiple_of(multiple)], &ORDERS[..1]);

@@ -56,7 +56,7 @@ fn the_command_verifies_every_kernel() {
     assert_eq!((status, said.as_str()), (0, ""));
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     let kernels = value["searches"][0]["kernels"].as_array().unwrap();
-    assert_eq!(kernels.len(), 8);
+    assert_eq!(kernels.len(), 14);
     for kernel in kernels {
         let error = kernel["error"].as_f64().unwrap();
         assert!(error > 0.0 && error <= 1.0 && kernel["wrong"].is_null(), "{kernel}");
@@ -108,7 +108,7 @@ fn the_command_profiles_every_kernel() {
     assert_eq!((status, said.as_str()), (0, ""));
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     let list = value["searches"][0]["kernels"].as_array().unwrap();
-    assert_eq!(list.len(), 16);
+    assert_eq!(list.len(), 28);
     let named = |name: &str| list.iter().filter(|kernel| kernel["kernel"] == name).collect::<Vec<_>>();
     let [one, many] = named("attention")[..] else { panic!("{text}") };
     // Whole images of 16 tokens.

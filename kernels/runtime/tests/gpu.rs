@@ -16,10 +16,10 @@ use sovit_kernels::cuda::cudarc::driver::{CudaSlice, CudaStream, DevicePtr, Push
 use sovit_kernels::cuda::{Gpu, Loaded};
 use sovitc::diagnostic::Diagnostic;
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{Attention, KernelPlan, Launch, attention, layernorm_residual, products};
+use sovitc::kernel::{Attention, KernelPlan, Launch, layernorm_residual, plan_for};
 use sovitc::nvrtc::{Compiled, Library, Search, find};
-use sovitc::verify::{Argument, Case as _, Heads, Norm, Product, halves};
-use sovitc::vit::{Activation, Architecture, Shape, Variant, Vit, named};
+use sovitc::verify::{Argument, Case as _, Heads, Norm, case, halves};
+use sovitc::vit::{Activation, Architecture, ImageFormat, Layout, Pixels, Pooling, Shape, Variant, Vit, named};
 
 /// What guards every buffer on either side, in bytes.
 const GUARD: usize = 8192;
@@ -178,38 +178,49 @@ fn layernorm_agrees_with_double_precision() {
     let _ = writeln!(std::io::stdout(), "layernorm: {launches} launches agree on {arch}");
 }
 
-/// Published shapes, and a gated one whose sizes are all padded.
-fn models() -> [Vit; 3] {
+/// Published shapes, a gated one whose sizes are all padded, and one of each other pooling.
+fn models() -> Vec<Vit> {
     let variant = Variant { layer_scale: Some(1e-5), ..Variant::default() };
     let architecture = Architecture { activation: Activation::SwiGlu, variant, ..Architecture::default() };
     let shape = Shape { width: 880, depth: 1, mlp_dim: 2345 };
-    ["sovit_400m14", "sovit_150m14"]
-        .map(|name| named(name).unwrap().vit())
-        .into_iter()
-        .chain([Vit { architecture, shape }])
-        .collect::<Vec<_>>()
-        .try_into()
-        .unwrap()
+    let token = Architecture { class_token: true, classes: 1000, ..Architecture::default() };
+    let registers = Variant { registers: 4, ..Variant::default() };
+    let mean = Architecture { pooling: Pooling::Average, variant: registers, ..token };
+    let class = Architecture { pooling: Pooling::Class, image: 256, patch: 16, ..token };
+    let published = ["sovit_400m14", "sovit_150m14"].map(|name| named(name).unwrap().vit());
+    let others = [architecture, mean, class].map(|architecture| Vit { architecture, shape });
+    published.into_iter().chain(others).collect()
 }
 
+const INPUTS: [ImageFormat; 4] = [
+    ImageFormat { pixels: Pixels::Uint8, layout: Layout::Nhwc },
+    ImageFormat { pixels: Pixels::Bf16, layout: Layout::Nchw },
+    ImageFormat { pixels: Pixels::Uint8, layout: Layout::Nchw },
+    ImageFormat { pixels: Pixels::Bf16, layout: Layout::Nhwc },
+];
+
+/// On one row or image and on more; images lie apart where there are several.
 #[test]
-fn products_agree_with_double_precision() {
-    let Some((gpu, library, arch)) = machine("products_agree_with_double_precision") else { return };
+fn the_kernels_of_models_agree_with_double_precision() {
+    let Some((gpu, library, arch)) = machine("the_kernels_of_models_agree_with_double_precision") else { return };
     let mut launches = 0;
-    for gemm in models().iter().flat_map(products) {
-        let plan = gemm.plan().unwrap();
-        let kernel = load(&gpu, &library, &plan, &arch);
-        let multiple = plan.launch.rows_multiple as usize;
-        let mut counts = [1, 37, 200, 1031].map(|rows: usize| rows.next_multiple_of(multiple)).to_vec();
-        counts.dedup();
-        for rows in counts {
-            let case = Product::new(&gemm, &plan, rows, 0);
-            let out = launched(&gpu, &kernel, &case.arguments());
-            case.check(&out).unwrap_or_else(|wrong| panic!("{}, {rows} rows on {arch}: {wrong}", plan.entry));
-            launches += 1;
+    for (number, vit) in models().iter().enumerate() {
+        for plan in plan_for(vit, INPUTS[number % INPUTS.len()]).unwrap().list {
+            let kernel = load(&gpu, &library, &plan, &arch);
+            let multiple = plan.launch.rows_multiple;
+            let mut counts = [1, 37, 200, 1031].map(|rows: u64| rows.next_multiple_of(multiple)).to_vec();
+            counts.dedup();
+            // The reference of these takes a while.
+            counts.truncate(if matches!(plan.template.as_str(), "attention" | "pool") { 2 } else { 4 });
+            for rows in counts {
+                let case = case(vit, &plan, rows, 0).expect("every kernel has a reference");
+                let out = launched(&gpu, &kernel, &case.arguments());
+                case.check(&out).unwrap_or_else(|wrong| panic!("{}, {rows} rows on {arch}: {wrong}", plan.entry));
+                launches += 1;
+            }
         }
     }
-    let _ = writeln!(std::io::stdout(), "products: {launches} launches agree on {arch}");
+    let _ = writeln!(std::io::stdout(), "models: {launches} launches agree on {arch}");
 }
 
 #[test]
@@ -251,12 +262,11 @@ fn kernels_are_timed() {
         let rate = plan.flops_per_row as f64 * f64::from(ready.rows) / seconds / 1e12;
         let _ = writeln!(std::io::stdout(), "{}: {:.1} us, {rate:.0} TFLOP/s on {arch}", plan.entry, seconds * 1e6);
     };
-    for gemm in products(&vit) {
-        let plan = gemm.plan().unwrap();
-        time(&plan, &Product::new(&gemm, &plan, 64 * 256, 0).arguments());
+    let kernels = plan_for(&vit, ImageFormat::default()).unwrap();
+    for plan in &kernels.list {
+        let rows = 64 * kernels.rows(&plan.name).of(&vit);
+        time(plan, &case(&vit, plan, rows, 0).expect("every kernel has a reference").arguments());
     }
-    let whole = attention(&vit);
-    time(&whole.plan().unwrap(), &Heads::new(whole, 64, 0).arguments());
 }
 
 /// Leaves CUBINs and launches for the benchmark.

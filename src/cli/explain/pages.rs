@@ -187,6 +187,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("S0804", include_str!("../../../grammar/explain/S0804.md")),
     ("S0805", include_str!("../../../grammar/explain/S0805.md")),
     ("S0806", include_str!("../../../grammar/explain/S0806.md")),
+    ("S0807", include_str!("../../../grammar/explain/S0807.md")),
+    ("S0808", include_str!("../../../grammar/explain/S0808.md")),
     ("S0810", include_str!("../../../grammar/explain/S0810.md")),
     ("S0811", include_str!("../../../grammar/explain/S0811.md")),
     ("S0812", include_str!("../../../grammar/explain/S0812.md")),

@@ -9,9 +9,9 @@ use super::super::{Common, Format, Located, Status, Uses, answer, build, report}
 use crate::diagnostic::{Diagnostic, sort};
 use crate::kernel::{Argument, Launch};
 use crate::nvrtc::{self, Compiled, Library};
-use crate::plan::Target;
 use crate::render::visible;
 use crate::shape::Answer;
+use crate::vit::ImageFormat;
 use crate::{Outcome, disk, emit, kernel};
 
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ fn compile(arguments: &Compile, outcome: &Outcome, out: &std::path::Path) -> Res
     let mut found = Vec::new();
     for item in &outcome.answers {
         let architectures = architectures(arguments, outcome, &item.search);
-        for result in compile_answer(&library, item, &architectures) {
+        for result in compile_answer(&library, item, outcome.plan.images_of(&item.search), &architectures) {
             match result {
                 Ok(entry) => entries.push(entry),
                 Err(diagnostic) => found.push(diagnostic),
@@ -101,11 +101,7 @@ fn compile(arguments: &Compile, outcome: &Outcome, out: &std::path::Path) -> Res
 fn architectures(arguments: &Compile, outcome: &Outcome, search: &str) -> Vec<String> {
     let mut list = arguments.arch.clone();
     if list.is_empty() {
-        let emits = outcome.plan.emits.iter().filter(|emit| emit.target.value == Target::Kernels);
-        let applies = |index: Option<usize>| {
-            index.is_none_or(|index| outcome.plan.searches.get(index).is_some_and(|s| s.name.value == search))
-        };
-        list = emits.filter(|emit| applies(emit.search)).flat_map(|emit| emit.arch.clone()).collect();
+        list = outcome.plan.kernels_of(search).flat_map(|emit| emit.arch.clone()).collect();
     }
     if list.is_empty() {
         list = vec!["sm_80".to_owned(), "sm_90a".to_owned()];
@@ -115,8 +111,13 @@ fn architectures(arguments: &Compile, outcome: &Outcome, search: &str) -> Vec<St
     list
 }
 
-fn compile_answer(library: &Library, item: &Answer, architectures: &[String]) -> Vec<Result<Entry, Diagnostic>> {
-    let kernels = match kernel::plan(&item.vit) {
+fn compile_answer(
+    library: &Library,
+    item: &Answer,
+    format: ImageFormat,
+    architectures: &[String],
+) -> Vec<Result<Entry, Diagnostic>> {
+    let kernels = match kernel::plan_for(&item.vit, format) {
         Ok(kernels) => kernels,
         Err(diagnostic) => return vec![Err(diagnostic)],
     };

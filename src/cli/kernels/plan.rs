@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Show) -> Status {
     let Some(outcome) = &compiled.outcome else { return report(&compiled.diagnostics, &compiled.sources, format) };
     let (mut planned, mut found) = (Vec::new(), Vec::<Diagnostic>::new());
     for item in &outcome.answers {
-        match kernel::plan(&item.vit) {
+        match kernel::plan_for(&item.vit, outcome.plan.images_of(&item.search)) {
             Ok(kernels) => planned.push((item, kernels)),
             Err(diagnostic) => found.push(diagnostic),
         }
@@ -88,7 +88,7 @@ fn human(item: &Answer, kernels: &Kernels) -> String {
         "MB",
     );
     let lines = kernels.list.iter().map(|plan| {
-        let rows = if plan.name == "patch_embedding" { architecture.patches() } else { tokens };
+        let rows = kernels.rows(&plan.name).of(vit);
         let blocks = rows.div_ceil(plan.launch.rows_per_block) * plan.launch.blocks_per_band;
         let sizes = ["BLOCK_M", "BLOCK_N", "BLOCK_K"].map(|name| plan.constant(name));
         let tile = match (sizes, plan.constant("KEYS")) {

@@ -12,7 +12,7 @@ use crate::emit::kernel_source;
 use crate::hardware::{self, Device};
 use crate::kernel::{self, KernelPlan};
 use crate::nvrtc::{self, Library};
-use crate::plan::no_device;
+use crate::plan::{Plan, no_device};
 use crate::shape::Answer;
 use crate::source::Sources;
 use crate::verify::{Failure, Profile, codes, count};
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Counts) -> Status {
     let Some(device) = own.iter().find(|device| device.name == *name).or_else(|| hardware::device(name)) else {
         return fail(no_device(name, own));
     };
-    let found = arguments.asked.answers(outcome).and_then(|answers| profiled(arguments, &answers, device));
+    let found = arguments.asked.answers(outcome).and_then(|answers| profiled(arguments, &outcome.plan, &answers, device));
     let searches = match found {
         Ok(searches) => searches,
         Err(error) => return fail(error),
@@ -82,13 +82,18 @@ pub(super) fn run(arguments: &Counts) -> Status {
     answer(&text, format)
 }
 
-fn profiled<'a>(arguments: &Counts, answers: &[&'a Answer], device: &Device) -> Result<Vec<Search<'a>>, Diagnostic> {
+fn profiled<'a>(
+    arguments: &Counts,
+    plan: &Plan,
+    answers: &[&'a Answer],
+    device: &Device,
+) -> Result<Vec<Search<'a>>, Diagnostic> {
     let (compiler, folder) = workshop()?;
     let library = nvrtc::find(&nvrtc::Search::from_environment(|name| env::var_os(name))).ok();
     let mut searches = Vec::new();
     for answer in answers {
         let mut kernels = Vec::new();
-        for plan in &kernel::plan(&answer.vit)?.list {
+        for plan in &kernel::plan_for(&answer.vit, plan.images_of(&answer.search))?.list {
             let counted =
                 count(&answer.vit, plan, None, &compiler, folder.path()).map_err(|found| failed(plan, found))?;
             let registers = library.as_ref().and_then(|library| registers(library, plan, &arguments.arch));

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::super::{Format, Status, answer, build, report, tell};
 use super::asked::{Asked, workshop};
 use crate::diagnostic::Diagnostic;
+use crate::plan::Plan;
 use crate::shape::Answer;
 use crate::source::Sources;
 use crate::verify::{Verified, codes, verify};
@@ -42,7 +43,7 @@ pub(super) fn run(arguments: &Verify) -> Status {
     let fail = |error: Diagnostic| tell(&[error], &Sources::default(), format, "");
     let compiled = build::compile(&arguments.asked.located(), arguments.asked.locked);
     let Some(outcome) = &compiled.outcome else { return report(&compiled.diagnostics, &compiled.sources, format) };
-    let found = arguments.asked.answers(outcome).and_then(|answers| verified(&answers, arguments.seed));
+    let found = arguments.asked.answers(outcome).and_then(|answers| verified(&outcome.plan, &answers, arguments.seed));
     let searches = match found {
         Ok(searches) => searches,
         Err(error) => return fail(error),
@@ -60,10 +61,10 @@ pub(super) fn run(arguments: &Verify) -> Status {
     answer(&text, format).max(tell(&wrong, &Sources::default(), format, ""))
 }
 
-fn verified<'a>(answers: &[&'a Answer], seed: u64) -> Result<Vec<Search<'a>>, Diagnostic> {
+fn verified<'a>(plan: &Plan, answers: &[&'a Answer], seed: u64) -> Result<Vec<Search<'a>>, Diagnostic> {
     let (compiler, folder) = workshop()?;
     let one = |answer: &&'a Answer| {
-        let kernels = verify(&answer.vit, &compiler, folder.path(), seed)?;
+        let kernels = verify(&answer.vit, plan.images_of(&answer.search), &compiler, folder.path(), seed)?;
         Ok(Search { search: &answer.search, kernels })
     };
     answers.iter().map(one).collect()

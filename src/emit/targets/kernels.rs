@@ -5,10 +5,11 @@ use serde::Serialize;
 use super::{Job, Piece};
 use crate::diagnostic::Diagnostic;
 use crate::emit::{kernel_source, summary};
-use crate::kernel::{self, Argument, KernelPlan, Launch};
+use crate::kernel::{self, Argument, KernelPlan, Launch, Step, Weight, weights};
 
 pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
-    let kernels = kernel::plan(&job.answer.vit).map_err(|diagnostic| diagnostic.label(job.emit.target.span, ""))?;
+    let kernels = kernel::plan_for(&job.answer.vit, job.emit.options.images)
+        .map_err(|diagnostic| diagnostic.label(job.emit.target.span, ""))?;
     let mut pieces = Vec::new();
     let mut entries = Vec::new();
     for plan in &kernels.list {
@@ -17,7 +18,8 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
         entries.push(Listed::new(plan, &file, &source, &job.emit.arch));
         pieces.push(Piece { artefact: job.in_folder(&file, source)?, kernel: Some(plan.clone()) });
     }
-    let text = summary::pretty(&Manifest { version: 2, kernels: entries })?;
+    let (forward, weights) = (&kernels.forward, weights(&job.answer.vit));
+    let text = summary::pretty(&Manifest { version: 3, kernels: entries, forward, weights })?;
     pieces.push(job.in_folder("manifest.json", text)?.into());
     Ok(pieces)
 }
@@ -26,6 +28,10 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
 struct Manifest<'a> {
     version: u32,
     kernels: Vec<Listed<'a>>,
+    /// The launches in order, those of a block once.
+    forward: &'a [Step],
+    /// What they are packed from.
+    weights: Vec<Weight>,
 }
 
 #[derive(Serialize)]
@@ -88,7 +94,9 @@ mod tests {
             let c_type = |argument: &Argument| match (argument.dtype, argument.access) {
                 (Dtype::Bf16, Access::Read) => "const unsigned short*",
                 (Dtype::Bf16, Access::Write) => "unsigned short*",
-                (Dtype::F32, _) => "const float*",
+                (Dtype::U8, _) => "const unsigned char*",
+                (Dtype::F32, Access::Read) => "const float*",
+                (Dtype::F32, Access::Write) => "float*",
                 (Dtype::U32, _) => "unsigned int",
             };
             let planned: Vec<_> = plan.arguments.iter().map(|a| (c_type(a), a.name.as_str())).collect();

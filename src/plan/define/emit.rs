@@ -9,9 +9,9 @@ use crate::plan::{Emit, EmitOptions, ModelType, Target, TextSizes, codes};
 use crate::source::Spanned;
 use crate::syntax::ast::{Item, ItemKind, Name};
 use crate::units::Dimension;
-use crate::vit::Architecture;
+use crate::vit::{Architecture, ImageFormat, Layout, Pixels};
 
-const KERNELS: Schema = Schema::of(&["search", "arch", "dtype"]);
+const KERNELS: Schema = Schema::of(&["search", "arch", "dtype", "pixels", "layout"]);
 const CONFIGS: Schema = Schema::of(&["search"]);
 const TRAINED: Schema = Schema::of(&["search", "recipe"]);
 const TRANSFORMERS: Schema = Schema::of(&["search", "recipe", "model_type", "text"]);
@@ -127,8 +127,15 @@ impl Checker<'_> {
             Some(TextSizes { width, depth, heads })
         }));
         let with_recipe = fields.get("recipe").map_or(Some(true), |field| self.switch(field));
-        let options =
-            EmitOptions { model_type: model_type?, embed_dim: embed_dim?, text: text?, model_alone: !with_recipe? };
+        let pixels = fields.get("pixels").map_or(Some(Pixels::default()), |field| self.word(field, &Pixels::ALL));
+        let layout = fields.get("layout").map_or(Some(Layout::default()), |field| self.word(field, &Layout::ALL));
+        let options = EmitOptions {
+            model_type: model_type?,
+            embed_dim: embed_dim?,
+            text: text?,
+            model_alone: !with_recipe?,
+            images: ImageFormat { pixels: pixels?, layout: layout? },
+        };
         if let (Some(field), Some(kind)) = (fields.get("text"), options.model_type)
             && kind != ModelType::Siglip
         {

@@ -1,0 +1,203 @@
+//! The launches of a forward pass in their order, and what each of their arguments is.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Packing, Rule};
+use crate::vit::{Activation, Pooling, Position, PositionRows, QkvBias, Vit};
+
+/// One launch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The kernel's name.
+    pub kernel: String,
+    /// Whether it is one of a block's, which run together for each block.
+    pub each_block: bool,
+    /// What its rows are.
+    pub rows: Rows,
+    /// What its buffers hold; strides and the number of rows are the caller's.
+    pub arguments: Vec<Bound>,
+}
+
+/// The rows of a launch: so many for each image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rows {
+    /// One for each patch.
+    Patches,
+    /// One for each token.
+    Tokens,
+    /// One.
+    Images,
+}
+
+impl Rows {
+    /// Rows of one image.
+    pub const fn of(self, vit: &Vit) -> u64 {
+        match self {
+            Self::Patches => vit.architecture.patches(),
+            Self::Tokens => super::served_tokens(vit),
+            Self::Images => 1,
+        }
+    }
+}
+
+/// An argument of a launch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bound {
+    /// Its name in the source.
+    pub argument: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub operand: Operand,
+}
+
+/// What a buffer holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Operand {
+    /// What another launch wrote or will read, by a name of its own; `image` comes from outside.
+    Buffer(String),
+    /// Weights, packed once.
+    Weights(Packing),
+}
+
+/// A launch whose arguments are still to be told.
+fn step<const N: usize>(kernel: &str, rows: Rows, buffers: [(&str, &str); N]) -> Step {
+    let bound = |(argument, buffer): (&str, &str)| Bound {
+        argument: argument.to_owned(),
+        operand: Operand::Buffer(buffer.to_owned()),
+    };
+    Step { kernel: kernel.to_owned(), each_block: false, rows, arguments: buffers.map(bound).into() }
+}
+
+impl Step {
+    /// The same with weights that are copied from those of these names; zeros where there is none.
+    fn weights(mut self, argument: &str, rule: Rule, from: &[Option<&str>]) -> Self {
+        let from = from.iter().map(|name| name.map(str::to_owned)).collect();
+        let operand = Operand::Weights(Packing { rule, from });
+        self.arguments.push(Bound { argument: argument.to_owned(), operand });
+        self
+    }
+
+    fn norm(self, name: &str) -> Self {
+        let [gamma, beta] = ["weight", "bias"].map(|kind| format!("{name}.{kind}"));
+        self.weights("gamma", Rule::Copy, &[Some(&gamma)]).weights("beta", Rule::Copy, &[Some(&beta)])
+    }
+
+    fn linear(self, name: &str) -> Self {
+        let [weight, bias] = ["weight", "bias"].map(|kind| format!("{name}.{kind}"));
+        self.weights("weight", Rule::Copy, &[Some(&weight)]).weights("bias", Rule::Copy, &[Some(&bias)])
+    }
+
+    fn in_block(self) -> Self {
+        Self { each_block: true, ..self }
+    }
+}
+
+/// All launches of a forward pass, those of a block once.
+pub(super) fn forward(vit: &Vit) -> Vec<Step> {
+    let architecture = &vit.architecture;
+    let mut steps = vec![embedding(vit)];
+    if architecture.variant.pre_norm {
+        let buffers = [("x", "tokens"), ("normalised", "tokens")];
+        steps.push(step("layernorm", Rows::Tokens, buffers).norm("pre_norm"));
+    }
+    steps.extend(block(vit).map(Step::in_block));
+    let normed = || step("layernorm", Rows::Tokens, [("x", "tokens"), ("normalised", "normed")]).norm("norm");
+    match architecture.pooling {
+        Pooling::Class => {
+            let buffers = [("x", "tokens"), ("normalised", "vector")];
+            steps.push(step("class_norm", Rows::Images, buffers).norm("norm"));
+        }
+        Pooling::Average => {
+            steps.extend([normed(), step("average", Rows::Images, [("x", "normed"), ("out", "vector")])]);
+        }
+        Pooling::Map => {
+            steps.push(normed());
+            steps.extend(map());
+        }
+    }
+    if architecture.classes > 0 {
+        let buffers = [("x", "vector"), ("out", "classes")];
+        steps.push(step("classifier", Rows::Images, buffers).linear("classifier"));
+    }
+    steps
+}
+
+/// From images to tokens.
+fn embedding(vit: &Vit) -> Step {
+    let variant = &vit.architecture.variant;
+    let bias = variant.patch_bias.then_some("patch.bias");
+    let step = step("patch_embedding", Rows::Patches, [("image", "image"), ("out", "tokens")])
+        .weights("weight", Rule::Pixels, &[Some("patch.weight")])
+        .weights("bias", Rule::PixelsBias, &[bias, Some("patch.weight")])
+        .weights("position", Rule::LastRows, &[Some("position")]);
+    let class = vit.architecture.class_token.then_some("class");
+    let registers = (variant.registers > 0).then_some("registers");
+    let mut before: Vec<Option<&str>> = [class, registers].into_iter().flatten().map(Some).collect();
+    // Positions are added to as many of them as have one.
+    let placed = variant.position == Position::Learned && variant.position_rows != PositionRows::Patches;
+    if before.is_empty() {
+        return step;
+    }
+    before.insert(0, placed.then_some("position"));
+    step.weights("prefix", Rule::Prefix, &before)
+}
+
+fn block(vit: &Vit) -> [Step; 7] {
+    let (architecture, variant) = (&vit.architecture, &vit.architecture.variant);
+    let parts = ["q", "k", "v"];
+    let weights = parts.map(|part| format!("blocks.*.{part}.weight"));
+    let biases = parts.map(|part| match (variant.qkv_bias, part) {
+        (QkvBias::None, _) | (QkvBias::NoKey, "k") => None,
+        _ => Some(format!("blocks.*.{part}.bias")),
+    });
+    let norm = |number: u64| {
+        step("layernorm", Rows::Tokens, [("x", "tokens"), ("normalised", "normed")])
+            .norm(&format!("blocks.*.norm{number}"))
+    };
+    let scaled = |step: Step, number: u64| match variant.layer_scale {
+        Some(_) => step.weights("gamma", Rule::Copy, &[Some(&format!("blocks.*.scale{number}"))]),
+        None => step,
+    };
+    let (fc1_weight, fc1_bias): (&[_], &[_]) = if architecture.activation == Activation::SwiGlu {
+        (
+            &[Some("blocks.*.gate.weight"), Some("blocks.*.fc1.weight")],
+            &[Some("blocks.*.gate.bias"), Some("blocks.*.fc1.bias")],
+        )
+    } else {
+        (&[Some("blocks.*.fc1.weight")], &[Some("blocks.*.fc1.bias")])
+    };
+    let residual = |kernel, x| step(kernel, Rows::Tokens, [("x", x), ("residual", "tokens"), ("out", "tokens")]);
+    [
+        norm(1),
+        step("qkv", Rows::Tokens, [("x", "normed"), ("out", "qkv")])
+            .weights("weight", Rule::Copy, &weights.each_ref().map(|name| Some(name.as_str())))
+            .weights("bias", Rule::Copy, &biases.each_ref().map(Option::as_deref)),
+        step("attention", Rows::Tokens, [("qkv", "qkv"), ("out", "attended")]),
+        scaled(residual("projection", "attended").linear("blocks.*.projection"), 1),
+        norm(2),
+        step("fc1", Rows::Tokens, [("x", "normed"), ("out", "hidden")])
+            .weights("weight", Rule::Copy, fc1_weight)
+            .weights("bias", Rule::Copy, fc1_bias),
+        scaled(residual("fc2", "hidden").linear("blocks.*.fc2"), 2),
+    ]
+}
+
+/// From all tokens to the vector that a probe sees.
+fn map() -> [Step; 7] {
+    let probe = ["map.probe", "map.q.weight", "map.q.bias", "map.k.weight"].map(Some);
+    [
+        // The keys' bias adds the same to all scores of a head, which changes no weight.
+        step("map_scores", Rows::Tokens, [("x", "normed"), ("out", "scores")])
+            .weights("weight", Rule::Probe, &probe)
+            .weights("bias", Rule::Copy, &[None]),
+        step("map_pool", Rows::Images, [("x", "normed"), ("scores", "scores"), ("out", "pooled")]),
+        step("map_value", Rows::Images, [("x", "pooled"), ("out", "value")]).linear("map.v"),
+        step("map_projection", Rows::Images, [("x", "value"), ("out", "vector")]).linear("map.projection"),
+        step("layernorm", Rows::Images, [("x", "vector"), ("normalised", "vector_normed")]).norm("map.norm"),
+        step("map_fc1", Rows::Images, [("x", "vector_normed"), ("out", "vector_hidden")]).linear("map.fc1"),
+        step("map_fc2", Rows::Images, [("x", "vector_hidden"), ("residual", "vector"), ("out", "vector")])
+            .linear("map.fc2"),
+    ]
+}

@@ -1,0 +1,243 @@
+//! Weights of a checkpoint to the buffers that kernels read: computed in double precision, rounded once.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Argument, Dtype, Extent, codes, images, narrow};
+use crate::diagnostic::Diagnostic;
+use crate::vit::{ImageFormat, PositionRows, Vit};
+
+/// How a buffer is made of weights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Packing {
+    /// What is done.
+    pub rule: Rule,
+    /// The weights by the names of [`weights`](super::weights); null where the model has none.
+    pub from: Vec<Option<String>>,
+}
+
+/// What is done with the weights of a buffer. Wherever a buffer is padded, values go to what is used and zeros elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// One after another; an equal share of zeros for one that is not there.
+    Copy,
+    /// The columns of the patch convolution in the kernel's order, times the scale of their channel.
+    Pixels,
+    /// The bias, if there is one, and what the convolution makes of the shift of each channel and of the number that the
+    /// kernel takes off.
+    PixelsBias,
+    /// As many of the last rows as the buffer has.
+    LastRows,
+    /// The first tokens, if any with the first rows of the position embedding, which is named first.
+    Prefix,
+    /// For each head the query of the probe times the matrix of the keys, times log2(e) over the root of the head's size.
+    Probe,
+}
+
+/// What pixels stand for: the model sees `scale * pixel + shift`, by channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalisation {
+    /// By channel.
+    pub scale: Vec<f64>,
+    /// By channel.
+    pub shift: Vec<f64>,
+}
+
+impl Normalisation {
+    /// The pixel times `rescale`, less the mean, over the deviation of its channel: as image processors do.
+    pub fn of(rescale: f64, mean: &[f64], deviation: &[f64]) -> Self {
+        let scale = deviation.iter().map(|deviation| rescale / deviation).collect();
+        Self { scale, shift: mean.iter().zip(deviation).map(|(mean, deviation)| -mean / deviation).collect() }
+    }
+}
+
+/// A packed buffer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Packed {
+    /// Bits of bf16.
+    Halves(Vec<u16>),
+    /// As they are.
+    Floats(Vec<f32>),
+}
+
+/// What packing needs to know beside the weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Pack<'a> {
+    /// The model.
+    pub vit: &'a Vit,
+    /// How its images come.
+    pub format: ImageFormat,
+    /// What their pixels stand for.
+    pub normalisation: &'a Normalisation,
+}
+
+/// A weight by its name.
+pub type Given<'a> = dyn Fn(&str) -> Option<&'a [f32]> + 'a;
+
+impl Pack<'_> {
+    /// The buffer of an argument, for the block of that number where it is one of a block's.
+    ///
+    /// Fails where a weight is missing or has another size than the model says.
+    pub fn buffer(
+        &self,
+        argument: &Argument,
+        packing: &Packing,
+        block: u64,
+        given: &Given<'_>,
+    ) -> Result<Packed, Diagnostic> {
+        let mut from = Vec::new();
+        for name in &packing.from {
+            from.push(name.as_ref().map(|name| self.weight(name, block, given)).transpose()?);
+        }
+        let used = if argument.used.is_empty() { &argument.shape } else { &argument.used };
+        let count = extents(used).product::<usize>();
+        let values = match packing.rule {
+            Rule::Copy => copied(&from, count),
+            Rule::Pixels => self.pixels(&from)?,
+            Rule::PixelsBias => self.pixels_bias(&from, count)?,
+            Rule::LastRows => last_rows(&from, count),
+            Rule::Prefix => self.prefix(&from),
+            Rule::Probe => self.probe(&from),
+        };
+        if values.len() != count {
+            return Err(wrong(format!("`{}` takes {count} numbers and is made of {}", argument.name, values.len())));
+        }
+        let values = spread(&values, used, &argument.shape);
+        Ok(match argument.dtype {
+            Dtype::Bf16 => Packed::Halves(values.into_iter().map(narrow).collect()),
+            _ => Packed::Floats(values.into_iter().map(|value| value as f32).collect()),
+        })
+    }
+
+    /// A weight of the right size.
+    fn weight<'a>(&self, name: &str, block: u64, given: &Given<'a>) -> Result<&'a [f32], Diagnostic> {
+        let own = name.replace('*', &block.to_string());
+        let Some(found) = given(&own) else { return Err(wrong(format!("the weight `{own}` is missing"))) };
+        let all = super::weights(self.vit);
+        let shape = all.iter().find(|weight| weight.name == name).map(|weight| weight.shape.as_slice());
+        let size = shape.unwrap_or_default().iter().fold(1_u64, |size, &extent| size.saturating_mul(extent));
+        if found.len() as u64 == size {
+            Ok(found)
+        } else {
+            Err(wrong(format!("the weight `{own}` has {} numbers, and the model's has {size}", found.len())))
+        }
+    }
+
+    fn channels(&self) -> Result<usize, Diagnostic> {
+        let channels = self.vit.architecture.channels as usize;
+        let Normalisation { scale, shift } = self.normalisation;
+        if scale.len() == channels && shift.len() == channels {
+            return Ok(channels);
+        }
+        Err(wrong(format!("there are {} scales and {} shifts for {channels} channels", scale.len(), shift.len())))
+    }
+
+    /// The convolution's numbers of a patch, in the kernel's order.
+    fn pixels(&self, from: &[Option<&[f32]>]) -> Result<Vec<f64>, Diagnostic> {
+        let (channels, weight) = (self.channels()?, from[0].unwrap_or_default());
+        let images = images(self.vit, self.format);
+        let (side, numbers) = (images.patch as usize, images.numbers() as usize);
+        let mut values = vec![0.0; weight.len()];
+        for (at, &value) in weight.iter().enumerate() {
+            let (x, y) = (at % side, at / side % side);
+            let (channel, output) = (at / side / side % channels, at / numbers);
+            let place = images.place(channel as u64, y as u64, x as u64) as usize;
+            values[output * numbers + place] = f64::from(value) * self.normalisation.scale[channel];
+        }
+        Ok(values)
+    }
+
+    fn pixels_bias(&self, from: &[Option<&[f32]>], outputs: usize) -> Result<Vec<f64>, Diagnostic> {
+        let (channels, weight) = (self.channels()?, from[1].unwrap_or_default());
+        let Normalisation { scale, shift } = self.normalisation;
+        let constant: Vec<f64> =
+            (scale.iter().zip(shift)).map(|(scale, shift)| scale * self.format.pixels.offset() + shift).collect();
+        let numbers = weight.len() / outputs.max(1);
+        let one = |(output, row): (usize, &[f32])| {
+            let of_channel =
+                |(row, constant): (&[f32], &f64)| row.iter().map(|&w| f64::from(w)).sum::<f64>() * constant;
+            let sum: f64 = row.chunks(numbers / channels).zip(&constant).map(of_channel).sum();
+            sum + from[0].map_or(0.0, |bias| f64::from(bias[output]))
+        };
+        Ok(weight.chunks(numbers.max(1)).enumerate().map(one).collect())
+    }
+
+    /// Class token and registers, with the positions of those that have one.
+    fn prefix(&self, from: &[Option<&[f32]>]) -> Vec<f64> {
+        let mut values: Vec<f64> =
+            from[1..].iter().flatten().copied().flatten().map(|&value| f64::from(value)).collect();
+        let variant = &self.vit.architecture.variant;
+        let placed = match variant.position_rows {
+            PositionRows::All => values.len(),
+            _ => self.vit.shape.width as usize * usize::from(self.vit.architecture.class_token),
+        };
+        let positions = from[0].unwrap_or_default().iter().take(placed);
+        for (value, &position) in values.iter_mut().zip(positions) {
+            *value += f64::from(position);
+        }
+        values
+    }
+
+    fn probe(&self, from: &[Option<&[f32]>]) -> Vec<f64> {
+        let [probe, query, bias, key] = [0, 1, 2, 3].map(|at| from[at].unwrap_or_default());
+        let width = self.vit.shape.width as usize;
+        let head = self.vit.head_dim().max(1) as usize;
+        let scale = std::f64::consts::LOG2_E / (head as f64).sqrt();
+        let dot = |row: &[f32]| row.iter().zip(probe).map(|(&w, &p)| f64::from(w) * f64::from(p)).sum::<f64>();
+        let mut values = vec![0.0; key.len() / head];
+        // Row d of the keys' matrix is one of head d / head.
+        for (d, (row, bias)) in key.chunks(width).zip(bias).enumerate() {
+            let own = scale * (dot(&query[d * width..][..width]) + f64::from(*bias));
+            for (value, &w) in values[d / head * width..].iter_mut().zip(row) {
+                *value += own * f64::from(w);
+            }
+        }
+        values
+    }
+}
+
+fn wrong(message: String) -> Diagnostic {
+    Diagnostic::error(codes::WEIGHTS, message).help("the manifest of the kernels lists all weights with their shapes")
+}
+
+fn extents(list: &[Extent]) -> impl DoubleEndedIterator<Item = usize> + ExactSizeIterator {
+    list.iter().map(|extent| match extent {
+        Extent::Size(size) => *size as usize,
+        Extent::Of(_) => 0,
+    })
+}
+
+fn copied(from: &[Option<&[f32]>], count: usize) -> Vec<f64> {
+    let share = count / from.len().max(1);
+    let mut values = Vec::new();
+    for part in from {
+        match part {
+            Some(list) => values.extend(list.iter().map(|&value| f64::from(value))),
+            None => values.resize(values.len() + share, 0.0),
+        }
+    }
+    values
+}
+
+fn last_rows(from: &[Option<&[f32]>], count: usize) -> Vec<f64> {
+    let table = from[0].unwrap_or_default();
+    table[table.len().saturating_sub(count)..].iter().map(|&value| f64::from(value)).collect()
+}
+
+/// Values in the order of the extents that are used, zeros between them.
+fn spread(values: &[f64], used: &[Extent], shape: &[Extent]) -> Vec<f64> {
+    if used == shape {
+        return values.to_vec();
+    }
+    let mut list = vec![0.0; extents(shape).product()];
+    for (mut from, &value) in values.iter().enumerate() {
+        let (mut to, mut stride) = (0, 1);
+        for (used, extent) in extents(used).zip(extents(shape)).rev() {
+            to += from % used * stride;
+            from /= used;
+            stride *= extent;
+        }
+        list[to] = value;
+    }
+    list
+}

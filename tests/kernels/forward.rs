@@ -1,0 +1,387 @@
+//! A whole forward pass by its kernels, from the bytes of images to a vector and classes, held to double precision.
+
+use std::collections::BTreeMap;
+
+use sovitc::emit::kernel_source;
+use sovitc::kernel::{Access, KernelPlan, Kernels, Normalisation, Operand, Pack, Packed, Step, plan_for, weights};
+use sovitc::verify::{Argument, Noise, ORDERS, bytes, halves, narrow, widen};
+use sovitc::vit::{
+    Activation, Architecture, ImageFormat, Layout, Pixels, Pooling, Position, PositionRows, QkvBias, Shape, Variant,
+    Vit,
+};
+
+use crate::block::{Rows, attend, norm};
+use crate::compiled;
+
+/// A checkpoint: unrounded weights by name.
+type Weights = BTreeMap<String, Vec<f32>>;
+
+fn checkpoint(vit: &Vit, noise: &mut Noise) -> Weights {
+    let mut all = Weights::new();
+    for weight in weights(vit) {
+        let size: u64 = weight.shape.iter().product();
+        let inputs: u64 = weight.shape[1..].iter().product();
+        let (mean, scale) = match weight.name.rsplit('.').next().unwrap() {
+            "weight" if weight.name.contains("norm") => (1.0, 0.2),
+            "weight" => (0.0, (inputs as f64).powf(-0.5)),
+            name if name.starts_with("scale") => (0.5, 0.1),
+            "bias" => (0.0, 0.2),
+            _ => (0.0, 1.0),
+        };
+        let blocks = if weight.name.contains('*') { vit.shape.depth } else { 1 };
+        for block in 0..blocks {
+            let values = (0..size).map(|_| (mean + scale * noise.normal()) as f32).collect();
+            all.insert(weight.name.replace('*', &block.to_string()), values);
+        }
+    }
+    all
+}
+
+/// Images as the model sees them, by image, channel, row and column.
+struct Images {
+    side: usize,
+    channels: usize,
+    count: usize,
+    /// What a kernel reads, images x channels x rows x columns.
+    pixels: Vec<u16>,
+    kind: Pixels,
+    normalisation: Normalisation,
+}
+
+impl Images {
+    fn new(vit: &Vit, kind: Pixels, count: usize, noise: &mut Noise) -> Self {
+        let (side, channels) = (vit.architecture.image as usize, vit.architecture.channels as usize);
+        let pixel = |_| match kind {
+            Pixels::Uint8 => (120.0 + 60.0 * noise.normal()).clamp(0.0, 255.0) as u16,
+            Pixels::Bf16 => narrow(0.4 + 0.3 * noise.normal()),
+        };
+        let pixels = (0..count * channels * side * side).map(pixel).collect();
+        let rescale = if kind == Pixels::Uint8 { 1.0 / 255.0 } else { 1.0 };
+        let normalisation = Normalisation::of(rescale, &[0.48, 0.46, 0.41], &[0.27, 0.26, 0.28]);
+        Self { side, channels, count, pixels, kind, normalisation }
+    }
+
+    fn value(&self, image: usize, channel: usize, y: usize, x: usize) -> f64 {
+        let pixel = self.pixels[((image * self.channels + channel) * self.side + y) * self.side + x];
+        let value = if self.kind == Pixels::Uint8 { f64::from(pixel) } else { f64::from(widen(pixel)) };
+        value * self.normalisation.scale[channel] + self.normalisation.shift[channel]
+    }
+
+    /// The buffer in the order of its dimensions.
+    fn buffer(&self, layout: Layout) -> Vec<u8> {
+        let pixels: Vec<u16> = match layout {
+            Layout::Nchw => self.pixels.clone(),
+            Layout::Nhwc => (0..self.pixels.len())
+                .map(|at| {
+                    let (rest, channel) = (at / self.channels, at % self.channels);
+                    let (image, place) = (rest / (self.side * self.side), rest % (self.side * self.side));
+                    self.pixels[(image * self.channels + channel) * self.side * self.side + place]
+                })
+                .collect(),
+        };
+        if self.kind == Pixels::Uint8 { bytes(&pixels, |p| [p as u8]) } else { bytes(&pixels, u16::to_le_bytes) }
+    }
+
+    fn stride(&self, layout: Layout, name: &str) -> usize {
+        let row = if layout == Layout::Nhwc { self.side * self.channels } else { self.side };
+        match name {
+            "row_stride" => row,
+            "channel_stride" => row * self.side,
+            "image_stride" => self.channels * self.side * self.side,
+            _ => panic!("no stride is called {name}"),
+        }
+    }
+}
+
+/// Runs steps as the manifest tells, over buffers by name.
+struct Machine<'a> {
+    kernels: &'a Kernels,
+    pack: Pack<'a>,
+    weights: &'a Weights,
+    images: &'a Images,
+    buffers: BTreeMap<String, Vec<u8>>,
+}
+
+impl Machine<'_> {
+    fn run(&mut self) -> usize {
+        let mut launches = 0;
+        let mut steps = self.kernels.forward.as_slice();
+        while let Some(first) = steps.first() {
+            let together = steps.iter().take_while(|step| step.each_block == first.each_block).count();
+            let (now, rest) = steps.split_at(together);
+            let times = if first.each_block { self.pack.vit.shape.depth } else { 1 };
+            for block in 0..times {
+                for step in now {
+                    self.launch(step, block);
+                }
+                launches += now.len();
+            }
+            steps = rest;
+        }
+        launches
+    }
+
+    fn launch(&mut self, step: &Step, block: u64) {
+        let plan = self.kernels.named(&step.kernel).unwrap();
+        let rows = self.images.count as u64 * step.rows.of(self.pack.vit);
+        let arguments: Vec<Argument> =
+            (0..plan.arguments.len()).map(|number| self.argument(plan, step, number, rows, block)).collect();
+        let program = compiled(plan, &kernel_source(plan).unwrap(), &[]);
+        let filled = program.run(rows as u32, ORDERS[0], &arguments);
+        let mut filled = filled.unwrap_or_else(|error| panic!("{}: {error}", step.kernel)).into_iter();
+        for (argument, planned) in arguments.iter().zip(&plan.arguments) {
+            if matches!(argument, Argument::Output(_) | Argument::Updated(_)) {
+                let Some(name) = buffer(step, &planned.name) else { panic!("{} has no buffer", planned.name) };
+                self.buffers.insert(name.to_owned(), filled.next().unwrap());
+            }
+        }
+    }
+
+    fn argument(&self, plan: &KernelPlan, step: &Step, number: usize, rows: u64, block: u64) -> Argument {
+        let planned = &plan.arguments[number];
+        if planned.shape.is_empty() {
+            let scalar = match planned.name.as_str() {
+                "rows" => rows as usize,
+                name => self.images.stride(self.pack.format.layout, name),
+            };
+            return Argument::Scalar(scalar as u32);
+        }
+        let size = (planned.elements(&plan.launch, rows) * planned.dtype.bytes()) as usize;
+        let bound = step.arguments.iter().find(|bound| bound.argument == planned.name);
+        match &bound.unwrap_or_else(|| panic!("{} lacks {}", step.kernel, planned.name)).operand {
+            Operand::Weights(packing) => {
+                let given = |name: &str| self.weights.get(name).map(Vec::as_slice);
+                match self.pack.buffer(planned, packing, block, &given).unwrap() {
+                    Packed::Halves(list) => Argument::halves(&list),
+                    Packed::Floats(list) => Argument::floats(&list),
+                }
+            }
+            Operand::Buffer(name) => {
+                let in_place = |access| {
+                    plan.arguments.iter().position(|a| a.access == access && buffer(step, &a.name) == Some(name))
+                };
+                match planned.access {
+                    Access::Read => {
+                        let data = self.buffers[name].clone();
+                        assert_eq!(data.len(), size, "{} reads {name}", step.kernel);
+                        if in_place(Access::Write).is_some() { Argument::Updated(data) } else { Argument::Input(data) }
+                    }
+                    Access::Write => in_place(Access::Read).map_or(Argument::Output(size), Argument::Same),
+                }
+            }
+        }
+    }
+}
+
+fn buffer<'a>(step: &'a Step, argument: &str) -> Option<&'a str> {
+    step.arguments.iter().find(|bound| bound.argument == argument).and_then(|bound| match &bound.operand {
+        Operand::Buffer(name) => Some(name.as_str()),
+        Operand::Weights(_) => None,
+    })
+}
+
+/// The model in double precision, as papers write it.
+struct Plain<'a> {
+    vit: &'a Vit,
+    weights: &'a Weights,
+}
+
+impl Plain<'_> {
+    fn of(&self, name: &str) -> Option<Vec<f64>> {
+        self.weights.get(name).map(|list| list.iter().map(|&value| f64::from(value)).collect())
+    }
+
+    fn linear(&self, name: &str, x: &Rows) -> Rows {
+        let weight = self.of(&format!("{name}.weight")).unwrap();
+        let bias = self.of(&format!("{name}.bias"));
+        let dot = |x: &[f64], w: &[f64]| x.iter().zip(w).map(|(x, w)| x * w).sum::<f64>();
+        let added = |at: usize| bias.as_ref().map_or(0.0, |bias| bias[at]);
+        let one = |x: &Vec<f64>| weight.chunks(x.len()).enumerate().map(|(at, w)| dot(x, w) + added(at)).collect();
+        x.iter().map(one).collect()
+    }
+
+    fn norm(&self, name: &str, x: &Rows) -> Rows {
+        norm(x, &self.of(&format!("{name}.weight")).unwrap(), &self.of(&format!("{name}.bias")).unwrap())
+    }
+
+    fn add(&self, x: &Rows, y: &Rows, scale: &str) -> Rows {
+        let scale = self.of(scale).unwrap_or_else(|| vec![1.0; x[0].len()]);
+        let one = |(x, y): (&Vec<f64>, &Vec<f64>)| x.iter().zip(y).zip(&scale).map(|((x, y), s)| x + y * s).collect();
+        x.iter().zip(y).map(one).collect()
+    }
+
+    fn mlp(&self, name: &str, x: &Rows, activation: Activation) -> Rows {
+        let mut hidden = self.linear(&format!("{name}fc1"), x);
+        let tanh = |v: f64| v / (1.0 + (-2.0 * (2.0 / std::f64::consts::PI).sqrt() * (v + 0.044715 * v.powi(3))).exp());
+        if activation == Activation::SwiGlu {
+            let gate = self.linear(&format!("{name}gate"), x);
+            for (h, g) in hidden.iter_mut().flatten().zip(gate.iter().flatten()) {
+                *h *= g / (1.0 + (-g).exp());
+            }
+        } else {
+            hidden.iter_mut().flatten().for_each(|h| *h = tanh(*h));
+        }
+        self.linear(&format!("{name}fc2"), &hidden)
+    }
+
+    fn embed(&self, images: &Images) -> Rows {
+        let a = &self.vit.architecture;
+        let (side, width) = (a.patch as usize, self.vit.shape.width as usize);
+        let (grid, prefix) = (images.side / side, a.prefix() as usize);
+        let (weight, position) = (self.of("patch.weight").unwrap(), self.of("position").unwrap());
+        let bias = self.of("patch.bias").unwrap_or_else(|| vec![0.0; width]);
+        let first = position.len() / width - grid * grid;
+        let before: Vec<f64> = ["class", "registers"].iter().filter_map(|name| self.of(name)).flatten().collect();
+        let mut rows = Rows::new();
+        for image in 0..images.count {
+            for token in 0..prefix {
+                let place = |at: usize| if token < first { position[at] } else { 0.0 };
+                rows.push((token * width..(token + 1) * width).map(|at| before[at] + place(at)).collect());
+            }
+            for patch in 0..grid * grid {
+                let (top, left) = (patch / grid * side, patch % grid * side);
+                let mut row = Vec::new();
+                for output in 0..width {
+                    let mut sum = bias[output] + position[(first + patch) * width + output];
+                    for (at, w) in weight[output * images.channels * side * side..]
+                        .iter()
+                        .enumerate()
+                        .take(images.channels * side * side)
+                    {
+                        let (channel, y, x) = (at / side / side, at / side % side, at % side);
+                        sum += w * images.value(image, channel, top + y, left + x);
+                    }
+                    row.push(sum);
+                }
+                rows.push(row);
+            }
+        }
+        rows
+    }
+
+    /// The vector of each image.
+    fn forward(&self, images: &Images) -> Rows {
+        let a = &self.vit.architecture;
+        let (heads, prefix) = (a.heads as usize, a.prefix() as usize);
+        let tokens = prefix + a.patches() as usize;
+        let mut x = self.embed(images);
+        if a.variant.pre_norm {
+            x = self.norm("pre_norm", &x);
+        }
+        for block in 0..self.vit.shape.depth {
+            let name = |part: &str| format!("blocks.{block}.{part}");
+            let normed = self.norm(&name("norm1"), &x);
+            let parts = ["q", "k", "v"].map(|part| self.linear(&name(part), &normed));
+            let qkv = (0..x.len()).map(|row| parts.each_ref().map(|part| part[row].clone()).concat()).collect();
+            let attended = self.linear(&name("projection"), &attend(&qkv, tokens, heads));
+            x = self.add(&x, &attended, &name("scale1"));
+            let hidden = self.mlp(&name(""), &self.norm(&name("norm2"), &x), a.activation);
+            x = self.add(&x, &hidden, &name("scale2"));
+        }
+        let x = self.norm("norm", &x);
+        match a.pooling {
+            Pooling::Class => x.chunks(tokens).map(|image| image[0].clone()).collect(),
+            Pooling::Map => {
+                let pooled: Rows = x.chunks(tokens).map(|image| self.pooled(image)).collect();
+                let y = self.linear("map.projection", &pooled);
+                let hidden = self.mlp("map.", &self.norm("map.norm", &y), Activation::GeluTanh);
+                self.add(&y, &hidden, "")
+            }
+            _ => (x.chunks(tokens))
+                .map(|image| {
+                    let column = |c: usize| image[prefix..].iter().map(|row| row[c]).sum::<f64>();
+                    (0..image[0].len()).map(|c| column(c) / (tokens - prefix) as f64).collect()
+                })
+                .collect(),
+        }
+    }
+
+    /// What the probe's heads see of one image.
+    fn pooled(&self, image: &[Vec<f64>]) -> Vec<f64> {
+        let (image, heads) = (image.to_vec(), self.vit.architecture.heads as usize);
+        let query = self.linear("map.q", &vec![self.of("map.probe").unwrap()]).remove(0);
+        let (keys, values) = (self.linear("map.k", &image), self.linear("map.v", &image));
+        let head = query.len() / heads;
+        let mut out = vec![0.0; query.len()];
+        for h in (0..heads).map(|h| h * head..(h + 1) * head) {
+            let score = |key: &Vec<f64>| query[h.clone()].iter().zip(&key[h.clone()]).map(|(q, k)| q * k).sum::<f64>();
+            let weights: Vec<f64> = keys.iter().map(|key| (score(key) / (head as f64).sqrt()).exp()).collect();
+            let total: f64 = weights.iter().sum();
+            for (weight, value) in weights.iter().zip(&values) {
+                h.clone().for_each(|at| out[at] += weight / total * value[at]);
+            }
+        }
+        out
+    }
+}
+
+/// The distance of two lists as a share of the second.
+fn distance(got: &[f64], exact: &[f64]) -> f64 {
+    assert_eq!(got.len(), exact.len());
+    let rms = |list: &mut dyn Iterator<Item = f64>| list.map(|v| v * v).sum::<f64>().sqrt();
+    rms(&mut got.iter().zip(exact).map(|(a, b)| a - b)) / rms(&mut exact.iter().copied())
+}
+
+fn check(architecture: Architecture, format: ImageFormat) {
+    let vit = architecture.with(Shape { width: 144, depth: 2, mlp_dim: 272 }).unwrap();
+    let mut noise = Noise(architecture.prefix() + 17);
+    let weights = checkpoint(&vit, &mut noise);
+    let images = Images::new(&vit, format.pixels, 2, &mut noise);
+    let kernels = plan_for(&vit, format).unwrap();
+    let pack = Pack { vit: &vit, format, normalisation: &images.normalisation };
+    let buffers = BTreeMap::from([("image".to_owned(), images.buffer(format.layout))]);
+    let mut machine = Machine { kernels: &kernels, pack, weights: &weights, images: &images, buffers };
+    let launches = machine.run();
+
+    let plain = Plain { vit: &vit, weights: &weights };
+    let exact = plain.forward(&images);
+    let got: Vec<f64> = halves(&machine.buffers["vector"]).into_iter().map(|bits| f64::from(widen(bits))).collect();
+    // Every launch rounds its result to bf16 once, by 2^-9 at most, and so are its weights: independent errors.
+    let limit = (2.0 * launches as f64).sqrt() / 512.0;
+    let off = distance(&got, &exact.concat());
+    assert!(off < limit && off > 0.0, "the vectors are {off:.2e} of their size off, not {limit:.2e}");
+    if architecture.classes > 0 {
+        let exact = plain.linear("classifier", &exact);
+        let stored = architecture.classes.next_multiple_of(8) as usize;
+        let floats = machine.buffers["classes"].chunks_exact(4);
+        let floats: Vec<f64> = floats.map(|b| f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]]))).collect();
+        let rows = floats.chunks(stored).flat_map(|row| &row[..architecture.classes as usize]);
+        let off = distance(&rows.copied().collect::<Vec<_>>(), &exact.concat());
+        assert!(off < limit, "the classes are {off:.2e} of their size off");
+    }
+}
+
+#[test]
+fn bytes_to_the_vector_of_a_probe() {
+    need_compiler!("forward::bytes_to_the_vector_of_a_probe");
+    let architecture = Architecture { image: 56, heads: 2, classes: 10, ..Architecture::default() };
+    check(architecture, ImageFormat::default());
+}
+
+#[test]
+fn class_token_and_registers_to_the_mean_of_patches() {
+    need_compiler!("forward::class_token_and_registers_to_the_mean_of_patches");
+    let variant = Variant {
+        registers: 4,
+        position_rows: PositionRows::All,
+        layer_scale: Some(1e-5),
+        qkv_bias: QkvBias::NoKey,
+        pre_norm: true,
+        ..Variant::default()
+    };
+    let base =
+        Architecture { image: 56, heads: 2, class_token: true, pooling: Pooling::Average, ..Architecture::default() };
+    let architecture = Architecture { activation: Activation::SwiGlu, variant, ..base };
+    check(architecture, ImageFormat { pixels: Pixels::Bf16, layout: Layout::Nchw });
+}
+
+#[test]
+fn fixed_positions_to_the_class_token() {
+    need_compiler!("forward::fixed_positions_to_the_class_token");
+    let variant = Variant { registers: 1, position: Position::SinCos2d, patch_bias: false, ..Variant::default() };
+    let base = Architecture { image: 56, heads: 2, class_token: true, variant, ..Architecture::default() };
+    check(
+        Architecture { pooling: Pooling::Class, classes: 5, ..base },
+        ImageFormat { pixels: Pixels::Uint8, layout: Layout::Nchw },
+    );
+}
