@@ -11,6 +11,7 @@ mod dimensions;
 mod expression;
 mod forms;
 mod hardware;
+mod kernels;
 mod model;
 mod names;
 mod predicate;
