@@ -201,3 +201,84 @@ fn map() -> [Step; 7] {
             .linear("map.fc2"),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::kernel::{Access, Kernels, plan, weights};
+    use crate::vit::{Architecture, CATALOGUE, Named, Shape, Variant};
+
+    /// Published models, and small ones with what these lack.
+    fn models() -> Vec<(Vit, Kernels)> {
+        let mut list: Vec<Vit> = CATALOGUE.iter().map(Named::vit).collect();
+        let variant = Variant { registers: 4, layer_scale: Some(1e-5), pre_norm: true, ..Variant::default() };
+        for (_, pooling) in Pooling::ALL {
+            for (_, position_rows) in PositionRows::ALL {
+                for (_, qkv_bias) in QkvBias::ALL {
+                    let variant = Variant { position_rows, qkv_bias, patch_bias: false, ..variant };
+                    let base =
+                        Architecture { pooling, class_token: true, classes: 10, variant, ..Architecture::default() };
+                    let architecture = Architecture { activation: Activation::SwiGlu, ..base };
+                    list.extend(architecture.with(Shape { width: 352, depth: 2, mlp_dim: 900 }));
+                }
+            }
+        }
+        list.into_iter().filter_map(|vit| plan(&vit).ok().map(|kernels| (vit, kernels))).collect()
+    }
+
+    #[test]
+    fn every_argument_is_bound_once_and_every_weight_is_packed() {
+        for (vit, kernels) in models() {
+            let mut packed = BTreeSet::new();
+            for step in &kernels.forward {
+                let plan = kernels.named(&step.kernel).unwrap();
+                let buffers = plan.arguments.iter().filter(|argument| !argument.shape.is_empty());
+                let mut names: Vec<&str> = buffers.map(|argument| argument.name.as_str()).collect();
+                let mut bound: Vec<&str> = step.arguments.iter().map(|bound| bound.argument.as_str()).collect();
+                names.sort_unstable();
+                bound.sort_unstable();
+                assert_eq!(names, bound, "{}", plan.entry);
+                for bound in &step.arguments {
+                    let Operand::Weights(packing) = &bound.operand else { continue };
+                    packed.extend(packing.from.iter().flatten().map(String::as_str));
+                }
+            }
+            let all = weights(&vit);
+            let mut listed: BTreeSet<&str> = all.iter().map(|weight| weight.name.as_str()).collect();
+            assert_eq!(listed.len(), all.len());
+            // It changes no weight of a token.
+            listed.remove("map.k.bias");
+            assert_eq!(packed, listed);
+        }
+    }
+
+    #[test]
+    fn every_launch_reads_what_another_wrote() {
+        const IMAGES: u64 = 3;
+        let models = models();
+        assert!(models.len() > 30);
+        for (vit, kernels) in models {
+            let mut sizes = BTreeMap::new();
+            for step in &kernels.forward {
+                let plan = kernels.named(&step.kernel).unwrap();
+                let rows = IMAGES * step.rows.of(&vit);
+                assert!(rows.is_multiple_of(plan.launch.rows_multiple), "{}", plan.entry);
+                for access in [Access::Read, Access::Write] {
+                    for argument in plan.arguments.iter().filter(|argument| argument.access == access) {
+                        let bound = step.arguments.iter().find(|bound| bound.argument == argument.name);
+                        let Some(Bound { operand: Operand::Buffer(name), .. }) = bound else { continue };
+                        let size = (argument.elements(&plan.launch, rows), argument.dtype);
+                        if access == Access::Write || name == "image" {
+                            sizes.insert(name.clone(), size);
+                        } else {
+                            assert_eq!(sizes.get(name), Some(&size), "{} reads `{name}`", plan.entry);
+                        }
+                    }
+                }
+            }
+            assert_eq!(sizes["vector"].0, IMAGES * vit.shape.width);
+        }
+    }
+}

@@ -241,3 +241,75 @@ fn spread(values: &[f64], used: &[Extent], shape: &[Extent]) -> Vec<f64> {
     }
     list
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Operand, plan_for};
+    use crate::vit::{Architecture, Layout, Pixels, Shape};
+
+    /// Numbers that look random.
+    fn noise(count: usize, seed: u64) -> Vec<f32> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 40) as f32 / (1 << 24) as f32 - 0.5
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn the_folded_convolution_is_that_of_normalised_pixels() {
+        let architecture = Architecture { image: 10, patch: 5, heads: 2, ..Architecture::default() };
+        let vit = architecture.with(Shape { width: 16, depth: 1, mlp_dim: 16 }).unwrap();
+        let normalisation = Normalisation::of(1.0 / 255.0, &[0.5, 0.4, 0.3], &[0.2, 0.3, 0.4]);
+        let (weight, bias) = (noise(16 * 75, 1), noise(16, 2));
+        let pixels: Vec<f64> = noise(75, 3).iter().map(|v| (f64::from(*v) * 255.0 + 127.5).round()).collect();
+        for (_, layout) in Layout::ALL {
+            for (_, kind) in Pixels::ALL {
+                let format = ImageFormat { pixels: kind, layout };
+                let pack = Pack { vit: &vit, format, normalisation: &normalisation };
+                let images = images(&vit, format);
+                let columns = pack.pixels(&[Some(&weight)]).unwrap();
+                let constants = pack.pixels_bias(&[Some(&bias), Some(&weight)], 16).unwrap();
+                for output in 0..16 {
+                    let (mut want, mut got) = (f64::from(bias[output]), constants[output]);
+                    for (at, &pixel) in pixels.iter().enumerate() {
+                        let (channel, y, x) = (at / 25, at / 5 % 5, at % 5);
+                        let seen = normalisation.scale[channel] * pixel + normalisation.shift[channel];
+                        want += f64::from(weight[output * 75 + at]) * seen;
+                        let place = images.place(channel as u64, y as u64, x as u64) as usize;
+                        got += columns[output * 75 + place] * (pixel - kind.offset());
+                    }
+                    assert!((want - got).abs() < 1e-9, "{format:?}: {got}, not {want}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn weights_that_are_missing_or_too_small_are_diagnostics() {
+        let architecture = Architecture { image: 28, heads: 2, ..Architecture::default() };
+        let vit = architecture.with(Shape { width: 16, depth: 1, mlp_dim: 16 }).unwrap();
+        let kernels = plan_for(&vit, ImageFormat::default()).unwrap();
+        let step = kernels.forward.iter().find(|step| step.kernel == "fc1").unwrap();
+        let argument = kernels.named("fc1").unwrap().arguments.iter().find(|a| a.name == "weight").unwrap();
+        let packing = step.arguments.iter().find_map(|bound| match &bound.operand {
+            Operand::Weights(packing) if bound.argument == "weight" => Some(packing),
+            _ => None,
+        });
+        let normalisation = Normalisation::of(1.0, &[0.5], &[0.5]);
+        let pack = Pack { vit: &vit, format: ImageFormat::default(), normalisation: &normalisation };
+        let whole = noise(256, 1);
+        let given = |list: Option<&'static [f32]>| {
+            let named = move |name: &str| list.filter(|_| name == "blocks.7.fc1.weight");
+            pack.buffer(argument, packing.unwrap(), 7, &named)
+        };
+        assert!(matches!(given(Some(&[0.5; 256])), Ok(Packed::Halves(list)) if list == [0x3f00; 256]));
+        for wrong in [None, Some(&[0.5; 255][..])] {
+            assert_eq!(given(wrong).unwrap_err().code, codes::WEIGHTS);
+        }
+        // One mean for three channels.
+        assert_eq!(pack.pixels(&[Some(&whole)]).unwrap_err().code, codes::WEIGHTS);
+    }
+}
