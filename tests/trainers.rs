@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use so400m::{Case, case};
 use sovitc::disk::write_all;
 use sovitc::emit::render;
+use sovitc::kernel::weights;
 use sovitc::plan::Target;
 use sovitc::vit::{Activation, Architecture, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape, Variant, Vit};
 
@@ -375,6 +376,58 @@ fn libraries_compute_what_the_model_says() {
         let found: Value = serde_json::from_str(line).unwrap();
         let (difference, largest) = (found["difference"].as_f64().unwrap(), found["largest"].as_f64().unwrap());
         assert!(largest > 0.1 && difference < 1e-5, "{found} {case}");
+    }
+}
+
+/// The names by which kernels find their weights are those of the libraries, and they leave none out.
+#[test]
+fn weights_of_kernels_are_found_by_their_names() {
+    for module in ["torch", "transformers", "timm", "open_clip"] {
+        if let Err(reason) = has(module) {
+            return support::skip(module, "weights_of_kernels_are_found_by_their_names", &reason);
+        }
+    }
+    let base = Architecture { image: 42, heads: 4, ..Architecture::default() };
+    let class = |variant| Architecture { pooling: Pooling::Class, class_token: true, variant, ..base };
+    let clip = Variant { pre_norm: true, patch_bias: false, ..PLAIN };
+    let registers = Variant { registers: 3, position_rows: PositionRows::All, layer_scale: Some(1e-5), ..PLAIN };
+    let average = Architecture { pooling: Pooling::Average, classes: 10, ..base };
+    let cases = [
+        ("transformers", Target::Transformers, base),
+        ("transformers", Target::Transformers, Architecture { activation: Activation::Gelu, ..class(PLAIN) }),
+        ("transformers", Target::Transformers, Architecture { classes: 5, ..class(PLAIN) }),
+        ("timm", Target::Timm, base),
+        ("timm", Target::Timm, average),
+        ("timm", Target::Timm, class(registers)),
+        ("timm", Target::Timm, class(clip)),
+        ("open_clip", Target::OpenClip, Architecture { activation: Activation::QuickGelu, ..class(clip) }),
+        ("open_clip", Target::OpenClip, class(Variant { layer_scale: Some(1e-5), ..clip })),
+    ];
+    let out = tempfile::tempdir().unwrap();
+    let listed = cases.into_iter().enumerate().map(|(i, (library, target, architecture))| {
+        let mut case = case();
+        case.answers[0].vit.shape = Shape { width: 48, depth: 2, mlp_dim: 192 };
+        let case = case.with(architecture);
+        let list = weights(&case.answers[0].vit).into_iter().map(|weight| {
+            let name = match library {
+                "timm" => weight.timm,
+                "open_clip" => weight.open_clip,
+                _ => weight.transformers,
+            };
+            json!({ "name": name.unwrap_or_else(|| panic!("{library}: {}", weight.name)), "shape": weight.shape })
+        });
+        let list: Vec<Value> = list.collect();
+        let path = emitted(case, target, &out.path().join(i.to_string()));
+        json!({ "library": library, "path": path, "weights": list })
+    });
+    let listed: Vec<Value> = listed.collect();
+    let said = run("check_weights.py", &[], &json!(listed).to_string()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(said.lines().count(), listed.len());
+    for (line, case) in said.lines().zip(&listed) {
+        let found: Value = serde_json::from_str(line).unwrap();
+        // open_clip projects the vector into the space of the texts; that is no part of the encoder.
+        let rest = if case["library"] == "open_clip" { json!(["proj"]) } else { json!([]) };
+        assert_eq!((&found["wrong"], &found["rest"]), (&json!([]), &rest), "{} {}", case["library"], case["path"]);
     }
 }
 

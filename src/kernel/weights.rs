@@ -1,23 +1,57 @@
-//! The weights of a model by name, and what timm and transformers call them.
+//! The weights of a model by name, and what timm, transformers and open_clip call them.
 
 use serde::Serialize;
 
-use crate::vit::{Activation, Pooling, Position, QkvBias, Vit};
+use crate::vit::{Activation, Feature, Pooling, Position, QkvBias, Vit};
 
 /// A weight of a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Weight {
-    /// Its name here; `*` stands for the number of a block.
+    /// Its name here; `*` stands for the number of a block, here and below.
     pub name: String,
     /// Its extents, row-major.
     pub shape: Vec<u64>,
-    /// Its name in timm's `VisionTransformer`, with the rows where it is a part.
+    /// Its name in timm's `VisionTransformer`; its rows as NumPy slices them, here and below, where it is a part.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timm: Option<String>,
-    /// Its name in transformers' `SiglipVisionModel`, where the model is one.
+    /// Its name in transformers' `SiglipVisionModel` or `ViTForImageClassification`, where the model is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transformers: Option<String>,
+    /// Its name in open_clip's `VisionTransformer`, where the model is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_clip: Option<String>,
 }
+
+/// Names here, in timm, in `SiglipVisionModel`, in `ViTForImageClassification` and in open_clip; empty where there is
+/// none. `KIND` is `weight` or `bias`, and a digit in brackets a part of that number.
+#[rustfmt::skip]
+const NAMES: [[&str; 5]; 25] = [
+    ["patch.KIND", "patch_embed.proj.KIND", "embeddings.patch_embedding.KIND", "vit.embeddings.patch_embeddings.projection.KIND", "conv1.KIND"],
+    ["class", "cls_token", "", "vit.embeddings.cls_token", "class_embedding"],
+    ["registers", "reg_token", "", "", ""],
+    ["position", "pos_embed", "embeddings.position_embedding.weight", "vit.embeddings.position_embeddings", "positional_embedding"],
+    ["pre_norm.KIND", "norm_pre.KIND", "", "", "ln_pre.KIND"],
+    ["blocks.*.norm1.KIND", "blocks.*.norm1.KIND", "encoder.layers.*.layer_norm1.KIND", "vit.layers.*.layernorm_before.KIND", "transformer.resblocks.*.ln_1.KIND"],
+    ["blocks.*.q.KIND", "blocks.*.attn.qkv.KIND[0]", "encoder.layers.*.self_attn.q_proj.KIND", "vit.layers.*.attention.q_proj.KIND", "transformer.resblocks.*.attn.in_proj_KIND[0]"],
+    ["blocks.*.k.KIND", "blocks.*.attn.qkv.KIND[1]", "encoder.layers.*.self_attn.k_proj.KIND", "vit.layers.*.attention.k_proj.KIND", "transformer.resblocks.*.attn.in_proj_KIND[1]"],
+    ["blocks.*.v.KIND", "blocks.*.attn.qkv.KIND[2]", "encoder.layers.*.self_attn.v_proj.KIND", "vit.layers.*.attention.v_proj.KIND", "transformer.resblocks.*.attn.in_proj_KIND[2]"],
+    ["blocks.*.projection.KIND", "blocks.*.attn.proj.KIND", "encoder.layers.*.self_attn.out_proj.KIND", "vit.layers.*.attention.o_proj.KIND", "transformer.resblocks.*.attn.out_proj.KIND"],
+    ["blocks.*.scale1", "blocks.*.ls1.gamma", "", "", "transformer.resblocks.*.ls_1.gamma"],
+    ["blocks.*.norm2.KIND", "blocks.*.norm2.KIND", "encoder.layers.*.layer_norm2.KIND", "vit.layers.*.layernorm_after.KIND", "transformer.resblocks.*.ln_2.KIND"],
+    ["blocks.*.fc1.KIND", "blocks.*.mlp.fc1.KIND", "encoder.layers.*.mlp.fc1.KIND", "vit.layers.*.mlp.fc1.KIND", "transformer.resblocks.*.mlp.c_fc.KIND"],
+    ["blocks.*.fc2.KIND", "blocks.*.mlp.fc2.KIND", "encoder.layers.*.mlp.fc2.KIND", "vit.layers.*.mlp.fc2.KIND", "transformer.resblocks.*.mlp.c_proj.KIND"],
+    ["blocks.*.scale2", "blocks.*.ls2.gamma", "", "", "transformer.resblocks.*.ls_2.gamma"],
+    ["norm.KIND", "norm.KIND", "post_layernorm.KIND", "vit.layernorm.KIND", "ln_post.KIND"],
+    ["map.probe", "attn_pool.latent", "head.probe", "", ""],
+    ["map.q.KIND", "attn_pool.q.KIND", "head.attention.in_proj_KIND[0]", "", ""],
+    ["map.k.KIND", "attn_pool.kv.KIND[0]", "head.attention.in_proj_KIND[1]", "", ""],
+    ["map.v.KIND", "attn_pool.kv.KIND[1]", "head.attention.in_proj_KIND[2]", "", ""],
+    ["map.projection.KIND", "attn_pool.proj.KIND", "head.attention.out_proj.KIND", "", ""],
+    ["map.norm.KIND", "attn_pool.norm.KIND", "head.layernorm.KIND", "", ""],
+    ["map.fc1.KIND", "attn_pool.mlp.fc1.KIND", "head.mlp.fc1.KIND", "", ""],
+    ["map.fc2.KIND", "attn_pool.mlp.fc2.KIND", "head.mlp.fc2.KIND", "", ""],
+    ["classifier.KIND", "head.KIND", "", "classifier.KIND", ""],
+];
 
 /// All weights of a model, in the order of a forward pass. A fixed position is among them: its table differs from trainer
 /// to trainer.
@@ -25,121 +59,106 @@ pub fn weights(vit: &Vit) -> Vec<Weight> {
     let (architecture, shape) = (&vit.architecture, &vit.shape);
     let variant = &architecture.variant;
     let (width, mlp, patch) = (shape.width, shape.mlp_dim, architecture.patch);
-    let mut list = List { siglip: is_siglip(vit), list: Vec::new() };
-    list.add(
-        "patch.weight",
-        &[width, architecture.channels, patch, patch],
-        "patch_embed.proj.weight",
-        "embeddings.patch_embedding.weight",
-    );
-    if variant.patch_bias {
-        list.add("patch.bias", &[width], "patch_embed.proj.bias", "embeddings.patch_embedding.bias");
-    }
-    if architecture.class_token {
-        list.add("class", &[width], "cls_token", "");
-    }
-    if variant.registers > 0 {
-        list.add("registers", &[variant.registers, width], "reg_token", "");
-    }
+    let mut list = List { libraries: libraries(vit), width, all: Vec::new() };
+    list.add("patch.weight", &[width, architecture.channels, patch, patch]);
+    list.add_if(variant.patch_bias, "patch.bias", &[width]);
+    list.add_if(architecture.class_token, "class", &[width]);
+    list.add_if(variant.registers > 0, "registers", &[variant.registers, width]);
     let rows = match variant.position {
         Position::Learned => architecture.position_rows(),
         _ => architecture.patches(),
     };
-    list.add("position", &[rows, width], "pos_embed", "embeddings.position_embedding.weight");
+    list.add("position", &[rows, width]);
     if variant.pre_norm {
-        list.pair("pre_norm", &[width], "norm_pre", "");
+        list.with_bias("pre_norm", &[width]);
     }
-    list.pair("blocks.*.norm1", &[width], "blocks.*.norm1", "encoder.layers.*.layer_norm1");
-    for (number, part) in [(0, "q"), (1, "k"), (2, "v")] {
+    list.with_bias("blocks.*.norm1", &[width]);
+    for part in ["q", "k", "v"] {
         let lacking = variant.qkv_bias == QkvBias::None || variant.qkv_bias == QkvBias::NoKey && part == "k";
-        for (kind, shape) in [("weight", &[width, width][..]), ("bias", &[width])] {
-            if kind == "bias" && lacking {
-                continue;
-            }
-            let timm = format!("blocks.*.attn.qkv.{kind}{}", rows_of(number, width));
-            let transformers = format!("encoder.layers.*.self_attn.{part}_proj.{kind}");
-            list.add(&format!("blocks.*.{part}.{kind}"), shape, &timm, &transformers);
-        }
+        list.add(&format!("blocks.*.{part}.weight"), &[width, width]);
+        list.add_if(!lacking, &format!("blocks.*.{part}.bias"), &[width]);
     }
-    list.linear("blocks.*.projection", [width, width], "blocks.*.attn.proj", "encoder.layers.*.self_attn.out_proj");
-    if variant.layer_scale.is_some() {
-        list.add("blocks.*.scale1", &[width], "blocks.*.ls1.gamma", "");
+    list.with_bias("blocks.*.projection", &[width, width]);
+    list.add_if(variant.layer_scale.is_some(), "blocks.*.scale1", &[width]);
+    list.with_bias("blocks.*.norm2", &[width]);
+    if architecture.activation == Activation::SwiGlu {
+        list.with_bias("blocks.*.gate", &[mlp, width]);
     }
-    list.pair("blocks.*.norm2", &[width], "blocks.*.norm2", "encoder.layers.*.layer_norm2");
-    let gated = architecture.activation == Activation::SwiGlu;
-    let plain = |name: &'static str| if gated { "" } else { name };
-    if gated {
-        list.linear("blocks.*.gate", [mlp, width], "", "");
-    }
-    list.linear("blocks.*.fc1", [mlp, width], plain("blocks.*.mlp.fc1"), "encoder.layers.*.mlp.fc1");
-    list.linear("blocks.*.fc2", [width, mlp], plain("blocks.*.mlp.fc2"), "encoder.layers.*.mlp.fc2");
-    if variant.layer_scale.is_some() {
-        list.add("blocks.*.scale2", &[width], "blocks.*.ls2.gamma", "");
-    }
-    list.pair("norm", &[width], "norm", "post_layernorm");
+    list.with_bias("blocks.*.fc1", &[mlp, width]);
+    list.with_bias("blocks.*.fc2", &[width, mlp]);
+    list.add_if(variant.layer_scale.is_some(), "blocks.*.scale2", &[width]);
+    list.with_bias("norm", &[width]);
     if architecture.pooling == Pooling::Map {
-        list.map(width, mlp);
+        list.add("map.probe", &[width]);
+        for part in ["map.q", "map.k", "map.v", "map.projection"] {
+            list.with_bias(part, &[width, width]);
+        }
+        list.with_bias("map.norm", &[width]);
+        list.with_bias("map.fc1", &[mlp, width]);
+        list.with_bias("map.fc2", &[width, mlp]);
     }
     if architecture.classes > 0 {
-        list.linear("classifier", [architecture.classes, width], "head", "");
+        list.with_bias("classifier", &[architecture.classes, width]);
     }
-    list.list
+    list.all
 }
 
-/// Whether transformers' `SiglipVisionModel` is the model.
-fn is_siglip(vit: &Vit) -> bool {
+/// Whether timm, `SiglipVisionModel`, `ViTForImageClassification` and open_clip have a class that is the model, the
+/// classifier of those that have none aside.
+fn libraries(vit: &Vit) -> [bool; 4] {
     let architecture = &vit.architecture;
     let features = architecture.variant.features();
-    let plain = architecture.pooling == Pooling::Map && !architecture.class_token && architecture.classes == 0;
-    plain && features.is_empty() && architecture.activation != Activation::SwiGlu
-}
-
-/// The rows of a part, as NumPy slices them.
-fn rows_of(part: u64, width: u64) -> String {
-    format!("[{}:{}]", part * width, (part + 1) * width)
+    let class = architecture.class_token && architecture.pooling == Pooling::Class;
+    let map = !architecture.class_token && architecture.pooling == Pooling::Map;
+    let may = |feature: &Feature| matches!(feature, Feature::PreNorm | Feature::NoPatchBias | Feature::LayerScale);
+    let must = [Feature::PreNorm, Feature::NoPatchBias];
+    let clip = features.iter().all(may) && must.iter().all(|feature| features.contains(feature));
+    let plain = features.is_empty();
+    let gated = architecture.activation == Activation::SwiGlu;
+    [true, map && plain, class && plain, class && clip].map(|has| has && !gated)
 }
 
 struct List {
-    siglip: bool,
-    list: Vec<Weight>,
+    /// As [`libraries`] tells.
+    libraries: [bool; 4],
+    width: u64,
+    all: Vec<Weight>,
 }
 
 impl List {
-    /// An empty name is none.
-    fn add(&mut self, name: &str, shape: &[u64], timm: &str, transformers: &str) {
-        let named = |name: &str| (!name.is_empty()).then(|| name.to_owned());
-        let (timm, transformers) = (named(timm), named(transformers).filter(|_| self.siglip));
-        self.list.push(Weight { name: name.to_owned(), shape: shape.to_vec(), timm, transformers });
+    fn add(&mut self, name: &str, shape: &[u64]) {
+        let (stem, kind) = match name.rsplit_once('.') {
+            Some((stem, kind @ ("weight" | "bias"))) => (format!("{stem}.KIND"), kind),
+            _ => (name.to_owned(), ""),
+        };
+        let names = NAMES.iter().find(|names| names[0] == stem).copied().unwrap_or_default();
+        let [timm, siglip, vit, open_clip] = std::array::from_fn(|at| {
+            let pattern = names[at + 1];
+            (self.libraries[at] && !pattern.is_empty()).then(|| self.filled(pattern, kind))
+        });
+        let (name, shape, transformers) = (name.to_owned(), shape.to_vec(), siglip.or(vit));
+        self.all.push(Weight { name, shape, timm, transformers, open_clip });
+    }
+
+    fn add_if(&mut self, there: bool, name: &str, shape: &[u64]) {
+        if there {
+            self.add(name, shape);
+        }
     }
 
     /// A weight of that shape and a bias of its rows.
-    fn pair(&mut self, name: &str, shape: &[u64], timm: &str, transformers: &str) {
-        let [weight, bias] = ["weight", "bias"].map(|kind| {
-            let with = |name: &str| if name.is_empty() { String::new() } else { format!("{name}.{kind}") };
-            (with(name), with(timm), with(transformers))
-        });
-        self.add(&weight.0, shape, &weight.1, &weight.2);
-        self.add(&bias.0, &shape[..1], &bias.1, &bias.2);
+    fn with_bias(&mut self, name: &str, shape: &[u64]) {
+        self.add(&format!("{name}.weight"), shape);
+        self.add(&format!("{name}.bias"), &shape[..1]);
     }
 
-    fn linear(&mut self, name: &str, [outputs, inputs]: [u64; 2], timm: &str, transformers: &str) {
-        self.pair(name, &[outputs, inputs], timm, transformers);
-    }
-
-    /// Multi-head attention pooling.
-    fn map(&mut self, width: u64, mlp: u64) {
-        self.add("map.probe", &[width], "attn_pool.latent", "head.probe");
-        for (number, part, timm) in [(0, "q", "attn_pool.q"), (1, "k", "attn_pool.kv"), (2, "v", "attn_pool.kv")] {
-            for (kind, shape) in [("weight", &[width, width][..]), ("bias", &[width])] {
-                let own = if part == "q" { String::new() } else { rows_of(number - 1, width) };
-                let [timm, packed] = [format!("{timm}.{kind}{own}"), rows_of(number, width)];
-                let transformers = format!("head.attention.in_proj_{kind}{packed}");
-                self.add(&format!("map.{part}.{kind}"), shape, &timm, &transformers);
-            }
+    /// A pattern of [`NAMES`] with its kind and rows.
+    fn filled(&self, pattern: &str, kind: &str) -> String {
+        let mut name = pattern.replace("KIND", kind);
+        for part in 0..3 {
+            let rows = format!("[{}:{}]", part * self.width, (part + 1) * self.width);
+            name = name.replace(&format!("[{part}]"), &rows);
         }
-        self.linear("map.projection", [width, width], "attn_pool.proj", "head.attention.out_proj");
-        self.pair("map.norm", &[width], "attn_pool.norm", "head.layernorm");
-        self.linear("map.fc1", [mlp, width], "attn_pool.mlp.fc1", "head.mlp.fc1");
-        self.linear("map.fc2", [width, mlp], "attn_pool.mlp.fc2", "head.mlp.fc2");
+        name
     }
 }
