@@ -60,7 +60,7 @@ fn writes_the_module_and_what_it_includes() {
     for include in module.split("include_str!(\"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
         assert!(package.path("out").join(include).is_file(), "{include}");
     }
-    assert_eq!(module.matches("include_str!").count(), 10);
+    assert_eq!(module.matches("include_str!").count(), 16);
     assert!(!module.contains(package.0.path().to_str().unwrap()), "an absolute path: {module}");
 }
 
