@@ -66,7 +66,8 @@ pub(super) fn run(arguments: &Counts) -> Status {
     let Some(device) = own.iter().find(|device| device.name == *name).or_else(|| hardware::device(name)) else {
         return fail(no_device(name, own));
     };
-    let found = arguments.asked.answers(outcome).and_then(|answers| profiled(arguments, &outcome.plan, &answers, device));
+    let found =
+        arguments.asked.answers(outcome).and_then(|answers| profiled(arguments, &outcome.plan, &answers, device));
     let searches = match found {
         Ok(searches) => searches,
         Err(error) => return fail(error),
