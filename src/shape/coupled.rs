@@ -23,6 +23,8 @@ pub(super) struct Coupled {
     /// Where the model is served: none where that is the same.
     served: Option<Flops>,
     funds: Funds,
+    /// Below this compute, as `ln(t / t0)`, the law knows nothing: less training would make its loss smaller.
+    least_tau: f64,
     /// The best shape of all, whole or not.
     optimum: PerAxis<f64>,
     /// Its loss.
@@ -34,7 +36,8 @@ impl Coupled {
     pub(super) fn new(surface: Surface, architecture: &Architecture, funds: Funds) -> Option<Self> {
         let (trained, seeing) = (Flops::new(architecture), architecture.seeing());
         let served = (seeing != *architecture).then(|| Flops::new(&seeing));
-        let mut loss = Self { surface, trained, served, funds, optimum: PerAxis::default(), level: 0.0 };
+        let least_tau = surface.rises_below(surface.tau(funds.forward_flops));
+        let mut loss = Self { surface, trained, served, funds, least_tau, optimum: PerAxis::default(), level: 0.0 };
         let optimum = loss.descend(loss.somewhere()?);
         loss.level = loss.at(&optimum);
         loss.optimum = optimum.map(|ln_x| ln_x.exp());
@@ -51,7 +54,8 @@ impl Coupled {
         self.level
     }
 
-    /// How far the loss of a shape lies above the least; infinite where the funds pay for no example.
+    /// How far the loss of a shape lies above the least; infinite where the funds pay for no example, or for less training
+    /// than the law knows of.
     pub(super) fn excess(&self, shape: Shape) -> f64 {
         self.at(&shape.reals().map(|x| x.ln())) - self.level
     }
@@ -80,10 +84,11 @@ impl Coupled {
         let (trained, served) = self.flops(ln_x);
         if self.funds.examples(trained, served) >= 1.0 {
             let tau = self.surface.tau(self.funds.useful(trained, served));
-            self.surface.loss(ln_x.map(|ln_x| ln_x.exp()), tau)
-        } else {
-            f64::INFINITY
+            if tau >= self.least_tau {
+                return self.surface.loss(ln_x.map(|ln_x| ln_x.exp()), tau);
+            }
         }
+        f64::INFINITY
     }
 
     /// Forward FLOPs of one image in training, and where the model is served.
@@ -110,7 +115,7 @@ impl Coupled {
         PerAxis::from_fn(|axis| *by_size.get(axis) + by_compute * *tau_slopes.get(axis))
     }
 
-    /// What compute can be over a box; none where no shape of it is trained on an example.
+    /// What compute can be over a box; none where no shape of it is trained on an example or as much as the law knows.
     fn useful(&self, ln_x: &PerAxis<Interval>) -> Option<Useful> {
         let (trained, by_size) = self.trained.over(ln_x);
         let (served, served_by_size) = self.served.map_or((trained, by_size), |served| served.over(ln_x));
@@ -120,13 +125,18 @@ impl Coupled {
         if examples.high < 1.0 || examples.high.is_nan() {
             return None;
         }
-        let whole = examples.low >= 1.0;
         let low = match funds.data {
-            _ if !whole => trained.low,
+            _ if examples.low < 1.0 => trained.low,
             None => left.low,
             Some(_) => trained.low * funds.worth(examples.low),
         };
         let high = left.high.min(trained.high * funds.worth(examples.high));
+        let tau = Interval::between(self.surface.tau(low), self.surface.tau(high));
+        if tau.high < self.least_tau {
+            return None;
+        }
+        let whole = examples.low >= 1.0 && tau.low >= self.least_tau;
+        let tau = Interval::new(tau.low.max(self.least_tau), tau.high);
         // ln t = ln F + ln worth(D), with D = (T - N F' / 3) / F.
         let slopes = whole.then(|| {
             let elasticity = Interval::new(funds.elasticity(examples.high), funds.elasticity(examples.low));
@@ -134,7 +144,7 @@ impl Coupled {
             let rest = Interval::point(1.0) - elasticity;
             PerAxis::from_fn(|axis| *by_size.get(axis) * rest - elasticity * drain * *served_by_size.get(axis))
         });
-        Some(Useful { tau: Interval::between(self.surface.tau(low), self.surface.tau(high)), slopes })
+        Some(Useful { tau, slopes })
     }
 
     /// Logarithms of sizes from which the optimum can be walked to: a point of the recipe that uses up half of the funds
@@ -207,7 +217,7 @@ impl Coupled {
 struct Useful {
     /// `ln(t / t0)`
     tau: Interval,
-    /// Its slopes by the logarithms of sizes; none where some shapes are trained on no example.
+    /// Its slopes by the logarithms of sizes; none where some shapes are trained too little.
     slopes: Option<PerAxis<Interval>>,
 }
 

@@ -77,6 +77,24 @@ impl Surface {
         self.level.iter().map(|(coefficient, rate)| coefficient * (rate * tau).exp()).sum()
     }
 
+    /// Where the level begins to fall with compute for good, looking down from `tau`: below, less training would be
+    /// better, as an extrapolated law may have it. Infinitely low where it falls throughout, or not even at `tau`.
+    pub(super) fn rises_below(&self, tau: f64) -> f64 {
+        let falls = |tau: f64| {
+            self.level.iter().map(|(coefficient, rate)| coefficient * rate * (rate * tau).exp()).sum::<f64>() < 0.0
+        };
+        let points = (0..=LOWEST * 4).map(|i| tau - f64::from(i) / 4.0);
+        let Some(mut low) = points.into_iter().find(|&tau| !falls(tau)).filter(|&low| low < tau) else {
+            return f64::NEG_INFINITY;
+        };
+        let mut high = low + 0.25;
+        while high - low > 1e-9 {
+            let middle = f64::midpoint(low, high);
+            if falls(middle) { high = middle } else { low = middle }
+        }
+        high
+    }
+
     /// What each axis adds to it.
     pub(super) fn costs(&self, tau: f64) -> PerAxis<AxisCost> {
         self.arms.map(|arm| {
@@ -135,6 +153,9 @@ impl Surface {
     }
 }
 
+/// How far below a budget its law is looked at, in powers of e.
+const LOWEST: u32 = 50;
+
 /// How often an interval of compute is halved to find the least level in it.
 const HALVINGS: u32 = 6;
 
@@ -180,5 +201,28 @@ impl Arm {
     fn by_compute(&self, ln_x: Interval, tau: Interval) -> Interval {
         let fall = -self.above(ln_x, tau).rising(|u| (self.b * u).exp_m1());
         fall * self.scale(tau).scaled(self.growth * (self.a + self.b) * self.a / self.b)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shape::anchored::Anchored;
+    use crate::shape::fixtures::{law, start};
+
+    /// Arms far from their centre may say that a loss falls with less training; nothing is bounded by that.
+    #[test]
+    fn where_less_training_would_be_better_is_found() {
+        let (mut law, start) = (law(), start());
+        let falls = |surface: &Surface, tau: f64| surface.level(tau + 1e-4) < surface.level(tau - 1e-4);
+        let surface = Anchored::new(&law, &start).surface();
+        assert!((0..80).all(|i| falls(&surface, 8.0 - f64::from(i) / 2.0)));
+        assert_eq!(surface.rises_below(8.0), f64::NEG_INFINITY);
+        for axis in [Axis::Width, Axis::Depth] {
+            law.parameters.axes.get_mut(axis).beta = 0.6;
+        }
+        let surface = Anchored::new(&law, &start).surface();
+        let turn = surface.rises_below(8.0);
+        assert!(turn.is_finite() && falls(&surface, turn + 0.01) && !falls(&surface, turn - 0.01), "{turn}");
     }
 }
