@@ -30,6 +30,8 @@ mod gemm;
 mod image;
 #[path = "kernels/pool.rs"]
 mod pool;
+#[path = "kernels/query_key.rs"]
+mod query_key;
 mod support;
 #[path = "kernels/verify.rs"]
 mod verify;

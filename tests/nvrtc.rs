@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use sovitc::diagnostic::{Code, Diagnostic, Fault};
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{Attention, KernelPlan, codes, layernorm_residual, plan, plan_for};
+use sovitc::kernel::{Attention, KernelPlan, QueryKey, codes, layernorm_residual, plan, plan_for};
 use sovitc::nvrtc::{Compiled, Library, Missing, Search, find};
-use sovitc::vit::{Activation, Architecture, ImageFormat, Layout, Pixels, Pooling, Shape, Variant, Vit, named};
+use sovitc::vit::{Activation, Architecture, ImageFormat, Layout, Pixels, Pooling, QkNorm, Shape, Variant, Vit, named};
 
 /// The library, or a loud word that the test did not run.
 fn library(test: &str) -> Option<Library> {
@@ -117,6 +117,30 @@ fn attention_compiles_without_spills_for_every_stored_head() {
             let kernel = Attention { tokens, heads: 12, head_dim }.plan().unwrap();
             let compiled = compile_plan(&library, &kernel, arch);
             assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
+        }
+    }
+}
+
+#[test]
+fn norms_and_rotations_of_queries_and_keys_compile_without_spills() {
+    let Some(library) = library("nvrtc::norms_and_rotations_of_queries_and_keys_compile_without_spills") else {
+        return;
+    };
+    let archs = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"];
+    let mut number = 0;
+    for head_dim in [64, 72, 80, 128, 4, 55, 124, 127] {
+        for (_, norm) in QkNorm::ALL {
+            for rotated in [None, Some(0), Some(5)] {
+                let what = QueryKey { tokens: 261, heads: 16, head_dim, norm, epsilon: 1e-6, rotated };
+                let Ok(kernel) = what.plan() else { continue };
+                number += 1;
+                // The heads of published models on every architecture, the others on one each.
+                let archs = if head_dim == 64 || head_dim == 72 { &archs[..] } else { &archs[number % 6..][..1] };
+                for arch in archs {
+                    let compiled = compile_plan(&library, &kernel, arch);
+                    assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
+                }
+            }
         }
     }
 }

@@ -112,6 +112,7 @@ const KERNELS: &[(&str, &str)] = &[
     ("gemm", include_str!("../../kernels/gemm.cu.j2")),
     ("image", include_str!("../../kernels/image.cuh.j2")),
     ("pool", include_str!("../../kernels/pool.cu.j2")),
+    ("query_key", include_str!("../../kernels/query_key.cu.j2")),
 ];
 const PRIMITIVES: &str = include_str!("../../kernels/prims.cuh");
 

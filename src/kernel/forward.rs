@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Packing, Rule};
-use crate::vit::{Activation, Pooling, Position, PositionRows, QkvBias, Vit};
+use crate::vit::{Activation, Pooling, Position, PositionRows, QkNorm, QkvBias, Vit};
 
 /// One launch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,7 +102,7 @@ pub(super) fn forward(vit: &Vit) -> Vec<Step> {
         let buffers = [("x", "tokens"), ("normalised", "tokens")];
         steps.push(step("layernorm", Rows::Tokens, buffers).norm("pre_norm"));
     }
-    steps.extend(block(vit).map(Step::in_block));
+    steps.extend(block(vit).into_iter().map(Step::in_block));
     let normed = || step("layernorm", Rows::Tokens, [("x", "tokens"), ("normalised", "normed")]).norm("norm");
     match architecture.pooling {
         Pooling::Class => {
@@ -128,10 +128,12 @@ pub(super) fn forward(vit: &Vit) -> Vec<Step> {
 fn embedding(vit: &Vit) -> Step {
     let variant = &vit.architecture.variant;
     let bias = variant.patch_bias.then_some("patch.bias");
+    // Rotary ones are added to no token.
+    let position = (variant.position != Position::Rope).then_some("position");
     let step = step("patch_embedding", Rows::Patches, [("image", "image"), ("out", "tokens")])
         .weights("weight", Rule::Pixels, &[Some("patch.weight")])
         .weights("bias", Rule::PixelsBias, &[bias, Some("patch.weight")])
-        .weights("position", Rule::LastRows, &[Some("position")]);
+        .weights("position", Rule::LastRows, &[position]);
     let class = vit.architecture.class_token.then_some("class");
     let registers = (variant.registers > 0).then_some("registers");
     let mut before: Vec<Option<&str>> = [class, registers].into_iter().flatten().map(Some).collect();
@@ -144,7 +146,7 @@ fn embedding(vit: &Vit) -> Step {
     step.weights("prefix", Rule::Prefix, &before)
 }
 
-fn block(vit: &Vit) -> [Step; 7] {
+fn block(vit: &Vit) -> Vec<Step> {
     let (architecture, variant) = (&vit.architecture, &vit.architecture.variant);
     let parts = ["q", "k", "v"];
     let weights = parts.map(|part| format!("blocks.*.{part}.weight"));
@@ -169,11 +171,14 @@ fn block(vit: &Vit) -> [Step; 7] {
         (&[Some("blocks.*.fc1.weight")], &[Some("blocks.*.fc1.bias")])
     };
     let residual = |kernel, x| step(kernel, Rows::Tokens, [("x", x), ("residual", "tokens"), ("out", "tokens")]);
-    [
+    let mut steps = vec![
         norm(1),
         step("qkv", Rows::Tokens, [("x", "normed"), ("out", "qkv")])
             .weights("weight", Rule::Copy, &weights.each_ref().map(|name| Some(name.as_str())))
             .weights("bias", Rule::Copy, &biases.each_ref().map(Option::as_deref)),
+    ];
+    steps.extend(query_key(vit));
+    steps.extend([
         step("attention", Rows::Tokens, [("qkv", "qkv"), ("out", "attended")]),
         scaled(residual("projection", "attended").linear("blocks.*.projection"), 1),
         norm(2),
@@ -181,7 +186,25 @@ fn block(vit: &Vit) -> [Step; 7] {
             .weights("weight", Rule::Copy, fc1_weight)
             .weights("bias", Rule::Copy, fc1_bias),
         scaled(residual("fc2", "hidden").linear("blocks.*.fc2"), 2),
-    ]
+    ]);
+    steps
+}
+
+/// The norms and rotations of queries and keys, where there are any.
+fn query_key(vit: &Vit) -> Option<Step> {
+    let what = super::query_key(vit)?;
+    let mut step = step("query_key", Rows::Tokens, [("qkv", "qkv")]);
+    let norms = |kind: &str| ["q", "k"].map(|part| format!("blocks.*.{part}_norm.{kind}"));
+    let copied = |step: Step, argument: &str, names: [String; 2]| {
+        step.weights(argument, Rule::Copy, &names.each_ref().map(|name| Some(name.as_str())))
+    };
+    if what.norm != QkNorm::None {
+        step = copied(step, "gamma", norms("weight"));
+    }
+    if what.norm == QkNorm::Layer {
+        step = copied(step, "beta", norms("bias"));
+    }
+    Some(if what.rotated.is_some() { step.weights("rotation", Rule::Rotation, &[]) } else { step })
 }
 
 /// From all tokens to the vector that a probe sees.
@@ -265,7 +288,7 @@ mod tests {
                 let plan = kernels.named(&step.kernel).unwrap();
                 let rows = IMAGES * step.rows.of(&vit);
                 assert!(rows.is_multiple_of(plan.launch.rows_multiple), "{}", plan.entry);
-                for access in [Access::Read, Access::Write] {
+                for access in [Access::Read, Access::Update, Access::Write] {
                     for argument in plan.arguments.iter().filter(|argument| argument.access == access) {
                         let bound = step.arguments.iter().find(|bound| bound.argument == argument.name);
                         let Some(Bound { operand: Operand::Buffer(name), .. }) = bound else { continue };

@@ -59,11 +59,7 @@ fn plan(width: u64, epsilon: f64, rows: Rows) -> Result<KernelPlan, Diagnostic> 
         let message = format!("no layer-norm kernel is written for width {width}");
         return Err(Diagnostic::error(codes::WIDTH, message).help(format!("choose a width from 1 to {WIDEST}")));
     }
-    // Below the smallest normal `float`, a row of equal elements would divide by zero.
-    if !(f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)).contains(&epsilon) {
-        let message = format!("the layer norm's epsilon {epsilon:e} is not a positive `float`");
-        return Err(Diagnostic::error(codes::EPSILON, message).help("the usual value is 1e-6"));
-    }
+    let epsilon = epsilon_of(epsilon)?;
     let vector = [8, 4, 2].into_iter().find(|&v| width.is_multiple_of(v)).unwrap_or(1);
     let vectors = width / vector;
     let fits = |limit: &u64| vectors.div_ceil(limit / vector * WARP) <= MOST_WARPS;
@@ -129,6 +125,16 @@ fn plan(width: u64, epsilon: f64, rows: Rows) -> Result<KernelPlan, Diagnostic> 
         bytes_per_row: if residual { 4 } else { 2 } * 2 * width,
         bytes_of_weights: 0,
     })
+}
+
+/// The same epsilon, where a norm may have it.
+pub(super) fn epsilon_of(epsilon: f64) -> Result<f64, Diagnostic> {
+    // Below the smallest normal `float`, a row of equal elements would divide by zero.
+    if (f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)).contains(&epsilon) {
+        return Ok(epsilon);
+    }
+    let message = format!("the layer norm's epsilon {epsilon:e} is not a positive `float`");
+    Err(Diagnostic::error(codes::EPSILON, message).help("the usual value is 1e-6"))
 }
 
 /// Warps that share a row of so many vectors when a thread holds at most `most` of them.

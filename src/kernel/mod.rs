@@ -13,6 +13,7 @@ mod layernorm;
 mod model;
 mod pack;
 mod pool;
+mod query_key;
 mod tile;
 mod weights;
 
@@ -25,6 +26,7 @@ pub use layernorm::{class_norm, layernorm, layernorm_residual};
 pub use model::*;
 pub use pack::{Given, Normalisation, Pack, Packed, Packing, Rule};
 pub use pool::{Pool, Weights};
+pub use query_key::QueryKey;
 pub use tile::Tile;
 pub use weights::{Weight, weights};
 
@@ -35,7 +37,8 @@ use crate::vit::{Activation, Architecture, ImageFormat, Pooling, Position, QkNor
 /// the first size that no kernel is written for.
 ///
 /// A block is `layernorm`, `qkv`, `attention`, `projection`, `layernorm`, `fc1`, `fc2`: what one writes the next reads,
-/// and the products add the residuals. `layernorm_residual` is for residuals that something else leaves apart.
+/// and the products add the residuals. Where queries and keys are normed or rotated, `query_key` does so before
+/// `attention`. `layernorm_residual` is for residuals that something else leaves apart.
 ///
 /// Pure arithmetic: needs no GPU and no compiler, and gives the same plan everywhere.
 pub fn plan(vit: &Vit) -> Result<Kernels, Diagnostic> {
@@ -50,7 +53,11 @@ pub fn plan_for(vit: &Vit, format: ImageFormat) -> Result<Kernels, Diagnostic> {
     for gemm in products(vit, format) {
         let plan = gemm.plan()?;
         match gemm.name {
-            "qkv" => list.extend([layernorm(width, epsilon)?, plan, attention(vit).plan()?]),
+            "qkv" => {
+                list.extend([layernorm(width, epsilon)?, plan]);
+                list.extend(query_key(vit).map(|query_key| query_key.plan()).transpose()?);
+                list.push(attention(vit).plan()?);
+            }
             "fc2" => {
                 list.push(plan);
                 match vit.architecture.pooling {
@@ -73,6 +80,14 @@ pub fn plan_for(vit: &Vit, format: ImageFormat) -> Result<Kernels, Diagnostic> {
 pub fn attention(vit: &Vit) -> Attention {
     let architecture = &vit.architecture;
     Attention { tokens: served_tokens(vit), heads: architecture.heads, head_dim: vit.head_dim() }
+}
+
+/// What a model does with queries and keys before its attention, if anything.
+pub fn query_key(vit: &Vit) -> Option<QueryKey> {
+    let Architecture { heads, norm_epsilon: epsilon, variant, .. } = vit.architecture;
+    let rotated = (variant.position == Position::Rope).then(|| vit.architecture.prefix());
+    let (tokens, head_dim, norm) = (served_tokens(vit), vit.head_dim(), variant.qk_norm);
+    (norm != QkNorm::None || rotated.is_some()).then_some(QueryKey { tokens, heads, head_dim, norm, epsilon, rotated })
 }
 
 /// The tokens of an image where a model is served: all patches are seen, and what stands before them.
@@ -141,18 +156,6 @@ pub fn products(vit: &Vit, format: ImageFormat) -> Vec<Gemm> {
 
 /// Whether the kernels compute this model and no other.
 fn expressible(vit: &Vit) -> Result<(), Diagnostic> {
-    let variant = &vit.architecture.variant;
-    let lacking = if variant.qk_norm != QkNorm::None {
-        Some(format!("`qk_norm = {}`", variant.qk_norm.name()))
-    } else if variant.position == Position::Rope {
-        Some("`position = rope`".to_owned())
-    } else {
-        None
-    };
-    if let Some(lacking) = lacking {
-        let message = format!("no kernel is written for {lacking}");
-        return Err(Diagnostic::error(codes::VARIANT, message).help("leave `emit kernels` out"));
-    }
     let width = vit.shape.width;
     if !width.is_multiple_of(8) {
         let message = format!("the matrix products need a width that is a multiple of 8, and {width} is none");
@@ -194,8 +197,8 @@ mod tests {
         let plain = Architecture { heads: 4, ..Architecture::default() };
         let with = |variant| Architecture { variant, ..plain };
         let rope = with(Variant { position: Position::Rope, ..Variant::default() });
-        assert_eq!(refused(rope, 64), codes::VARIANT);
-        assert_eq!(refused(with(Variant { qk_norm: QkNorm::Rms, ..Variant::default() }), 64), codes::VARIANT);
+        assert_eq!(refused(rope, 544), codes::VARIANT);
+        assert_eq!(refused(with(Variant { qk_norm: QkNorm::Rms, ..Variant::default() }), 544), codes::VARIANT);
         assert_eq!(refused(plain, 1156), codes::ALIGNMENT);
         assert_eq!(refused(plain, 1152), codes::ATTENTION);
     }

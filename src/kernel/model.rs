@@ -162,6 +162,8 @@ pub enum Access {
     Read,
     /// Writes all of it.
     Write,
+    /// Reads some of it and writes that anew.
+    Update,
 }
 
 /// How long a dimension is.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::query_key::rotation;
 use super::{Argument, Dtype, Extent, codes, images, narrow};
 use crate::diagnostic::Diagnostic;
 use crate::vit::{ImageFormat, PositionRows, Vit};
@@ -26,12 +27,14 @@ pub enum Rule {
     /// The bias, if there is one, and what the convolution makes of the shift of each channel and of the number that the
     /// kernel takes off.
     PixelsBias,
-    /// As many of the last rows as the buffer has.
+    /// As many of the last rows as the buffer has; zeros where there is no table.
     LastRows,
     /// The first tokens, if any with the first rows of the position embedding, which is named first.
     Prefix,
     /// For each head the query of the probe times the matrix of the keys, times log2(e) over the root of the head's size.
     Probe,
+    /// Of no weights: the cosines and sines of the patches' rotary positions.
+    Rotation,
 }
 
 /// What pixels stand for: the model sees `scale * pixel + shift`, by channel.
@@ -95,9 +98,10 @@ impl Pack<'_> {
             Rule::Copy => copied(&from, count),
             Rule::Pixels => self.pixels(&from)?,
             Rule::PixelsBias => self.pixels_bias(&from, count)?,
-            Rule::LastRows => last_rows(&from, count),
+            Rule::LastRows => from[0].map_or_else(|| vec![0.0; count], |table| last_rows(table, count)),
             Rule::Prefix => self.prefix(&from),
             Rule::Probe => self.probe(&from),
+            Rule::Rotation => rotation(self.vit),
         };
         if values.len() != count {
             return Err(wrong(format!("`{}` takes {count} numbers and is made of {}", argument.name, values.len())));
@@ -219,8 +223,7 @@ fn copied(from: &[Option<&[f32]>], count: usize) -> Vec<f64> {
     values
 }
 
-fn last_rows(from: &[Option<&[f32]>], count: usize) -> Vec<f64> {
-    let table = from[0].unwrap_or_default();
+fn last_rows(table: &[f32], count: usize) -> Vec<f64> {
     table[table.len().saturating_sub(count)..].iter().map(|&value| f64::from(value)).collect()
 }
 

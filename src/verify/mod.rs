@@ -15,6 +15,7 @@ mod pooled;
 mod product;
 mod profile;
 mod tally;
+mod turned;
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -33,6 +34,7 @@ pub use norm::Norm;
 pub use pooled::Pooled;
 pub use product::Product;
 pub use profile::{COUNTING, Counted, Profile, count};
+pub use turned::Turned;
 
 use crate::diagnostic::Diagnostic;
 use crate::emit::kernel_source;
@@ -200,6 +202,10 @@ pub fn case(vit: &Vit, plan: &KernelPlan, rows: u64, seed: u64) -> Option<Box<dy
     if plan.template == "attention" {
         let attention = kernel::attention(vit);
         return Some(Box::new(Heads::new(attention, rows / attention.tokens.max(1) as usize, seed)));
+    }
+    if plan.template == "query_key" {
+        let what = kernel::query_key(vit)?;
+        return Some(Box::new(Turned::new(what, rows / what.tokens.max(1) as usize, seed)));
     }
     if plan.template == "pool" {
         return Some(Box::new(Pooled::new(kernel::pool(vit)?, rows, seed)));

@@ -6,8 +6,8 @@ use sovitc::emit::kernel_source;
 use sovitc::kernel::{Access, KernelPlan, Kernels, Normalisation, Operand, Pack, Packed, Step, plan_for, weights};
 use sovitc::verify::{Argument, Noise, ORDERS, bytes, halves, narrow, widen};
 use sovitc::vit::{
-    Activation, Architecture, ImageFormat, Layout, Pixels, Pooling, Position, PositionRows, QkvBias, Shape, Variant,
-    Vit,
+    Activation, Architecture, ImageFormat, Layout, Pixels, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape,
+    Variant, Vit,
 };
 
 use crate::block::{Rows, attend, norm};
@@ -166,6 +166,7 @@ impl Machine<'_> {
                         assert_eq!(data.len(), size, "{} reads {name}", step.kernel);
                         if in_place(Access::Write).is_some() { Argument::Updated(data) } else { Argument::Input(data) }
                     }
+                    Access::Update => Argument::Updated(self.buffers[name].clone()),
                     Access::Write => in_place(Access::Read).map_or(Argument::Output(size), Argument::Same),
                 }
             }
@@ -228,7 +229,8 @@ impl Plain<'_> {
         let a = &self.vit.architecture;
         let (side, width) = (a.patch as usize, self.vit.shape.width as usize);
         let (grid, prefix) = (images.side / side, a.prefix() as usize);
-        let (weight, position) = (self.of("patch.weight").unwrap(), self.of("position").unwrap());
+        let weight = self.of("patch.weight").unwrap();
+        let position = self.of("position").unwrap_or_else(|| vec![0.0; grid * grid * width]);
         let bias = self.of("patch.bias").unwrap_or_else(|| vec![0.0; width]);
         let first = position.len() / width - grid * grid;
         let before: Vec<f64> = ["class", "registers"].iter().filter_map(|name| self.of(name)).flatten().collect();
@@ -271,7 +273,10 @@ impl Plain<'_> {
         for block in 0..self.vit.shape.depth {
             let name = |part: &str| format!("blocks.{block}.{part}");
             let normed = self.norm(&name("norm1"), &x);
-            let parts = ["q", "k", "v"].map(|part| self.linear(&name(part), &normed));
+            let parts = ["q", "k", "v"].map(|part| {
+                let made = self.linear(&name(part), &normed);
+                if part == "v" { made } else { self.turned(&name(&format!("{part}_norm")), made, tokens) }
+            });
             let qkv = (0..x.len()).map(|row| parts.each_ref().map(|part| part[row].clone()).concat()).collect();
             let attended = self.linear(&name("projection"), &attend(&qkv, tokens, heads));
             x = self.add(&x, &attended, &name("scale1"));
@@ -296,6 +301,33 @@ impl Plain<'_> {
         }
     }
 
+    /// Queries or keys as attention sees them: each head normed, and turned where a patch stands.
+    fn turned(&self, name: &str, x: Rows, tokens: usize) -> Rows {
+        let a = &self.vit.architecture;
+        let (head, grid) = (self.vit.head_dim() as usize, (a.image / a.patch) as usize);
+        let split = |row: Vec<f64>| row.chunks(head).map(<[f64]>::to_vec).collect::<Rows>();
+        let one = |(row, x): (usize, Vec<f64>)| {
+            let heads = match a.variant.qk_norm {
+                QkNorm::None => split(x),
+                QkNorm::Layer => self.norm(name, &split(x)),
+                _ => {
+                    let weight = self.of(&format!("{name}.weight")).unwrap();
+                    let root = |x: &[f64]| (x.iter().map(|v| v * v).sum::<f64>() / head as f64 + 1e-6).sqrt();
+                    let normed = |x: Vec<f64>| x.iter().zip(&weight).map(|(v, w)| v / root(&x) * w).collect();
+                    split(x).into_iter().map(normed).collect()
+                }
+            };
+            match (row % tokens).checked_sub(a.prefix() as usize) {
+                Some(patch) if a.variant.position == Position::Rope => {
+                    let at = [patch / grid, patch % grid].map(|at| (at as f64 + 0.5) / grid as f64 * 2.0 - 1.0);
+                    heads.iter().flat_map(|x| rotate(x, at)).collect()
+                }
+                _ => heads.concat(),
+            }
+        };
+        x.into_iter().enumerate().map(one).collect()
+    }
+
     /// What the probe's heads see of one image.
     fn pooled(&self, image: &[Vec<f64>]) -> Vec<f64> {
         let (image, heads) = (image.to_vec(), self.vit.architecture.heads as usize);
@@ -313,6 +345,20 @@ impl Plain<'_> {
         }
         out
     }
+}
+
+/// A head turned by a place of the image, as complex numbers: element i of the first half is the real part, that of the
+/// second the imaginary. A quarter of the head turns by the height, the next by the width.
+fn rotate(x: &[f64], place: [f64; 2]) -> Vec<f64> {
+    let half = x.len() / 2;
+    let mut out = vec![0.0; x.len()];
+    for i in 0..half {
+        let frequency = 100_f64.powf(-4.0 * (i % (half / 2)) as f64 / x.len() as f64);
+        let (sine, cosine) = (2.0 * std::f64::consts::PI * place[i / (half / 2)] * frequency).sin_cos();
+        out[i] = x[i] * cosine - x[half + i] * sine;
+        out[half + i] = x[i] * sine + x[half + i] * cosine;
+    }
+    out
 }
 
 /// The distance of two lists as a share of the second.
@@ -384,4 +430,31 @@ fn fixed_positions_to_the_class_token() {
         Architecture { pooling: Pooling::Class, classes: 5, ..base },
         ImageFormat { pixels: Pixels::Uint8, layout: Layout::Nchw },
     );
+}
+
+#[test]
+fn rotary_positions_to_the_class_token() {
+    need_compiler!("forward::rotary_positions_to_the_class_token");
+    let variant = Variant {
+        registers: 4,
+        position: Position::Rope,
+        layer_scale: Some(1e-5),
+        qkv_bias: QkvBias::NoKey,
+        mask_token: true,
+        ..Variant::default()
+    };
+    let base = Architecture { image: 56, heads: 2, class_token: true, variant, ..Architecture::default() };
+    let architecture = Architecture { pooling: Pooling::Class, activation: Activation::SwiGlu, ..base };
+    check(architecture, ImageFormat::default());
+}
+
+#[test]
+fn normed_queries_and_keys_to_the_mean_of_patches() {
+    need_compiler!("forward::normed_queries_and_keys_to_the_mean_of_patches");
+    for (qk_norm, position) in [(QkNorm::Layer, Position::Learned), (QkNorm::Rms, Position::Rope)] {
+        let variant = Variant { qk_norm, position, ..Variant::default() };
+        let base = Architecture { image: 56, heads: 4, variant, ..Architecture::default() };
+        let architecture = Architecture { pooling: Pooling::Average, ..base };
+        check(architecture, ImageFormat::default());
+    }
 }

@@ -93,10 +93,10 @@ mod tests {
             let declared: Vec<(&str, &str)> = list.split(',').map(|one| one.trim().rsplit_once(' ').unwrap()).collect();
             let c_type = |argument: &Argument| match (argument.dtype, argument.access) {
                 (Dtype::Bf16, Access::Read) => "const unsigned short*",
-                (Dtype::Bf16, Access::Write) => "unsigned short*",
+                (Dtype::Bf16, Access::Write | Access::Update) => "unsigned short*",
                 (Dtype::U8, _) => "const unsigned char*",
                 (Dtype::F32, Access::Read) => "const float*",
-                (Dtype::F32, Access::Write) => "float*",
+                (Dtype::F32, Access::Write | Access::Update) => "float*",
                 (Dtype::U32, _) => "unsigned int",
             };
             let planned: Vec<_> = plan.arguments.iter().map(|a| (c_type(a), a.name.as_str())).collect();
