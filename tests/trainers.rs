@@ -18,9 +18,11 @@ use serde_json::{Value, json};
 use so400m::{Case, case};
 use sovitc::disk::write_all;
 use sovitc::emit::render;
-use sovitc::kernel::weights;
+use sovitc::kernel::{Normalisation, Operand, Pack, Packed, plan, weights};
 use sovitc::plan::Target;
-use sovitc::vit::{Activation, Architecture, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape, Variant, Vit};
+use sovitc::vit::{
+    Activation, Architecture, ImageFormat, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape, Variant, Vit,
+};
 
 /// Emits a case for one target and returns the folder with its `config.json`.
 fn emitted(case: Case, target: Target, out: &Path) -> String {
@@ -211,6 +213,10 @@ const PLAIN: Variant = Variant {
     masked: 0.0,
 };
 
+/// As DINOv3.
+const ROTARY: Variant =
+    Variant { position: Position::Rope, registers: 4, layer_scale: Some(1e-5), mask_token: true, ..PLAIN };
+
 fn class_token(variant: Variant) -> Architecture {
     Architecture { pooling: Pooling::Class, class_token: true, variant, ..Architecture::default() }
 }
@@ -391,15 +397,19 @@ fn weights_of_kernels_are_found_by_their_names() {
     let class = |variant| Architecture { pooling: Pooling::Class, class_token: true, variant, ..base };
     let clip = Variant { pre_norm: true, patch_bias: false, ..PLAIN };
     let registers = Variant { registers: 3, position_rows: PositionRows::All, layer_scale: Some(1e-5), ..PLAIN };
+    let rotary = Variant { qkv_bias: QkvBias::NoKey, ..ROTARY };
     let average = Architecture { pooling: Pooling::Average, classes: 10, ..base };
     let cases = [
         ("transformers", Target::Transformers, base),
         ("transformers", Target::Transformers, Architecture { activation: Activation::Gelu, ..class(PLAIN) }),
         ("transformers", Target::Transformers, Architecture { classes: 5, ..class(PLAIN) }),
+        ("transformers", Target::Transformers, class(rotary)),
+        ("transformers", Target::Transformers, Architecture { activation: Activation::SwiGlu, ..class(rotary) }),
         ("timm", Target::Timm, base),
         ("timm", Target::Timm, average),
         ("timm", Target::Timm, class(registers)),
         ("timm", Target::Timm, class(clip)),
+        ("timm", Target::Timm, class(Variant { qk_norm: QkNorm::Layer, ..PLAIN })),
         ("open_clip", Target::OpenClip, Architecture { activation: Activation::QuickGelu, ..class(clip) }),
         ("open_clip", Target::OpenClip, class(Variant { layer_scale: Some(1e-5), ..clip })),
     ];
@@ -417,17 +427,68 @@ fn weights_of_kernels_are_found_by_their_names() {
             json!({ "name": name.unwrap_or_else(|| panic!("{library}: {}", weight.name)), "shape": weight.shape })
         });
         let list: Vec<Value> = list.collect();
+        // open_clip projects the vector into the space of the texts, and a mask token is for training: no part of a pass.
+        let rest: &[&str] = match library {
+            "open_clip" => &["proj"],
+            "transformers" if architecture.variant.mask_token => &["embeddings.mask_token"],
+            _ => &[],
+        };
         let path = emitted(case, target, &out.path().join(i.to_string()));
-        json!({ "library": library, "path": path, "weights": list })
+        json!({ "library": library, "path": path, "weights": list, "rest": rest })
     });
     let listed: Vec<Value> = listed.collect();
     let said = run("check_weights.py", &[], &json!(listed).to_string()).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(said.lines().count(), listed.len());
     for (line, case) in said.lines().zip(&listed) {
         let found: Value = serde_json::from_str(line).unwrap();
-        // open_clip projects the vector into the space of the texts; that is no part of the encoder.
-        let rest = if case["library"] == "open_clip" { json!(["proj"]) } else { json!([]) };
-        assert_eq!((&found["wrong"], &found["rest"]), (&json!([]), &rest), "{} {}", case["library"], case["path"]);
+        assert_eq!(
+            (&found["wrong"], &found["rest"]),
+            (&json!([]), &case["rest"]),
+            "{} {}",
+            case["library"],
+            case["path"]
+        );
+    }
+}
+
+/// The rotary positions that kernels read are those of the model that is emitted.
+#[test]
+fn rotary_positions_of_kernels_are_those_of_transformers() {
+    for module in ["torch", "transformers"] {
+        if let Err(reason) = has(module) {
+            return support::skip(module, "rotary_positions_of_kernels_are_those_of_transformers", &reason);
+        }
+    }
+    let out = tempfile::tempdir().unwrap();
+    let cases = [(42, 48), (56, 80), (224, 288)].map(|(image, width)| {
+        let mut case = case();
+        case.answers[0].vit.shape = Shape { width, depth: 1, mlp_dim: 192 };
+        let case = case.with(Architecture { image, heads: 4, ..class_token(ROTARY) });
+        let table = rotation(&case.answers[0].vit);
+        let path = emitted(case, Target::Transformers, &out.path().join(image.to_string()));
+        json!({ "path": path, "image": image, "table": table })
+    });
+    let said = run("check_rotation.py", &[], &json!(cases).to_string()).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(said.lines().count(), cases.len());
+    for (line, count) in said.lines().zip([9 * 12, 16 * 20, 256 * 72]) {
+        let found: Value = serde_json::from_str(line).unwrap();
+        // transformers computes the angles, up to 2 pi, in float.
+        assert!(found["count"] == count && found["difference"].as_f64().unwrap() < 2e-6, "{found}");
+    }
+}
+
+/// The table of rotary positions as it is packed.
+fn rotation(vit: &Vit) -> Vec<f32> {
+    let kernels = plan(vit).unwrap();
+    let step = kernels.forward.iter().find(|step| step.kernel == "query_key").unwrap();
+    let bound = step.arguments.iter().find(|bound| bound.argument == "rotation").unwrap();
+    let argument = kernels.named("query_key").unwrap().arguments.iter().find(|a| a.name == "rotation").unwrap();
+    let Operand::Weights(packing) = &bound.operand else { panic!("it is packed") };
+    let normalisation = Normalisation::of(1.0, &[0.5; 3], &[0.5; 3]);
+    let pack = Pack { vit, format: ImageFormat::default(), normalisation: &normalisation };
+    match pack.buffer(argument, packing, 0, &|_| None).unwrap() {
+        Packed::Floats(list) => list,
+        Packed::Halves(_) => panic!("they are floats"),
     }
 }
 

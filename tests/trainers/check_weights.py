@@ -50,7 +50,7 @@ def main():
             if shape != weight["shape"]:
                 wrong.append([weight["name"], weight["shape"], shape])
             spoken.add(name)
-        blocks = re.compile(r"(blocks|layers|resblocks)\.0\.")
+        blocks = re.compile(r"(blocks|layers?|resblocks)\.0\.")
         rest = [name for name in parameters
                 if name not in spoken and (blocks.search(name) or not re.search(r"\.[1-9]\d*\.", name))]
         print(json.dumps({"wrong": wrong, "rest": rest}))
