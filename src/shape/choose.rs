@@ -5,7 +5,7 @@ use super::frontier;
 use super::funds::Funds;
 use super::hardware::Hardware;
 use super::lattice::furthest;
-use super::objective::Asked;
+use super::objective::{Asked, Objective};
 use super::prefer::{number, wanted};
 use super::search::{Box3, Found, best, flops, legal, runners_up};
 use super::{
@@ -160,11 +160,14 @@ impl<'a> Question<'a> {
         let examples = self.space.examples(&vit, &cost);
         if examples < 1.0 {
             let message = format!("budget `{}` pays for less than one example of the shape {shape}", budget.name.value);
-            diagnostics.push(
-                Diagnostic::error(codes::NO_EXAMPLES, message)
-                    .label(budget.span, format!("{:.3e} forward FLOP", budget.forward_flops))
-                    .note(format!("one example takes {} forward FLOP", cost.forward_flops_per_example)),
-            );
+            let error = Diagnostic::error(codes::NO_EXAMPLES, message)
+                .label(budget.span, format!("{:.3e} forward FLOP", budget.forward_flops))
+                .note(format!("one example takes {} forward FLOP", cost.forward_flops_per_example));
+            let share = self.space.funds.drain(flops(&vit, &cost).1) / budget.forward_flops;
+            diagnostics.push(match share {
+                0.0 => error,
+                _ => error.note(format!("inference takes {} times the budget", human(share, Dimension::NONE))),
+            });
             return None;
         }
         let spec = self.search.recipe.and_then(|recipe| self.plan.recipes.get(recipe));
@@ -403,6 +406,10 @@ impl<'a> Question<'a> {
             );
         }
         if binding.is_empty() && self.search.prefer.is_none() {
+            let nearest = match self.space.objective {
+                Objective::Separable { .. } => "the grid has no nearer size",
+                Objective::Coupled(_) => "no size on the grid goes better with those of the other axes",
+            };
             for axis in Axis::ALL.into_iter().filter(|axis| !at_edge.contains(axis)) {
                 let (size, frontier) = (shape.get(axis) as f64, *self.frontier.get(axis));
                 if (size / frontier - 1.0).abs() > ROUNDED {
@@ -414,8 +421,7 @@ impl<'a> Question<'a> {
                         (size / frontier - 1.0) * 100.0
                     );
                     diagnostics.push(
-                        Diagnostic::warning(codes::ROUNDED, message)
-                            .label(self.search.ranges.get(axis).span, "the grid has no nearer size"),
+                        Diagnostic::warning(codes::ROUNDED, message).label(self.search.ranges.get(axis).span, nearest),
                     );
                 }
             }
