@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{DataPlace, Diagnostic, Severity};
 use crate::law::{NamedLaw, NamedStart};
+use crate::plan::Counting;
 use crate::shape::Answer;
 use crate::source::ReadError;
 
@@ -245,9 +246,14 @@ fn no_lock(path: &str, line: Option<u64>, reason: &str) -> Diagnostic {
 fn consistent(answer: &Answer) -> bool {
     let (vit, budget) = (&answer.vit, &answer.budget);
     let buildable = vit.architecture.with(vit.shape).is_ok() && vit.cost() == answer.cost;
-    let left = budget.inference.as_ref().map_or(1.0, |inference| 1.0 - inference.share);
+    let served = |examples: f64| examples * vit.seeing().cost().forward_flops_per_example as f64;
+    let share = budget
+        .inference
+        .map_or(0.0, |inference| served(inference.examples) / Counting::TRAINING_FACTOR / budget.forward_flops);
+    let is_shared = budget.inference.is_none_or(|inference| (inference.share / share - 1.0).abs() < 1e-9);
+    let left = 1.0 - share;
     let paid = left * budget.forward_flops / answer.cost.forward_flops_per_example as f64;
-    buildable && paid.is_finite() && paid > 0.0 && (budget.examples / paid - 1.0).abs() < 1e-9
+    buildable && is_shared && paid.is_finite() && paid > 0.0 && (budget.examples / paid - 1.0).abs() < 1e-9
 }
 
 fn place(path: &str, line: Option<u64>) -> DataPlace {

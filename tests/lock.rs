@@ -139,6 +139,10 @@ fn a_lock_is_not_parsed_loosely() {
     check(&format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)), "malformed-lock", Some(1));
     check(&text.replace("heads = 16", "heads = 0"), "malformed-lock", None);
     check(&text.replace("params = 427680704", "params = 400000000"), "malformed-lock", None);
+    // What inference takes of a budget follows from the model.
+    let served = include_str!("../examples/star/lifetime.lock");
+    assert!(Lock::parse(served, "plan.lock").is_ok() && served.contains("\nshare = 0."));
+    check(&served.replace("\nshare = 0.", "\nshare = 0.0"), "malformed-lock", None);
     for at in (0..text.len()).step_by(97).filter(|&at| text.is_char_boundary(at)) {
         let _ = Lock::parse(&text[..at], "plan.lock");
     }

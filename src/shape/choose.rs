@@ -158,11 +158,13 @@ impl<'a> Question<'a> {
         let cost = vit.cost();
         let budget = self.plan.budgets.get(self.search.budget)?;
         let examples = self.space.examples(&vit, &cost);
-        if examples < 1.0 {
-            let message = format!("budget `{}` pays for less than one example of the shape {shape}", budget.name.value);
+        if examples < 1.0 || self.excess(shape).is_infinite() {
+            let paid = if examples < 1.0 { "one example" } else { "the training that the law knows of," };
+            let message = format!("budget `{}` pays for less than {paid} of the shape {shape}", budget.name.value);
             let error = Diagnostic::error(codes::NO_EXAMPLES, message)
                 .label(budget.span, format!("{:.3e} forward FLOP", budget.forward_flops))
-                .note(format!("one example takes {} forward FLOP", cost.forward_flops_per_example));
+                .note(format!("one example takes {} forward FLOP", cost.forward_flops_per_example))
+                .help("give it more, let it pay for less, or allow smaller shapes");
             let share = self.space.funds.drain(flops(&vit, &cost).1) / budget.forward_flops;
             diagnostics.push(match share {
                 0.0 => error,
@@ -507,8 +509,11 @@ fn pays_for_nothing(search: &Search, budget: &Budget) -> Diagnostic {
     );
     Diagnostic::error(codes::NO_EXAMPLES, message)
         .label(budget.span, format!("{:.3e} forward FLOP", budget.forward_flops))
-        .label(search.name.span, "asks for inference out of it")
-        .help("give inference a budget of its own, or ask for less")
+        .label(
+            search.name.span,
+            if search.inference > 0.0 { "asks for inference out of it" } else { "has too few data for it" },
+        )
+        .help("give it more, or ask for less: no shape is trained as much as the law knows of")
 }
 
 /// Where each arm of the star alone is best at `t`, with its interval over the draws.

@@ -147,14 +147,17 @@ impl Coupled {
         Some(Useful { tau, slopes })
     }
 
-    /// Logarithms of sizes from which the optimum can be walked to: a point of the recipe that uses up half of the funds
-    /// at most.
+    /// Logarithms of sizes from which the optimum can be walked to: the point of the recipe nearest to the budget that
+    /// uses up half of the funds at most and that the law knows.
     fn somewhere(&self) -> Option<PerAxis<f64>> {
         let tau = self.surface.tau(self.funds.forward_flops);
-        let points = (0..200).map(|i| self.surface.frontier(tau - f64::from(i) / 2.0).map(|x| x.ln()));
-        points.into_iter().find(|ln_x| {
+        let steps = (0..200).flat_map(|i| [-0.5, 0.5].map(|step| step * f64::from(i)));
+        let mut points = steps.map(|by| self.surface.frontier(tau + by).map(|x| x.ln()));
+        points.find(|ln_x| {
             let (trained, served) = self.flops(ln_x);
-            self.funds.left(served) >= self.funds.forward_flops / 2.0 && self.funds.examples(trained, served) >= 2.0
+            self.funds.left(served) >= self.funds.forward_flops / 2.0
+                && self.funds.examples(trained, served) >= 2.0
+                && self.at(ln_x).is_finite()
         })
     }
 
@@ -409,6 +412,28 @@ mod tests {
             let optimum = loss.optimum();
             let there = PerAxis::from_fn(|axis| optimum.get(axis).ln() + by[axis as usize]);
             prop_assert!(loss.at(&there) >= loss.level() - 1e-12, "{} {}", loss.at(&there), loss.level());
+        }
+    }
+
+    /// Where a law turns, shapes that are trained less than that cost without end, and none costs what is no number.
+    #[test]
+    fn what_a_law_does_not_know_is_not_chosen() {
+        let (mut law, start) = (law(), start());
+        for axis in [Axis::Width, Axis::Depth] {
+            law.parameters.axes.get_mut(axis).beta = 0.6;
+        }
+        let surface = Anchored::new(&law, &start).surface();
+        let turn = start.forward_flops * surface.rises_below(8.0).exp();
+        let architecture = Architecture { heads: 1, ..Architecture::default() };
+        for (above, data) in [(1.5, None), (3.0, None), (1e3, None), (1e3, Some(Data { unique: 1e5, repeats: 5.0 }))] {
+            let funds = Funds { forward_flops: turn * above, inference: 1e8, data };
+            let Some(loss) = Coupled::new(surface.clone(), &architecture, funds) else { continue };
+            assert!(loss.level().is_finite(), "{above} {data:?}");
+            for width in [64, 256, 1024, 4096, 16384] {
+                let shape = Shape { width, depth: 12, mlp_dim: 4 * width };
+                let excess = loss.excess(shape);
+                assert!(excess >= -1e-12, "{above} {data:?} {shape}: {excess}");
+            }
         }
     }
 
