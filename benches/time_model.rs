@@ -21,6 +21,20 @@ fn main() {
         }
         report(&table, &constants);
     }
+    println!("\n## Three passes of one's own\n");
+    println!("| device | rows | uncalibrated | by three of the rows | by its constants |");
+    println!("|---|---|---|---|---|");
+    for table in tables() {
+        for kind in ["block torch infer", "block torch train", "encoder, mixed precision"] {
+            if table.rows.iter().any(|row| row.kind == kind) {
+                let devices = [table.guessed(), table.corrected(kind), table.device.clone()];
+                let [guessed, own, constants] =
+                    devices.map(|device| 100.0 * table.median_error(kind, &device, |_| true));
+                let title = &table.device.title;
+                println!("| {title} | {kind} | {guessed:.1} % | {own:.1} % | {constants:.1} % |");
+            }
+        }
+    }
 }
 
 /// Constants of least mean square of the log errors of the rows that may be fitted.

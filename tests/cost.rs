@@ -172,8 +172,8 @@ fn emitted_configs_are_read_back() {
 fn a_device_tells_the_time_and_whether_anybody_measured_it() {
     let on = |device: &str| counted(&["sovit_400m14", "--batch", "64", "--on", device])["device"].clone();
     let (h200, b200) = (on("h200"), on("b200"));
-    assert_eq!(h200["calibrated"], "benches/results/blocks-h200.csv");
-    assert_eq!(b200["calibrated"], Value::Null);
+    assert_eq!(h200["calibrated"]["training"], "benches/results/blocks-h200.csv");
+    assert_eq!(b200["calibrated"]["inference"], Value::Null);
     let seconds = |device: &Value, pass: &str| device[pass]["seconds"].as_f64().unwrap();
     // 2156 images/s were measured, eager, for the blocks alone.
     let measured = 64.0 / 2156.0;
@@ -183,6 +183,32 @@ fn a_device_tells_the_time_and_whether_anybody_measured_it() {
     assert!(h200["fits"] == true && on("tpu_v5e")["fits"] == false);
     let shown = String::from_utf8(cost(&["sovit_400m14", "--on", "b200"]).stdout).unwrap();
     assert!(shown.contains("uncalibrated") && shown.contains("heads of 72 are computed as 96"), "{shown}");
+}
+
+/// A device of a plan is one to be timed on, by what its users measured of it.
+#[test]
+fn passes_of_ones_own_correct_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = folder.path().join("devices.sov");
+    let device = |time: &str| {
+        let pass = format!("model = vit_b16, pass = inference, batch = 256, time = {time}");
+        std::fs::write(&plan, format!("device ours from b200 {{ source = \"us\", measured = [{{ {pass} }}] }}\n"))
+            .unwrap();
+    };
+    let on = |arguments: &[&str]| cost(&[&["vit_b16", "--batch", "256", "--on"], arguments].concat());
+    let plan = plan.to_str().unwrap();
+    device("17 ms");
+    let shown = String::from_utf8(on(&["ours", "--plan", plan]).stdout).unwrap();
+    assert!(shown.contains("inference: calibrated on 1 measured pass of `ours`: us"), "{shown}");
+    assert!(shown.contains("training:  uncalibrated") && shown.contains("17 ms  15 059 images/s"), "{shown}");
+    // The plan's other devices are not lost, and unknown ones are told with the plan's.
+    assert_eq!(on(&["b200", "--plan", plan]).status.code(), Some(0));
+    let unknown = on(&["our", "--plan", plan]);
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is `ours`"));
+    device("17 us");
+    let wrong = on(&["ours", "--plan", plan]);
+    assert_eq!((wrong.status.code(), wrong.stdout.len()), (Some(1), 0));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("S0223"));
 }
 
 /// The text tower stands beside the encoder's own counts, and shares its memory.

@@ -4,17 +4,7 @@
 #[path = "support/measured.rs"]
 mod measured;
 
-use measured::{Measured, tables};
-
-/// Median of the relative errors of the rows of a kind that were held out.
-fn median_error(table: &Measured, kind: &str) -> f64 {
-    let device = table.with(&table.device.constants());
-    let rows = table.rows.iter().filter(|row| row.kind == kind && !row.fitted && !row.is_queued());
-    let mut errors: Vec<f64> = rows.map(|row| (row.predict(&device) / row.seconds - 1.0).abs()).collect();
-    assert!(errors.len() >= 60, "{kind}: {}", errors.len());
-    errors.sort_by(f64::total_cmp);
-    errors[errors.len() / 2]
-}
+use measured::tables;
 
 #[test]
 fn blocks_and_encoders_take_about_as_long_as_predicted() {
@@ -25,9 +15,26 @@ fn blocks_and_encoders_take_about_as_long_as_predicted() {
         } else {
             &[("encoder, mixed precision", 0.1)]
         };
+        let device = table.with(&table.device.constants());
         for &(kind, bound) in bounds {
-            let error = median_error(&table, kind);
+            let error = table.median_error(kind, &device, |row| !row.fitted && !row.is_queued());
             assert!(error < bound, "{} {kind}: {error}", table.device.name);
+        }
+    }
+}
+
+/// Three passes of one's own do for a device what timing its operations one by one does.
+#[test]
+fn a_few_measured_passes_calibrate_a_device() {
+    for table in tables() {
+        for kind in ["block torch infer", "block torch train", "encoder, mixed precision"] {
+            if table.rows.iter().all(|row| row.kind != kind) {
+                continue;
+            }
+            let [guessed, corrected] =
+                [table.guessed(), table.corrected(kind)].map(|device| table.median_error(kind, &device, |_| true));
+            let name = &table.device.name;
+            assert!(corrected < 0.11 && corrected < guessed + 0.005, "{name} {kind}: {guessed} {corrected}");
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Ground: any stage may stand on it, and it knows no stage.
 
+mod calibration;
 mod notes;
 mod operation;
 mod time;
@@ -11,6 +12,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
+pub use calibration::{Beside, Calibration, Calibrations, MeasuredPass, Pass};
 pub use notes::notes;
 pub use operation::{Operation, Part, block, bytes_moved, forward, step, training};
 pub use time::{AttentionLibrary, Launch, Prediction, TimedPart, Timer};
@@ -45,6 +47,9 @@ pub struct Device {
     pub source: String,
     /// Constants of the time model, where anybody measured.
     pub measured: Option<Constants>,
+    /// What its users measured, which corrects the time model.
+    #[serde(skip_deserializing)]
+    pub own: Calibrations,
 }
 
 /// Constants of the time model on one device.
@@ -129,6 +134,13 @@ impl Device {
     /// Constants of the time model: measured, or such as a device of its kind may have.
     pub fn constants(&self) -> Constants {
         self.measured.clone().unwrap_or_else(Constants::uncalibrated)
+    }
+
+    /// What times of a pass are calibrated on: its users' passes, or the rows behind its constants; none where nobody
+    /// measured.
+    pub fn calibrated(&self, pass: Pass) -> Option<String> {
+        let rows = || self.measured.as_ref().map(|measured| measured.rows.clone());
+        self.own.get(pass).map(Calibration::says).or_else(rows)
     }
 }
 

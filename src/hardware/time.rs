@@ -5,10 +5,13 @@
 //! Attention works on tiles of 128 queries and 128 keys of a padded head: the exponentials of a tile and its products
 //! do not overlap, and a row of tiles costs one tile more.
 //! Neither a byte nor a FLOP is faster than the device's data sheet: [`Timer::bound`].
+//!
+//! Passes that the device's users measured scale what comes out, fused operations of theirs included; a whole pass is
+//! not faster than its FLOPs at the peak.
 
 use serde::Serialize;
 
-use super::{Constants, Device, Operation, Part};
+use super::{Constants, Device, Operation, Part, Pass};
 
 /// A library's attention, by what it pads heads to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -81,6 +84,8 @@ pub struct Timer<'a> {
     peak: f64,
     library: AttentionLibrary,
     launch: Launch,
+    /// How many times the model's seconds work and overhead were measured to take.
+    factors: (f64, f64),
     tiles: [Tile; TILES.len()],
 }
 
@@ -135,8 +140,14 @@ const MISALIGNED: (f64, f64) = (3.9, 7.5);
 const PADDING: f64 = 0.3;
 
 impl<'a> Timer<'a> {
-    /// A timer of a device by its peak in `format`; none where it has no such rate.
-    pub fn new(device: &'a Device, format: &str, library: AttentionLibrary, launch: Launch) -> Option<Self> {
+    /// A timer of a pass on a device by its peak in `format`; none where it has no such rate.
+    pub fn new(
+        device: &'a Device,
+        format: &str,
+        library: AttentionLibrary,
+        launch: Launch,
+        pass: Pass,
+    ) -> Option<Self> {
         let peak = device.rate(format)?;
         let constants = device.constants();
         let rate = peak / device.units as f64 * constants.product;
@@ -145,12 +156,14 @@ impl<'a> Timer<'a> {
             let slower = (m * n / (m + n) / LARGEST).powf(TILE_EXPONENT);
             Tile { rows, outputs, seconds: 2.0 * m * n / (rate * slower) }
         });
-        Some(Self { device, constants, peak, library, launch, tiles })
+        let factors = device.own.get(pass).map_or((1.0, 1.0), |own| (own.work, own.overhead));
+        Some(Self { device, constants, peak, library, launch, factors, tiles })
     }
 
     /// What a pass takes.
     pub fn predict(&self, parts: &[Part]) -> Prediction {
-        let parts: Vec<TimedPart> = parts
+        let flops = flops(parts);
+        let mut parts: Vec<TimedPart> = parts
             .iter()
             .map(|part| {
                 let count = part.count as f64;
@@ -158,15 +171,32 @@ impl<'a> Timer<'a> {
                 TimedPart { part: *part, seconds, bound: count * self.bound(&part.operation) }
             })
             .collect();
-        let seconds: f64 = parts.iter().map(|part| part.seconds).sum();
-        let flops: f64 = parts.iter().map(|timed| timed.part.operation.flops() * timed.part.count as f64).sum();
+        let modelled: f64 = parts.iter().map(|part| part.seconds).sum();
+        let seconds = modelled.max(flops / self.peak);
+        for part in &mut parts {
+            part.seconds *= seconds / modelled;
+        }
         Prediction { seconds, utilisation: flops / (seconds * self.peak), parts }
     }
 
     /// Seconds that no pass of parts as large goes below: as predicted, were every size aligned. It grows with every
     /// size.
     pub fn least(&self, parts: &[Part]) -> f64 {
-        parts.iter().map(|part| part.count as f64 * self.time(&part.operation, false)).sum()
+        let seconds: f64 = parts.iter().map(|part| part.count as f64 * self.time(&part.operation, false)).sum();
+        seconds.max(self.peak_seconds(parts))
+    }
+
+    /// Seconds of a pass by the model alone: of the work of its kernels, and of what they take however small they are.
+    pub fn modelled(&self, parts: &[Part]) -> (f64, f64) {
+        parts.iter().fold((0.0, 0.0), |(work, overhead), part| {
+            let count = part.count as f64;
+            (work + count * self.work(&part.operation, true), overhead + count * self.constants.latency)
+        })
+    }
+
+    /// Seconds that the FLOPs of a pass take at the peak.
+    pub fn peak_seconds(&self, parts: &[Part]) -> f64 {
+        flops(parts) / self.peak
     }
 
     /// Seconds of one operation.
@@ -176,8 +206,19 @@ impl<'a> Timer<'a> {
 
     fn time(&self, operation: &Operation, real: bool) -> f64 {
         let c = &self.constants;
+        let (work, overhead) = self.factors;
+        let device = work * self.work(operation, real) + overhead * c.latency;
+        match self.launch {
+            Launch::Graph => device,
+            Launch::Eager => device.max(c.host),
+        }
+    }
+
+    /// Seconds of an operation's work by the model alone.
+    fn work(&self, operation: &Operation, real: bool) -> f64 {
+        let c = &self.constants;
         let moved = |share: f64| operation.bytes() / (self.device.bandwidth * share);
-        let work = match *operation {
+        match *operation {
             Operation::Product { rows, outputs, inputs } => {
                 self.product(rows, outputs, inputs, real).max(moved(c.product_bandwidth))
             }
@@ -190,11 +231,6 @@ impl<'a> Timer<'a> {
             Operation::Norm { rows, .. } => moved(c.norm) + rows as f64 * c.norm_row,
             Operation::Activation { .. } => moved(c.activation),
             Operation::Sum { .. } => moved(c.bandwidth),
-        };
-        let device = work + c.latency;
-        match self.launch {
-            Launch::Graph => device,
-            Launch::Eager => device.max(c.host),
         }
     }
 
@@ -251,16 +287,21 @@ impl<'a> Timer<'a> {
     }
 }
 
+/// FLOPs of a pass.
+fn flops(parts: &[Part]) -> f64 {
+    parts.iter().map(|part| part.operation.flops() * part.count as f64).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::hardware::{device, devices, forward};
+    use crate::hardware::{Calibration, Calibrations, device, devices, forward};
     use crate::vit::{Architecture, Shape, named};
 
     fn timer(name: &str, library: AttentionLibrary) -> Timer<'static> {
-        Timer::new(device(name).unwrap(), "bf16", library, Launch::Graph).unwrap()
+        Timer::new(device(name).unwrap(), "bf16", library, Launch::Graph, Pass::Inference).unwrap()
     }
 
     #[test]
@@ -292,7 +333,7 @@ mod tests {
     fn a_larger_batch_takes_longer_and_gives_more() {
         let vit = named("sovit_400m14").unwrap().vit();
         for device in devices() {
-            let timer = Timer::new(device, "bf16", AttentionLibrary::Flash, Launch::Eager).unwrap();
+            let timer = Timer::new(device, "bf16", AttentionLibrary::Flash, Launch::Eager, Pass::Inference).unwrap();
             let time = |batch| timer.predict(&forward(&vit, batch)).seconds;
             let (one, many) = (time(1), time(64));
             assert!(one < many && many < 64.0 * one, "{}: {one} {many}", device.name);
@@ -305,9 +346,15 @@ mod tests {
         fn the_least_time_grows_with_every_size(
             device in 0usize..14, library in 0usize..4, batch in 1u64..65, width in 1u64..200, depth in 1u64..40,
             mlp_dim in 1u64..9000, wider in 0u64..9, deeper in 0u64..3, more in 0u64..300,
+            own in proptest::option::of((0.0..3.0f64, 0.0..9.0f64)),
         ) {
             let library = AttentionLibrary::ALL[library].1;
-            let timer = Timer::new(&devices()[device], "bf16", library, Launch::Graph).unwrap();
+            let inference = own.map(|(work, overhead)| {
+                Calibration { work, overhead, passes: 3, within: 0.1, device: "own".to_owned(), source: "s".to_owned() }
+            });
+            let device = (*devices()[device]).clone();
+            let device = Device { own: Calibrations { inference, training: None }, ..device };
+            let timer = Timer::new(&device, "bf16", library, Launch::Graph, Pass::Inference).unwrap();
             let architecture = Architecture { heads: 16, ..Architecture::default() };
             let vit = |width, depth, mlp_dim| architecture.with(Shape { width: 16 * width, depth, mlp_dim }).unwrap();
             let least = timer.least(&forward(&vit(width, depth, mlp_dim), batch));
@@ -322,7 +369,7 @@ mod tests {
             index in 0usize..14, rows in 1u64..40_000, outputs in 1u64..9000, inputs in 1u64..9000, heads in 1u64..2000,
         ) {
             let device = &devices()[index];
-            let timer = Timer::new(device, "bf16", AttentionLibrary::CuDnn, Launch::Graph).unwrap();
+            let timer = Timer::new(device, "bf16", AttentionLibrary::CuDnn, Launch::Graph, Pass::Inference).unwrap();
             for operation in [
                 Operation::Product { rows, outputs, inputs },
                 Operation::Attention { heads, tokens: inputs, head: 64 },

@@ -46,6 +46,10 @@ pub const NO_LOSS: Code = Code::new("S0220", "no-loss");
 pub const UNKNOWN_TRAINER: Code = Code::new("S0221", "unknown-trainer");
 /// The price of a device that neither the plan nor a file of prices gives.
 pub const NO_PRICE: Code = Code::new("S0222", "no-price");
+/// A measured time that is below what the device's data sheet allows.
+pub const TOO_FAST: Code = Code::new("S0223", "faster-than-the-device");
+/// Measured passes that the time model brings together badly.
+pub const PASSES_APART: Code = Code::new("S0224", "passes-apart");
 
 /// A value of another dimension than its field's.
 pub const DIMENSION: Code = Code::new("S0301", "dimension-mismatch");
@@ -127,6 +131,8 @@ pub const ALL: &[Code] = &[
     CIRCLE,
     NO_HARDWARE,
     NO_PRICE,
+    TOO_FAST,
+    PASSES_APART,
     DIMENSION,
     UNLIKE,
     COMPUTE_KIND,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::hardware::{AttentionLibrary, Launch, Timer, step};
+use crate::hardware::{AttentionLibrary, Launch, Pass, Timer, step};
 use crate::plan::{Cluster, Counting, Search};
 use crate::units::{ComputeKind, Dimension, Measure, Quantile, Quantity};
 use crate::vit::Vit;
@@ -122,7 +122,7 @@ impl Bill {
             peak: cluster.peak,
             mfu: Amount::of(&mfu, 1.0),
             mfu_from: if predicted { MfuOrigin::Predicted } else { MfuOrigin::Stated },
-            calibrated: cluster.device.measured.as_ref().filter(|_| predicted).map(|measured| measured.rows.clone()),
+            calibrated: predicted.then(|| cluster.device.calibrated(Pass::Training)).flatten(),
             device_hours: Amount::of(&time, HOUR),
             devices: cluster.devices,
             days: cluster.devices.map(|devices| Amount::of(&time, DAY * devices as f64)),
@@ -158,7 +158,8 @@ fn time(search: &Search, cluster: &Cluster, vit: &Vit, forward_flops: f64) -> Op
         return training(forward_flops).divide(&rate.multiply(mfu).ok()?).ok();
     }
     let of_batch = search.training?;
-    let timer = Timer::new(&cluster.device, cluster.number_format, AttentionLibrary::default(), Launch::Graph)?;
+    let timer =
+        Timer::new(&cluster.device, cluster.number_format, AttentionLibrary::default(), Launch::Graph, Pass::Training)?;
     let examples = forward_flops / vit.cost().forward_flops_per_example as f64;
     let seconds = examples / of_batch.batch as f64 * timer.predict(&step(vit, &of_batch)).seconds;
     seconds.is_finite().then(|| Quantity::exact(seconds, Measure::new(Dimension::DEVICE_TIME)))

@@ -13,7 +13,7 @@ use super::{
     Trained, Waste, codes, prices,
 };
 use crate::diagnostic::Diagnostic;
-use crate::hardware::notes;
+use crate::hardware::{Pass, notes};
 use crate::law::{Estimate, Law, NamedLaw, NamedStart, SovitLaw};
 use crate::plan::{Baseline, Budget, LawKind, Plan, Preference, Range, Requirement, Search, Start};
 use crate::units::{Dimension, fixed, human};
@@ -212,7 +212,7 @@ impl<'a> Question<'a> {
                 batch: serving.batch,
                 attention: serving.attention.name().to_owned(),
                 latency: self.space.hardware.latency(&vit),
-                calibrated: serving.device.measured.as_ref().map(|measured| measured.rows.clone()),
+                calibrated: serving.device.calibrated(Pass::Inference),
                 notes: notes(serving.attention, &vit),
             }),
             training: self.search.training.map(|step| Trained::new(&vit, step, self.search.contrastive, examples)),

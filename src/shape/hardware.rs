@@ -1,6 +1,6 @@
 //! What a shape takes on the hardware that a search names.
 
-use crate::hardware::{Launch, Timer, forward};
+use crate::hardware::{Launch, Pass, Timer, forward};
 use crate::plan::{Search, Serving};
 use crate::vit::{Contrastive, Step, Vit};
 
@@ -20,7 +20,7 @@ impl<'a> Hardware<'a> {
     pub(super) fn of(serving: Option<&'a Serving>, training: Option<Step>) -> Self {
         let serving = serving.and_then(|serving| {
             // Every device has a rate in bf16, which a test holds.
-            let timer = Timer::new(&serving.device, "bf16", serving.attention, Launch::Graph)?;
+            let timer = Timer::new(&serving.device, "bf16", serving.attention, Launch::Graph, Pass::Inference)?;
             Some((timer, serving.batch))
         });
         Self { serving, training, contrastive: None }

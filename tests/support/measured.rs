@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use sovitc::hardware::{
-    AttentionLibrary, Constants, Device, Launch, Operation, Part, Timer, block, device, forward, training,
+    AttentionLibrary, Beside, Calibration, Calibrations, Constants, Device, Launch, Operation, Part, Pass, Timer,
+    block, device, forward, training,
 };
 use sovitc::vit::{Activation, Architecture, Pooling, Shape, Variant, Vit};
 
@@ -25,12 +26,41 @@ pub(crate) struct Row {
     parts: Vec<Part>,
     library: AttentionLibrary,
     launch: Launch,
+    pass: Pass,
 }
 
 impl Measured {
     /// The device with other constants.
     pub(crate) fn with(&self, constants: &Constants) -> Device {
         Device { measured: Some(constants.clone()), ..self.device.clone() }
+    }
+
+    /// The device as if nobody had measured its operations.
+    pub(crate) fn guessed(&self) -> Device {
+        Device { measured: None, ..self.device.clone() }
+    }
+
+    /// The device as if three passes of a kind were all that was measured of it.
+    pub(crate) fn corrected(&self, kind: &str) -> Device {
+        let rows: Vec<&Row> = self.rows.iter().filter(|row| row.kind == kind).collect();
+        let guessed = self.guessed();
+        let few = [1, 3, 5].map(|sixth| rows[rows.len() * sixth / 6]);
+        let found = Calibration::of(&few.map(|row| row.beside(&guessed)), "own", "three rows");
+        let mut own = Calibrations::default();
+        match few[0].pass {
+            Pass::Inference => own.inference = found,
+            Pass::Training => own.training = found,
+        }
+        Device { own, ..guessed }
+    }
+
+    /// Median of the relative errors of a kind's rows for which `counts`, by a device.
+    pub(crate) fn median_error(&self, kind: &str, device: &Device, counts: impl Fn(&Row) -> bool) -> f64 {
+        let rows = self.rows.iter().filter(|row| row.kind == kind && counts(row));
+        let mut errors: Vec<f64> = rows.map(|row| (row.predict(device) / row.seconds - 1.0).abs()).collect();
+        assert!(errors.len() >= 60, "{kind}: {}", errors.len());
+        errors.sort_by(f64::total_cmp);
+        errors[errors.len() / 2]
     }
 }
 
@@ -40,9 +70,16 @@ impl Row {
         self.launch == Launch::Eager
     }
 
+    /// What it took beside what the model says of a device that nobody measured.
+    fn beside(&self, guessed: &Device) -> Beside {
+        let timer = Timer::new(guessed, "bf16", self.library, self.launch, self.pass).unwrap();
+        let (work, overhead) = timer.modelled(&self.parts);
+        Beside { seconds: self.seconds, work, overhead }
+    }
+
     /// Seconds that the model predicts.
     pub(crate) fn predict(&self, device: &Device) -> f64 {
-        Timer::new(device, "bf16", self.library, self.launch).unwrap().predict(&self.parts).seconds
+        Timer::new(device, "bf16", self.library, self.launch, self.pass).unwrap().predict(&self.parts).seconds
     }
 }
 
@@ -96,6 +133,7 @@ fn blocks(name: &str, path: &str) -> Measured {
             parts: if is_training { training(&parts) } else { parts },
             library,
             launch: if text("mode") == "eager" { Launch::Eager } else { Launch::Graph },
+            pass: if is_training { Pass::Training } else { Pass::Inference },
         });
     }
     Measured { device: (**device(name).unwrap()).clone(), path: path.to_owned(), rows }
@@ -143,6 +181,7 @@ fn encoders(name: &str, path: &str) -> Measured {
             parts: forward(&architecture.with(shape).unwrap(), number("batch")),
             library: AttentionLibrary::Flash,
             launch: Launch::Graph,
+            pass: Pass::Inference,
         });
     }
     Measured { device: (**device(name).unwrap()).clone(), path: path.to_owned(), rows }

@@ -6,15 +6,16 @@ mod show;
 mod text;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
-use super::{Common, Format, Status, answer, tell};
-use crate::diagnostic::Diagnostic;
+use super::{Common, Format, Located, Status, Uses, answer, report, tell};
+use crate::diagnostic::{Diagnostic, any_error};
 use crate::disk;
 use crate::hardware::{self, AttentionLibrary, Device, Launch};
-use crate::plan::no_device;
+use crate::plan::{codes::NOTHING_ASKED, no_device};
 use crate::source::Sources;
 use crate::vit::{
     Activation, Architecture, AttentionKind, CATALOGUE, Memory, NumberFormat, Optimizer, Packed, Pooling, Position,
@@ -33,6 +34,7 @@ Examples: sovitc cost siglip_so400m14 --image 384 --on h200 --batch 64
           sovitc cost hf/config.json --batch 32 --optimizer adafactor --shards 8
           sovitc cost siglip_b16 --images 224,384,512 --pack 1296 --batch 64
           sovitc cost siglip_so400m14 --text siglip_so400m --batch 64 --global-batch 32768
+          sovitc cost vit_b16 --on ours --plan plan.sov --batch 256
           sovitc cost --width 1152 --depth 27 --mlp 4304 --heads 16 --patch 14 --image 224 --pool map")]
 pub(super) struct Arguments {
     /// A name of the catalogue, or a config of transformers, timm, open_clip or big_vision.
@@ -52,6 +54,11 @@ pub(super) struct Arguments {
     /// Tell what a batch takes on a device, such as `h200`.
     #[arg(long, value_name = "DEVICE")]
     on: Option<String>,
+    /// A plan whose own devices `--on` may name.
+    #[arg(long, value_name = "PLAN.sov", requires = "on")]
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    uses: Uses,
     /// Let the host queue every kernel, as PyTorch does without graphs.
     #[arg(long, requires = "on")]
     eager: bool,
@@ -211,7 +218,7 @@ impl Counted {
 }
 
 struct Timing {
-    device: &'static Device,
+    device: Arc<Device>,
     library: AttentionLibrary,
     launch: Launch,
 }
@@ -221,19 +228,33 @@ pub(super) fn run(arguments: &Arguments) -> Status {
     if arguments.list {
         return answer(&show::catalogue(format), format);
     }
-    match counted(arguments) {
+    let (devices, found, sources) =
+        arguments.plan.as_deref().map(|plan| own_devices(plan, arguments.uses)).unwrap_or_default();
+    if any_error(&found) {
+        return tell(&found, &sources, format, "");
+    }
+    match counted(arguments, &devices) {
         Ok(counted) => {
+            let status = report(&found, &sources, format);
             let text = match format {
                 Format::Json => show::json(&counted),
                 Format::Human => show::human(&counted),
             };
-            answer(&text, format)
+            status.max(answer(&text, format))
         }
         Err(error) => tell(&[error], &Sources::default(), format, ""),
     }
 }
 
-fn counted(arguments: &Arguments) -> Result<Counted, Diagnostic> {
+/// The devices of a plan, which need not ask anything, and what was found.
+fn own_devices(plan: &Path, uses: Uses) -> (Vec<Arc<Device>>, Vec<Diagnostic>, Sources) {
+    let located = Located::new(plan).using(uses);
+    let mut checked = crate::check(&located.world(), &located.plan());
+    checked.diagnostics.retain(|found| found.code != NOTHING_ASKED);
+    (checked.plan.devices, checked.diagnostics, checked.sources)
+}
+
+fn counted(arguments: &Arguments, devices: &[Arc<Device>]) -> Result<Counted, Diagnostic> {
     let (origin, base) = match &arguments.model {
         Some(model) => {
             let (origin, vit) = model_of(model)?;
@@ -257,7 +278,8 @@ fn counted(arguments: &Arguments) -> Result<Counted, Diagnostic> {
         shards: training.shards,
     };
     let timing = arguments.on.as_deref().map(|name| {
-        let device = hardware::device(name).ok_or_else(|| no_device(name, &[]))?;
+        let own = devices.iter().find(|device| device.name == name);
+        let device = own.or_else(|| hardware::device(name)).ok_or_else(|| no_device(name, devices))?.clone();
         let Attention::Library(library) = training.attention else { return Err(refuse::math_attention()) };
         Ok(Timing { device, library, launch: if arguments.eager { Launch::Eager } else { Launch::Graph } })
     });

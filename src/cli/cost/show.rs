@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{ATTENTION, Attention, CATALOGUE, Counted, Format, Timing, packed, text};
-use crate::hardware::{Prediction, Timer, bytes_moved, forward, notes, step};
+use crate::hardware::{Pass, Prediction, Timer, bytes_moved, forward, notes, step};
 use crate::plan::Counting;
 use crate::units::{Base, Dimension, human as quantity};
 use crate::vit::{Architecture, AttentionKind, Components, Cost, Memory, NumberFormat, Optimizer, Step, Vit};
@@ -89,7 +89,10 @@ pub(super) fn json(counted: &Counted) -> String {
                 "name": timing.device.name,
                 "title": timing.device.title,
                 "source": timing.device.source,
-                "calibrated": timing.device.measured.as_ref().map(|measured| &measured.rows),
+                "calibrated": {
+                    "inference": timing.device.calibrated(Pass::Inference),
+                    "training": timing.device.calibrated(Pass::Training),
+                },
                 "attention": timing.library,
                 "launch": timing.launch,
                 "batch": counted.step.batch,
@@ -114,13 +117,13 @@ impl Passes {
     fn of(timing: &Timing, vit: &Vit, training: &Step) -> Self {
         let parts = forward(vit, training.batch);
         // Every device has a rate in bf16, which a test holds.
-        let predict = |parts: &[_]| {
-            Timer::new(timing.device, "bf16", timing.library, timing.launch).map_or_else(
+        let predict = |pass, parts: &[_]| {
+            Timer::new(&timing.device, "bf16", timing.library, timing.launch, pass).map_or_else(
                 || Prediction { seconds: f64::NAN, utilisation: f64::NAN, parts: Vec::new() },
                 |timer| timer.predict(parts),
             )
         };
-        Self { inference: predict(&parts), training: predict(&step(vit, training)) }
+        Self { inference: predict(Pass::Inference, &parts), training: predict(Pass::Training, &step(vit, training)) }
     }
 }
 
@@ -243,15 +246,20 @@ fn memory(counted: &Counted) -> String {
 fn times(timing: &Timing, counted: &Counted) -> String {
     let batch = counted.step.batch;
     let passes = Passes::of(timing, &counted.vit, &counted.step);
-    let calibrated = match &timing.device.measured {
-        Some(measured) => format!("calibrated on {}", measured.rows),
+    let [inference, training] = [Pass::Inference, Pass::Training].map(|pass| match timing.device.calibrated(pass) {
+        Some(passes) => format!("calibrated on {passes}"),
         None => "uncalibrated: nobody measured it for this model, so its times are guesses".to_owned(),
-    };
+    });
     let library = ATTENTION
         .iter()
         .find(|(_, attention)| *attention == Attention::Library(timing.library))
         .map_or("", |(name, _)| name);
-    let mut text = format!("\nOn {}, {library} attention ({calibrated})\n", timing.device.title);
+    let mut text = format!("\nOn {}, {library} attention", timing.device.title);
+    if inference == training {
+        let _ = writeln!(text, " ({inference})");
+    } else {
+        let _ = writeln!(text, "\n  inference: {inference}\n  training:  {training}");
+    }
     let alone = if counted.step.shards > 1 { ", without communication" } else { "" };
     for (name, pass, remark) in [("inference", &passes.inference, ""), ("training", &passes.training, alone)] {
         let _ = writeln!(

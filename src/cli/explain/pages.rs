@@ -85,6 +85,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("S0220", include_str!("../../../grammar/explain/S0220.md")),
     ("S0221", include_str!("../../../grammar/explain/S0221.md")),
     ("S0222", include_str!("../../../grammar/explain/S0222.md")),
+    ("S0223", include_str!("../../../grammar/explain/S0223.md")),
+    ("S0224", include_str!("../../../grammar/explain/S0224.md")),
     ("S0301", include_str!("../../../grammar/explain/S0301.md")),
     ("S0302", include_str!("../../../grammar/explain/S0302.md")),
     ("S0303", include_str!("../../../grammar/explain/S0303.md")),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
-use crate::hardware::Device;
+use crate::hardware::{Calibrations, Device};
 use crate::plan::check::{Checker, Owner};
 use crate::plan::schema::{Fields, Schema};
 use crate::plan::{Price, codes};
@@ -29,6 +29,7 @@ const SCHEMA: Schema = Schema::of(&[
     "alignment",
     "price",
     "source",
+    "measured",
 ]);
 
 /// Number formats that have a rate.
@@ -44,7 +45,8 @@ impl<'a> Checker<'a> {
     /// Checks a device; its price, where it has one, comes with its place.
     ///
     /// Where absent, the device it begins as has its word; else no other formats than are given, 16 B of alignment and
-    /// no bound by exponentials. What was measured of that device holds as long as nothing it depends on is changed.
+    /// no bound by exponentials. What was measured of that device holds as long as nothing it depends on is changed, and
+    /// passes that this one's users measured correct it.
     pub(in crate::plan) fn device(&mut self, item: &'a Item) -> Option<(Device, Option<(Span, Price)>)> {
         let ItemKind::Device { name, from, body } = &item.kind else { return None };
         let name = name.as_ref()?;
@@ -82,6 +84,7 @@ impl<'a> Checker<'a> {
         let price = fields.get("price").map(|field| (field.name.span, self.price(field.value, field.owner())));
 
         let source = source?;
+        let stated = source.clone();
         let price = match price {
             None => None,
             Some((place, rate)) => Some((place, Price { rate: rate?, source: source.clone(), date: None })),
@@ -103,9 +106,16 @@ impl<'a> Checker<'a> {
                 _ => source,
             },
             measured: None,
+            own: Calibrations::default(),
         };
-        let measured = base.filter(|base| runs_alike(base, &device)).and_then(|base| base.measured.clone());
-        Some((Device { measured, ..device }, price))
+        let alike = base.filter(|base| runs_alike(base, &device));
+        let measured = alike.and_then(|base| base.measured.clone());
+        let device = Device { measured, ..device };
+        let own = match fields.get("measured") {
+            Some(field) => self.calibrations(field, &device, &stated)?,
+            None => alike.map(|base| base.own.clone()).unwrap_or_default(),
+        };
+        Some((Device { own, ..device }, price))
     }
 
     /// Rates by number format, in FLOP/s of one device.
@@ -141,7 +151,7 @@ impl<'a> Checker<'a> {
         self.positive(&rate, value, owner)
     }
 
-    fn positive(&mut self, quantity: &Quantity, value: &Expr, owner: Owner<'_>) -> Option<f64> {
+    pub(super) fn positive(&mut self, quantity: &Quantity, value: &Expr, owner: Owner<'_>) -> Option<f64> {
         let low = quantity.at(Quantile::LOW);
         if low <= 0.0 {
             let message = format!("`{}` must be positive", owner.name);

@@ -7,6 +7,7 @@ mod fit;
 mod funds;
 mod hardware;
 mod law;
+mod measured;
 mod model;
 mod prefer;
 mod recipe;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::hardware::device;
+use crate::hardware::{Calibrations, Pass, device};
 
 const MINE: &str = r#"
 device mine {
@@ -52,6 +52,59 @@ fn measured_constants_stay_where_nothing_they_depend_on_is_changed() {
     }
     let same = plan(&format!("{LAW}device d from h200\n"));
     assert_eq!(*same.devices[0], crate::hardware::Device { name: "d".to_owned(), ..(**base).clone() });
+}
+
+/// Passes that its users measured correct the times of a device, and those of one that runs as it does.
+#[test]
+fn measured_passes_correct_a_device() {
+    let own = |fields: &str| {
+        let plan = plan(&format!(
+            "{LAW}
+            model wide from vit_b16 {{ image = 384 px }}
+            device d from b200 {{
+              source = \"our rack\"
+              measured = [
+                {{ model = vit_b16, pass = inference, batch = 64, time = 6 ms }},
+                {{ model = wide, width = 1024, heads = 16, pass = inference, batch = 64, throughput = 2000 example/s }},
+                {{ model = vit_l16, pass = training, batch = 32, time = 90 ms, optimizer = sgd, attention = cudnn }},
+              ]
+            }}
+            device e from d {{ source = \"s\", {fields} }}
+            "
+        ));
+        (plan.devices[0].own.clone(), plan.devices[1].own.clone(), (*plan.devices[1]).clone())
+    };
+    let (d, e, alike) = own("memory = 1 TB");
+    assert_eq!(d, e);
+    let (inference, training) = (d.inference.unwrap(), d.training.unwrap());
+    assert_eq!((inference.passes, training.passes, inference.source.as_str()), (2, 1, "our rack"));
+    assert!(alike.calibrated(Pass::Training).unwrap() == "1 measured pass of `d`: our rack");
+    let (_, other, device) = own("bandwidth = 1 TB/s");
+    assert_eq!((other, device.calibrated(Pass::Inference)), (Calibrations::default(), None));
+}
+
+/// What cannot have been measured is a mistake, what hardly can a warning.
+#[test]
+fn measured_passes_are_checked() {
+    let passes = |passes: &str| format!("{LAW}device d from h200 {{ source = \"s\", measured = [{passes}] }}\n");
+    for (wrong, code) in [
+        ("", "S0205"),
+        ("{ model = vit_b16, pass = inference, batch = 64 }", "S0205"),
+        ("{ model = vit_b16, pass = inference, batch = 64, time = 6 ms, throughput = 9 example/s }", "S0414"),
+        ("{ model = vit_b16, pass = inference, batch = 64, time = 1 ms }", "S0223"),
+        ("{ model = vit_b16, pass = inference, batch = 64, time = 6 ms, shards = 2 }", "S0203"),
+        ("{ model = vit_b16, heads = 7, pass = inference, batch = 64, time = 6 ms }", "S0404"),
+        ("{ model = vit_b99, pass = inference, batch = 64, time = 6 ms }", "S0209"),
+        ("{ model = vit_b16, pass = inference, batch = 64, time = 6 }", "S0301"),
+        ("{ model = vit_b16, pass = inference, batch = 64, time = 0 ms }", "S0402"),
+        ("{ model = vit_b16, pass = training, batch = 64, time = 60 ms, compute = fp64 }", "S0210"),
+        ("3", "S0401"),
+    ] {
+        assert_eq!(found(&passes(wrong)), [code], "{wrong}");
+    }
+    let apart = "{ model = vit_b16, pass = inference, batch = 256, time = 30 ms },
+                 { model = vit_l16, pass = inference, batch = 256, time = 900 ms }";
+    assert_eq!(found(&passes(apart)), ["S0224"]);
 }
 
 /// A device stands wherever one of the language does, above its definition too.
