@@ -87,6 +87,17 @@ fn a_device_has_one_price() {
 
 /// The star of the examples, trained somewhere.
 fn star(training: &str, more: &str) -> (Value, String) {
+    let folder = star_plan(training, more);
+    let out = folder.path().join("out");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sovitc"));
+    let output = command.arg(folder.path().join("plan.sov")).arg("--out").arg(&out).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary = std::fs::read_to_string(out.join("summary.json")).unwrap();
+    (serde_json::from_str(&summary).unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// A folder with the plan of the example whose search is trained so.
+fn star_plan(training: &str, more: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/star");
     std::fs::copy(example.join("star.csv"), folder.path().join("star.csv")).unwrap();
@@ -95,12 +106,7 @@ fn star(training: &str, more: &str) -> (Value, String) {
     let plan = plan
         .replace("search encoder {", &format!("search encoder {{\n  training = {{ {training} }}\n  runners_up = 2"));
     std::fs::write(folder.path().join("plan.sov"), format!("{plan}\n{more}\n")).unwrap();
-    let out = folder.path().join("out");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sovitc"));
-    let output = command.arg(folder.path().join("plan.sov")).arg("--out").arg(&out).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let summary = std::fs::read_to_string(out.join("summary.json")).unwrap();
-    (serde_json::from_str(&summary).unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
+    folder
 }
 
 fn number(value: &Value) -> f64 {
@@ -169,6 +175,42 @@ fn a_predicted_bill_is_that_of_the_step() {
         let hours = steps * number(&cost["device"]["training"]["seconds"]) / 3600.0;
         assert!((number(&bill["device_hours"]["value"]) / hours - 1.0).abs() < 1e-9, "{bill} {hours}");
     }
+}
+
+/// Other budgets, other shapes and questions tell time and money too.
+#[test]
+fn frontiers_fronts_and_questions_tell_bills() {
+    let folder = star_plan("on = h200, mfu = 0.4 to 0.5", "prices \"list.toml\"");
+    let ask = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sovitc"));
+        command.current_dir(folder.path()).args([arguments[0], "plan.sov"]).args(&arguments[1..]);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for command in ["frontier", "pareto"] {
+        let arguments = [command, "--points", "3"];
+        let table = ask(&arguments);
+        assert!(table.lines().next().unwrap().contains("device time") && table.contains(" $"), "{table}");
+        let file = folder.path().join("points.csv");
+        ask(&[&arguments[..], &["--out", "points.csv"]].concat());
+        let mut reader = csv::Reader::from_path(file).unwrap();
+        let columns = reader.headers().unwrap().clone();
+        for row in reader.records() {
+            let row = row.unwrap();
+            let of =
+                |name: &str| row[columns.iter().position(|column| column == name).unwrap()].parse::<f64>().unwrap();
+            assert!((of("dollars") / of("device_hours") - 2.5).abs() < 1e-9, "{row:?}");
+        }
+    }
+    let asked: Value = serde_json::from_str(&ask(&[
+        "query",
+        "search.encoder.dollars / search.encoder.device_time / h200.price",
+        "--format",
+        "json",
+    ]))
+    .unwrap();
+    assert!((number(&asked["value"]["value"]) - 1.0).abs() < 0.01, "{asked}");
 }
 
 /// The command that asks for values finds devices and prices of the plan.

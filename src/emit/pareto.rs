@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use super::engine;
 use super::picture::{Scale, Tick};
-use super::terminal::{Side, columns};
+use super::terminal::{Side, bill_cells, bill_numbers, bill_titles, columns};
 use crate::diagnostic::Diagnostic;
 use crate::plan::ShapeVariable;
-use crate::shape::Answer;
+use crate::shape::{Answer, Bill};
 use crate::source::plain_json;
 use crate::units::{Base, Dimension, human};
 use crate::vit::Shape;
@@ -47,6 +47,8 @@ pub fn front_table(front: &Front<'_>) -> String {
     let mut head = vec!["shape", "head size", "params", "forward"];
     head.extend(extra.iter().map(|(.., name)| *name));
     head.extend(["predicted", "more loss"]);
+    let bills = bill_titles(front.answers.iter().map(|answer| answer.bill.as_ref()));
+    head.extend(&bills);
     let mut rows = vec![head.into_iter().map(str::to_owned).collect::<Vec<_>>()];
     for answer in front.answers {
         let Shape { width, depth, mlp_dim } = answer.vit.shape;
@@ -59,6 +61,7 @@ pub fn front_table(front: &Front<'_>) -> String {
         row.extend(extra.iter().map(|(variable, dimension, _)| human(answer.number(*variable), *dimension)));
         row.push(format!("{:.4}", answer.number(ShapeVariable::Loss)));
         row.push(format!("{:.2} %", front.more_loss(answer) * 100.0));
+        row.extend(bill_cells(answer.bill.as_ref(), &bills));
         rows.push(row);
     }
     let sides = vec![Side::Right; rows.first().map_or(0, Vec::len)];
@@ -77,6 +80,7 @@ struct Point {
     memory: Option<f64>,
     predicted: (f64, f64, f64),
     more_loss: f64,
+    bill: Option<Bill>,
 }
 
 impl Point {
@@ -93,6 +97,7 @@ impl Point {
             memory: finite(ShapeVariable::Memory),
             predicted: loss.map_or((f64::NAN, f64::NAN, f64::NAN), |loss| (loss.value, loss.low, loss.high)),
             more_loss: front.more_loss(answer),
+            bill: answer.bill.clone(),
         }
     }
 }
@@ -106,7 +111,7 @@ pub fn front_csv(front: &Front<'_>) -> Result<String, Diagnostic> {
     let row = |answer: &Answer| {
         let point = Point::new(front, answer);
         let (value, low, high) = point.predicted;
-        vec![
+        let numbers = [
             point.shape.width.to_string(),
             point.shape.depth.to_string(),
             point.shape.mlp_dim.to_string(),
@@ -120,7 +125,8 @@ pub fn front_csv(front: &Front<'_>) -> Result<String, Diagnostic> {
             low.to_string(),
             high.to_string(),
             point.more_loss.to_string(),
-        ]
+        ];
+        numbers.into_iter().chain(bill_numbers(answer.bill.as_ref())).collect()
     };
     engine::render("pareto.csv.j2", Csv { rows: front.answers.iter().map(row).collect() })
 }

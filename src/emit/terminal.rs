@@ -209,6 +209,27 @@ fn billed(bill: &Bill, training: Option<&Trained>) -> Vec<String> {
     std::iter::once(time).chain(days).chain(money).collect()
 }
 
+/// Titles of the columns in which tables tell bills, as far as any of them is known.
+pub(super) fn bill_titles<'a>(bills: impl Iterator<Item = Option<&'a Bill>>) -> Vec<&'static str> {
+    let bills: Vec<&Bill> = bills.flatten().collect();
+    let has_money = bills.iter().any(|bill| bill.dollars.is_some());
+    (!bills.is_empty()).then_some("device time").into_iter().chain(has_money.then_some("cost")).collect()
+}
+
+/// The cells of a bill below its titles.
+pub(super) fn bill_cells(bill: Option<&Bill>, titles: &[&str]) -> impl Iterator<Item = String> {
+    let time = bill.map(|bill| human(bill.device_hours.value * 3600.0, Dimension::DEVICE_TIME));
+    let money = bill.and_then(|bill| bill.dollars.as_ref()).map(|dollars| human(dollars.value, Dimension::MONEY));
+    [time, money].into_iter().take(titles.len()).map(Option::unwrap_or_default)
+}
+
+/// The cells of a bill in a CSV file: hours of one device, dollars; empty where they are not known.
+pub(super) fn bill_numbers(bill: Option<&Bill>) -> [String; 2] {
+    let hours = bill.map(|bill| bill.device_hours.value);
+    let dollars = bill.and_then(|bill| bill.dollars.as_ref()).map(|dollars| dollars.value);
+    [hours, dollars].map(|number| number.map_or_else(String::new, |number| number.to_string()))
+}
+
 /// An amount in a unit of so many base units.
 fn amount(amount: &Amount, dimension: Dimension, unit: f64) -> String {
     let interval = amount.interval.map(|ends| ends.map(|end| end * unit));

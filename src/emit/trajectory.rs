@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::engine;
 use super::picture::{Scale, Tick};
-use super::terminal::{Side, columns};
+use super::terminal::{Side, bill_cells, bill_numbers, bill_titles, columns};
 use crate::diagnostic::Diagnostic;
 use crate::shape::TrajectoryPoint;
 use crate::units::{Dimension, fixed, human};
@@ -24,7 +24,7 @@ pub struct Trajectory<'a> {
 }
 
 /// The trajectory as a table for a terminal.
-pub fn trajectory_table(trajectory: &Trajectory<'_>) -> String {
+pub fn trajectory_table<'a>(trajectory: &Trajectory<'a>) -> String {
     let has_loss =
         trajectory.points.iter().any(|point| point.answer.as_ref().is_some_and(|answer| answer.loss.is_some()));
     let has_time =
@@ -32,6 +32,9 @@ pub fn trajectory_table(trajectory: &Trajectory<'_>) -> String {
     let mut head = vec!["forward compute", "the law wants", "chosen", "params", "examples"];
     head.extend(has_loss.then_some("predicted"));
     head.extend(has_time.then_some("latency"));
+    let bill_of = |point: &'a TrajectoryPoint| point.answer.as_ref()?.bill.as_ref();
+    let bills = bill_titles(trajectory.points.iter().map(bill_of));
+    head.extend(&bills);
     let mut rows = vec![head.into_iter().map(str::to_owned).collect::<Vec<_>>()];
     for point in trajectory.points {
         let wants = Axis::ALL.map(|axis| fixed(*point.frontier.get(axis), usize::from(axis == Axis::Depth)));
@@ -50,6 +53,7 @@ pub fn trajectory_table(trajectory: &Trajectory<'_>) -> String {
                 let serving = answer.serving.as_ref();
                 let second = Dimension::of(crate::units::Base::Second);
                 row.extend(has_time.then(|| serving.map_or_else(String::new, |served| human(served.latency, second))));
+                row.extend(bill_cells(answer.bill.as_ref(), &bills));
             }
         }
         rows.push(row);
@@ -98,6 +102,7 @@ pub fn trajectory_csv(trajectory: &Trajectory<'_>) -> Result<String, Diagnostic>
                 }
             });
             row.push(answer.and_then(|answer| answer.serving.as_ref()).map_or_else(String::new, |s| number(s.latency)));
+            row.extend(bill_numbers(answer.and_then(|answer| answer.bill.as_ref())));
             row
         })
         .collect();
