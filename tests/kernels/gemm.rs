@@ -148,14 +148,16 @@ fn caught(fault: (&str, &str), finding: &str) {
 #[test]
 fn planted_faults_of_the_ring_are_caught() {
     need_compiler!("gemm::planted_faults_of_the_ring_are_caught");
-    caught(("wait_copies<STAGES - 2>();\n        barrier();", "wait_copies<STAGES - 2>();"), "NaN");
-    caught(("        wait_copies<STAGES - 2>();\n", ""), "copies in flight");
-    caught(("wait_copies<STAGES - 2>()", "wait_copies<STAGES - 1>()"), "copies in flight");
-    let wait = "wait_copies<STAGES - 2>();\n        barrier();";
-    caught((wait, "barrier();\n        wait_copies<STAGES - 2>();"), "NaN");
-    let refill = "if (tile + STAGES - 1 < K_TILES) copy_stage(written, tile + STAGES - 1);";
-    let (late, early) = (format!("barrier();\n        {refill}"), format!("{refill}\n        barrier();"));
-    caught((&late, &early), "row ");
+    // The first stage, and every other.
+    for (indent, unwaited) in [("    ", "NaN"), ("            ", "copies in flight")] {
+        let (wait, barrier) = (format!("\n{indent}wait_copies<STAGES - 2>();"), format!("\n{indent}barrier();"));
+        let whole = format!("{wait}{barrier}");
+        caught((&whole, &wait), "NaN");
+        caught((&whole, &barrier), unwaited);
+        caught((&wait, &wait.replace("STAGES - 2", "STAGES - 1")), unwaited);
+        caught((&whole, &format!("{barrier}{wait}")), "NaN");
+    }
+    caught(("(sum, fragments, read, next, places", "(sum, fragments, read, tile < 0 ? next : read, places"), "row ");
     caught(("copy_stage(written, tile", "copy_stage(tile % 2 ? read : written, tile"), "row ");
     caught(("    barrier();\n\n    // Sums", "    // Sums"), "element ");
     caught(("tile + STAGES - 1 < K_TILES) copy", "tile + STAGES - 2 < K_TILES) copy"), "copies in flight");
@@ -166,13 +168,14 @@ fn planted_faults_of_the_ring_are_caught() {
 fn planted_faults_of_tiles_are_caught() {
     need_compiler!("gemm::planted_faults_of_tiles_are_caught");
     caught(("weight + (unsigned long long)(column", "weight + 4 + (unsigned long long)(column"), "misaligned copy");
-    caught(("copy_async(to + place(row, chunk)", "copy_async(to + row * ROW_BYTES + chunk * 16"), "row ");
+    caught(("copied = place(first, chunk)", "copied = first * ROW_BYTES + chunk * 16"), "row ");
     caught(("row / 2 % 4)) * 16", "row / 2 % 8)) * 16"), "of shared memory");
     caught(("row / 2 % 4)) * 16", "row % 4)) * 16"), "share a bank");
     caught(("tile * BLOCK_K + 8 * chunk < K", "tile * BLOCK_K + 8 * chunk <= K"), "of argument 0");
     caught(("tile * BLOCK_K + 8 * chunk < K", "tile * BLOCK_K + 8 * chunk + 8 < K"), "row ");
     caught(("inside && source < count", "inside && source <= count"), "of argument 0");
-    caught(("tile < K_TILES; ++tile) {\n        wait", "tile < K_TILES - 1; ++tile) {\n        wait"), "row ");
+    caught(("tile < K_TILES - 1; ++tile) {", "tile < K_TILES - 2; ++tile) {"), "row ");
+    caught(("8 * LAST * ROW_BYTES", "8 * (LAST - 1) * ROW_BYTES"), "row ");
     caught(("if (r >= rows || c >= N)", "if (r > rows || c >= N)"), "of argument");
     caught(("if (r >= rows || c >= N)", "if (r >= rows || c > N)"), "of argument 2");
     caught(("const int w_count = N -", "const int w_count = N + 1 -"), "of argument 1");

@@ -83,7 +83,10 @@ fn planted_faults_are_caught() {
     small((store, ""), "is NaN");
     small(("store_pixels(written, held)", "store_pixels(read, held)"), "is ");
     small(("load_stage(held, tile + STAGES - 1)", "load_stage(held, tile + STAGES - 2)"), "image 0, patch 0");
-    small(("        wait_copies<STAGES - 2>();\n        barrier();", "        wait_copies<STAGES - 2>();"), "is ");
+    small(
+        ("            wait_copies<STAGES - 2>();\n            barrier();", "            wait_copies<STAGES - 2>();"),
+        "is ",
+    );
     // The places of patches.
     small(
         (
