@@ -7,7 +7,7 @@
 //!            (read + written) / 128,                  shared memory: what warps read of it, what copies write to it
 //!            2 k (m + n) / l2,                        the L2 cache
 //!            LATENCY / ((s - 1) r))                   copies in flight
-//!      + BUBBLE / r                                   a barrier and the first fragments, hidden by other blocks
+//!      + BUBBLE / r                                   a barrier, hidden by other blocks
 //! ```
 //!
 //! A tile takes `ceil(K / k)` steps, and `(LATENCY + moved / l2) / r` clocks to fill and to drain; the busiest SM works
@@ -21,8 +21,12 @@ use super::gpu::{GPUS, Gpu, MOST_REGISTERS, MOST_SHARED, REGISTERS, RESERVED, SH
 pub(super) const BATCHES: [u64; 2] = [8, 64];
 /// Clocks from a copy's start to its end.
 pub(super) const LATENCY: f64 = 800.0;
-/// Clocks between the products of two stages where one block is alone.
-const BUBBLE: f64 = 64.0;
+/// Clocks that warps wait for each other between two stages where one block is alone: an estimate.
+const BUBBLE: f64 = 24.0;
+/// Warps that an SM of the smallest class must hold, so that its four schedulers have two each.
+const LEAST_WARPS: u64 = 8;
+/// Shared memory of such an SM.
+const LEAST_SHARED: u64 = 100 << 10;
 /// Registers beside sums and fragments: addresses and counters.
 const OTHER_REGISTERS: u64 = 32;
 /// Most registers that hold a part of the next tile of rows, where it does not come by asynchronous copies.
@@ -154,6 +158,12 @@ impl Product {
             && self.resident(tile) > 0
             && self.shared_bytes(tile) <= MOST_SHARED
     }
+
+    /// Warps that an SM of the smallest class holds.
+    const fn warps(&self, tile: &Tile) -> u64 {
+        let (shared, registers) = (LEAST_SHARED / (self.shared_bytes(tile) + RESERVED), self.resident(tile));
+        tile.warps_m * tile.warps_n * if shared < registers { shared } else { registers }
+    }
 }
 
 /// The cheapest legal tile.
@@ -179,7 +189,8 @@ fn candidates(product: &Product) -> impl Iterator<Item = Tile> {
         [3, 4, 5].map(|stages| Tile { warps_m, warps_n, products_m, products_n, depth, stages })
     });
     let product = *product;
-    tiles.filter(move |tile| product.allows(tile) && (tile.columns() <= most || tile.products_n == 1))
+    let fits = move |tile: &Tile| product.allows(tile) && product.warps(tile) >= LEAST_WARPS;
+    tiles.filter(move |tile| fits(tile) && (tile.columns() <= most || tile.products_n == 1))
 }
 
 /// Clocks until the last SM is done, by the formula above.
@@ -219,11 +230,11 @@ mod tests {
 
     #[test]
     fn the_products_of_sovit_400m() {
-        check(3456, 1152, [128, 144, 32, 3]);
-        check(1152, 1152, [128, 144, 32, 3]);
-        check(4304, 1152, [128, 112, 64, 3]);
-        check(1152, 4304, [128, 144, 32, 3]);
-        check(1152, 592, [128, 144, 32, 3]);
+        check(3456, 1152, [128, 128, 32, 3]);
+        check(1152, 1152, [128, 72, 32, 3]);
+        check(4304, 1152, [128, 112, 32, 3]);
+        check(1152, 4304, [128, 72, 32, 3]);
+        check(1152, 592, [128, 72, 32, 3]);
     }
 
     #[test]
