@@ -9,7 +9,7 @@ use so400m::case;
 use sovitc::diagnostic::{Diagnostic, Help};
 use sovitc::emit::{Artefact, RustModule, render, rust_module};
 use sovitc::plan::{EmitOptions, ModelType, Target, TextSizes};
-use sovitc::vit::{Activation, Architecture, Pooling, Position, QkNorm, QkvBias, Shape, Variant};
+use sovitc::vit::{Activation, Architecture, BlockForm, Pooling, Position, QkNorm, QkvBias, Shape, Variant};
 
 /// Compares with `tests/golden/NAME`; `SOVIT_UPDATE=1` rewrites it.
 fn check_golden(name: &str, text: &str) {
@@ -204,6 +204,39 @@ fn big_vision_refuses_what_it_would_build_otherwise() {
         assert!(diagnostic.message.contains(what), "{}", diagnostic.message);
     }
     assert!(refusal(Target::Timm, Architecture { norm_epsilon: 1e-5, ..base }).message.contains("epsilon"));
+}
+
+/// Blocks with their norms elsewhere are those of timm's classes, or of a switch of Burn; nothing else is said of them.
+#[test]
+fn forms_of_blocks_are_named_or_refused() {
+    let with = |block| Architecture { variant: Variant { block, ..Variant::default() }, ..Architecture::default() };
+    let written = |target, path: &str, architecture| {
+        let artefacts = render(&case().with(architecture).emitting(&[(target, path)]).request()).unwrap();
+        artefacts.into_iter().map(|artefact| artefact.text).collect::<String>()
+    };
+    for (block, named, class) in [
+        (BlockForm::ResPost, "vit_base_patch16_rpn_224", "ResPostBlock"),
+        (BlockForm::Parallel, "vit_base_patch16_xp_224", "ParallelScalingBlock"),
+    ] {
+        let timm = written(Target::Timm, "out", with(block));
+        for said in [named, "\"qkv_bias\": true", "\"pre_norm\": false", "\"norm_layer\": \"layernorm\""] {
+            assert!(timm.contains(said), "{said}: {timm}");
+        }
+        let open_clip = written(Target::OpenClip, "out", with(block));
+        assert!(open_clip.contains(&format!("\"block_fn\": {class}")), "{open_clip}");
+        for target in [Target::Transformers, Target::BigVision, Target::Lightning, Target::Candle] {
+            let refused = refusal(target, with(block));
+            assert!(refused.code.id == "S0702" && refused.message.contains(block.name()), "{}", refused.message);
+            assert_eq!(refused.help[0].edits[0].text, "timm");
+        }
+    }
+    let scaled = Variant { block: BlockForm::ResPost, layer_scale: Some(1e-5), ..Variant::default() };
+    let refused = refusal(Target::Timm, Architecture { variant: scaled, ..Architecture::default() });
+    assert!(refused.message.contains("layer scale"), "{}", refused.message);
+    assert!(refusal(Target::Timm, with(BlockForm::Post)).message.contains("`block = post`"));
+    let post = Architecture { activation: Activation::Gelu, pooling: Pooling::Average, ..with(BlockForm::Post) };
+    assert!(written(Target::Burn, "out.rs", post).contains(".with_norm_first(false)"));
+    assert!(refusal(Target::Kernels, with(BlockForm::Post)).message.contains("no kernels are written"));
 }
 
 #[test]

@@ -8,7 +8,8 @@ mod support;
 
 use serde_json::{Value, json};
 use sovitc::vit::{
-    Activation, Architecture, AttentionKind, NumberFormat, Optimizer, Pooling, QkNorm, Shape, Step, Variant, Vit,
+    Activation, Architecture, AttentionKind, BlockForm, NumberFormat, Optimizer, Pooling, QkNorm, QkvBias, Shape, Step,
+    Variant, Vit,
 };
 
 const WIDTH: u64 = 96;
@@ -21,6 +22,17 @@ fn models() -> Vec<(Vit, Value)> {
     let class = Architecture { pooling: Pooling::Class, class_token: true, classes: 10, ..base };
     let registers = Variant { registers: 2, position_rows: sovitc::vit::PositionRows::All, ..plain };
     let clip = Variant { pre_norm: true, patch_bias: false, ..registers };
+    let res_post = Variant { block: BlockForm::ResPost, ..plain };
+    let post = Variant { block: BlockForm::Post, ..plain };
+    let parallel = Variant { block: BlockForm::Parallel, ..plain };
+    let scaled = Variant { layer_scale: Some(1e-5), ..parallel };
+    let normed = Variant { qk_norm: QkNorm::Layer, ..parallel };
+    let bare = Variant { qkv_bias: QkvBias::None, ..parallel };
+    let side_by_side = |extra: Value| {
+        let mut arguments = json!({ "block_fn": "ParallelScalingBlock" });
+        arguments.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        arguments
+    };
     let list = [
         (base, json!({})),
         (Architecture { variant: Variant { layer_scale: Some(1e-5), ..plain }, ..base }, json!({"init_values": 1e-5})),
@@ -30,6 +42,25 @@ fn models() -> Vec<(Vit, Value)> {
         (Architecture { classes: 0, ..class }, json!({})),
         (Architecture { activation: Activation::QuickGelu, ..class }, json!({"act_layer": "quick_gelu"})),
         (Architecture { variant: clip, ..class }, json!({"reg_tokens": 2, "pre_norm": true})),
+        (Architecture { variant: res_post, ..base }, json!({"block_fn": "ResPostBlock"})),
+        (Architecture { variant: post, ..base }, json!({"block_fn": "PostBlock", "final_norm": false})),
+        (Architecture { variant: post, ..average }, json!({"block_fn": "PostBlock", "final_norm": false})),
+        (
+            Architecture { variant: Variant { layer_scale: Some(1e-5), ..post }, ..class },
+            json!({"block_fn": "PostBlock", "final_norm": false, "init_values": 1e-5}),
+        ),
+        (Architecture { variant: parallel, ..base }, side_by_side(json!({}))),
+        (Architecture { variant: scaled, ..class }, side_by_side(json!({"init_values": 1e-5}))),
+        (Architecture { variant: normed, ..base }, side_by_side(json!({"qk_norm": true}))),
+        (Architecture { variant: bare, ..average }, side_by_side(json!({"qkv_bias": false}))),
+        (
+            Architecture { variant: Variant { qkv_bias: QkvBias::None, ..normed }, ..class },
+            side_by_side(json!({"qkv_bias": false, "qk_norm": true})),
+        ),
+        (
+            Architecture { activation: Activation::QuickGelu, variant: bare, ..base },
+            side_by_side(json!({"qkv_bias": false, "act_layer": "quick_gelu"})),
+        ),
     ];
     let build = |(architecture, extra): (Architecture, Value)| {
         let vit = architecture.with(Shape { width: WIDTH, depth: 2, mlp_dim: MLP }).unwrap();
@@ -91,8 +122,12 @@ fn saved_tensors_and_states_are_counted_to_the_byte() {
         let rows = 3 * vit.architecture.tokens();
         let variant = &vit.architecture.variant;
         let heads = if variant.qk_norm == QkNorm::None { 0 } else { 2 * vit.architecture.heads };
-        let in_blocks = if step.checkpointed { 0 } else { vit.shape.depth * rows * (2 + heads) };
-        let outer = if vit.architecture.pooling == Pooling::Average { 3 } else { rows };
+        let in_blocks = if step.checkpointed { 0 } else { vit.shape.depth * rows * (variant.block.norms() + heads) };
+        let outer = match vit.architecture.pooling {
+            _ if !variant.block.has_final_norm() => 0,
+            Pooling::Average => 3,
+            _ => rows,
+        };
         let map = if vit.architecture.pooling == Pooling::Map { 3 } else { 0 };
         let around = outer + map + if variant.pre_norm { rows } else { 0 };
         assert_eq!(number("blocks"), vit.saved_by_blocks(step) - statistics(in_blocks), "{case}");

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::vit::{Activation, NumberFormat, Optimizer, Pooling, Position, QkNorm, Step, Vit};
+use crate::vit::{Activation, BlockForm, NumberFormat, Optimizer, Pooling, Position, QkNorm, Step, Vit};
 
 /// One kernel's work. Numbers are of two bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -105,7 +105,7 @@ const fn part(name: &'static str, operation: Operation) -> Part {
 /// As many as a forward pass may have.
 const PARTS: usize = 24;
 
-/// One block's forward pass of a batch.
+/// One block's forward pass of a batch. In parallel blocks one product comes before attention and MLP, and one behind.
 pub fn block(vit: &Vit, batch: u64) -> Vec<Part> {
     let (architecture, variant) = (&vit.architecture, &vit.architecture.variant);
     let (width, mlp) = (vit.shape.width, vit.shape.mlp_dim);
@@ -113,35 +113,51 @@ pub fn block(vit: &Vit, batch: u64) -> Vec<Part> {
     let wide = rows.saturating_mul(width);
     let norm = part("norm", Operation::Norm { rows, width, arrays: 2 });
     let sum = part("residual", Operation::Sum { numbers: wide, arrays: 3 });
-    let scale = part("layer scale", Operation::Sum { numbers: wide, arrays: 2 });
+    let scale = variant.layer_scale.map(|_| part("layer scale", Operation::Sum { numbers: wide, arrays: 2 }));
     let product = |name, outputs: u64, inputs: u64| part(name, Operation::Product { rows, outputs, inputs });
+    let gated = architecture.activation == Activation::SwiGlu;
+    let ups = if gated { 2 * mlp } else { mlp };
+    let activated = Operation::Activation { numbers: rows.saturating_mul(mlp), arrays: if gated { 3 } else { 2 } };
+    let activation = part("activation", activated);
     let mut parts = Vec::with_capacity(PARTS);
-    parts.extend([norm, product("qkv", 3 * width, width)]);
+    if variant.block == BlockForm::Parallel {
+        parts.extend([norm, product("qkv and fc1", 3 * width + ups, width)]);
+        parts.extend(attention(vit, batch));
+        parts.extend([activation, product("projection and fc2", width, width + mlp)]);
+        parts.extend(scale);
+        parts.push(sum);
+        return parts;
+    }
+    let mut attend = vec![product("qkv", 3 * width, width)];
+    attend.extend(attention(vit, batch));
+    attend.push(product("projection", width, width));
+    for branch in [attend, vec![product("fc1", ups, width), activation, product("fc2", width, mlp)]] {
+        parts.extend((variant.block == BlockForm::Pre).then_some(norm));
+        parts.extend(branch);
+        parts.extend((variant.block == BlockForm::ResPost).then_some(norm));
+        parts.extend(scale);
+        parts.push(sum);
+        parts.extend((variant.block == BlockForm::Post).then_some(norm));
+    }
+    parts
+}
+
+/// Attention, and what is done with queries and keys before it.
+fn attention(vit: &Vit, batch: u64) -> Vec<Part> {
+    let (architecture, variant) = (&vit.architecture, &vit.architecture.variant);
+    let rows = batch.saturating_mul(architecture.tokens());
+    let mut parts = Vec::new();
     if variant.qk_norm != QkNorm::None {
-        parts.push(Part {
-            count: 2,
-            ..part("qk norm", Operation::Norm { rows: rows * architecture.heads, width: vit.head_dim(), arrays: 2 })
-        });
+        let norm = Operation::Norm { rows: rows * architecture.heads, width: vit.head_dim(), arrays: 2 };
+        parts.push(Part { count: 2, ..part("qk norm", norm) });
     }
     if variant.position == Position::Rope {
-        parts.push(Part { count: 2, ..part("rope", Operation::Sum { numbers: wide, arrays: 4 }) });
+        let turn = Operation::Sum { numbers: rows.saturating_mul(vit.shape.width), arrays: 4 };
+        parts.push(Part { count: 2, ..part("rope", turn) });
     }
     let heads = batch.saturating_mul(architecture.heads);
     let attention = Operation::Attention { heads, tokens: architecture.tokens(), head: vit.head_dim() };
-    parts.extend([part("attention", attention), product("projection", width, width)]);
-    if variant.layer_scale.is_some() {
-        parts.push(scale);
-    }
-    parts.extend([sum, norm]);
-    let gated = architecture.activation == Activation::SwiGlu;
-    parts.push(product("fc1", if gated { 2 * mlp } else { mlp }, width));
-    let hidden = rows.saturating_mul(mlp);
-    parts.push(part("activation", Operation::Activation { numbers: hidden, arrays: if gated { 3 } else { 2 } }));
-    parts.push(product("fc2", width, mlp));
-    if variant.layer_scale.is_some() {
-        parts.push(scale);
-    }
-    parts.push(sum);
+    parts.push(part("attention", attention));
     parts
 }
 
@@ -174,7 +190,7 @@ fn pass(vit: &Vit, batch: u64) -> Vec<Part> {
     for part in block(vit, batch) {
         parts.push(Part { count: part.count.saturating_mul(vit.shape.depth), ..part });
     }
-    parts.push(part("final norm", norm));
+    parts.extend(architecture.variant.block.has_final_norm().then(|| part("final norm", norm)));
     match architecture.pooling {
         Pooling::Map => {
             let of_image = |outputs, inputs| Operation::Product { rows: batch, outputs, inputs };
@@ -273,6 +289,26 @@ mod tests {
         };
         let again = flops(true) / flops(false) - 1.0;
         assert!((0.31..0.34).contains(&again), "{again}");
+    }
+
+    /// Norms that stand elsewhere move as much; a parallel block moves less, and none computes more.
+    #[test]
+    fn forms_of_blocks_compute_the_same() {
+        let with = |form| {
+            let mut vit = crate::vit::named("sovit_400m14").unwrap().vit();
+            vit.architecture.variant.block = form;
+            let parts = block(&vit, 8);
+            let norms = parts.iter().filter(|part| matches!(part.operation, Operation::Norm { .. })).count();
+            assert_eq!(norms as u64, form.norms());
+            let flops: f64 = parts.iter().map(|part| part.operation.flops()).sum();
+            (flops, bytes_moved(&parts))
+        };
+        let plain = with(BlockForm::Pre);
+        assert_eq!((with(BlockForm::Post), with(BlockForm::ResPost)), (plain, plain));
+        let (flops, moved) = with(BlockForm::Parallel);
+        assert_eq!(flops, plain.0);
+        // A norm and a residual sum, and what two more products read and write of the width: 7 arrays.
+        assert_eq!(plain.1 - moved, 2.0 * 7.0 * 8.0 * 256.0 * 1152.0);
     }
 
     /// The operations are the model, all but a MAP head's attention, whose one query only reads.

@@ -31,7 +31,7 @@ pub use tile::Tile;
 pub use weights::{Weight, weights};
 
 use crate::diagnostic::Diagnostic;
-use crate::vit::{Activation, Architecture, ImageFormat, Pooling, Position, QkNorm, Vit};
+use crate::vit::{Activation, Architecture, BlockForm, Feature, ImageFormat, Pooling, Position, QkNorm, Vit};
 
 /// The kernels of a model's forward pass, from images to a vector for each or to classes, each specialised to its shape; or
 /// the first size that no kernel is written for.
@@ -161,6 +161,12 @@ fn expressible(vit: &Vit) -> Result<(), Diagnostic> {
         let message = format!("the matrix products need a width that is a multiple of 8, and {width} is none");
         return Err(Diagnostic::error(codes::ALIGNMENT, message).help("let the width be a multiple of 8"));
     }
+    let form = vit.architecture.variant.block;
+    if form != BlockForm::Pre {
+        let message = format!("no kernels are written for {}", Feature::Block(form).phrase());
+        let help = "leave `block` out of the model, or `emit kernels` out of the plan";
+        return Err(Diagnostic::error(codes::VARIANT, message).help(help));
+    }
     Ok(())
 }
 
@@ -199,6 +205,9 @@ mod tests {
         let rope = with(Variant { position: Position::Rope, ..Variant::default() });
         assert_eq!(refused(rope, 544), codes::VARIANT);
         assert_eq!(refused(with(Variant { qk_norm: QkNorm::Rms, ..Variant::default() }), 544), codes::VARIANT);
+        for (_, block) in BlockForm::ALL.into_iter().filter(|(_, form)| *form != BlockForm::Pre) {
+            assert_eq!(refused(with(Variant { block, ..Variant::default() }), 544), codes::VARIANT);
+        }
         assert_eq!(refused(plain, 1156), codes::ALIGNMENT);
         assert_eq!(refused(plain, 1152), codes::ATTENTION);
     }

@@ -133,7 +133,8 @@ fn libraries(vit: &Vit) -> [bool; 5] {
     };
     let dino = [rotary, Feature::LayerScale, Feature::MaskToken].iter().all(|feature| features.contains(feature))
         && features.iter().all(dino);
-    let timm = !features.contains(&rotary) && !features.contains(&Feature::QkNorm(QkNorm::Rms));
+    let moved = features.iter().any(|feature| matches!(feature, Feature::Block(_)));
+    let timm = !moved && !features.contains(&rotary) && !features.contains(&Feature::QkNorm(QkNorm::Rms));
     let [timm, siglip, vit, clip] = [timm, map && plain, class && plain, class && clip].map(|has| has && !gated);
     [timm, siglip, vit, clip, class && dino]
 }

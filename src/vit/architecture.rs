@@ -75,7 +75,7 @@ impl Activation {
     }
 }
 
-/// Everything about a pre-LN encoder but its [`Shape`].
+/// Everything about an encoder but its [`Shape`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Architecture {
     /// Side of the square input, in pixels.

@@ -1,8 +1,8 @@
-//! The blocks of a pre-LN transformer, whatever its tokens are: what they cost and what autograd keeps of them.
+//! The blocks of a transformer, whatever its tokens are: what they cost and what autograd keeps of them.
 
 use super::cost::flop_sum;
 use super::tensor::Tensors;
-use super::{Activation, AttentionKind, FlopTerm, Position, QkNorm, QkvBias, Shape, Step, Variant};
+use super::{Activation, AttentionKind, BlockForm, FlopTerm, Position, QkNorm, QkvBias, Shape, Step, Variant};
 
 /// Statistics of norms and log-sum-exps are kept in fp32.
 pub(super) const STATISTIC: u128 = 4;
@@ -54,11 +54,11 @@ impl Blocks {
         let matrices = u128::from(self.activation.matrices());
         let head = d / u128::from(self.heads);
         BlockParams {
-            norms: 4 * d * l,
+            norms: u128::from(v.block.norms()) * 2 * d * l,
             attention: (4 * d * d + (u128::from(v.qkv_bias.vectors()) + 1) * d) * l,
             qk_norm: u128::from(v.qk_norm.vectors()) * head * l,
             mlp: (matrices * d * m + (matrices - 1) * m + d) * l,
-            layer_scale: u128::from(v.layer_scale.is_some()) * 2 * d * l,
+            layer_scale: u128::from(v.layer_scale.is_some()) * u128::from(v.block.norms()) * d * l,
         }
     }
 
@@ -96,23 +96,13 @@ impl Blocks {
         let (heads, tokens) = (u128::from(self.heads), u128::from(self.tokens));
         let (rows, bytes) = (self.rows(step), u128::from(step.compute.bytes()));
         let scores = rows * heads;
-        // Inputs of the two norms and of the two products behind them, and what attention gives to its projection.
-        let mut vectors = 5;
-        // Queries, keys and values: as one, or apart and scaled.
-        vectors += 3;
-        // Normed or rotated ones stand beside them, and the output of attention is laid out anew.
-        let turned = variant.qk_norm != QkNorm::None || variant.position == Position::Rope;
-        vectors += if turned { 3 } else { 0 };
-        // What a layer scale multiplies, twice.
-        vectors += if variant.layer_scale.is_some() { 2 } else { 0 };
-        let hidden = match self.activation {
-            // Before and behind the activation.
-            Activation::Gelu | Activation::GeluTanh => 2,
-            // The sigmoid beside them.
-            Activation::QuickGelu => 3,
-            // The gate, its activation, the other half, and their product.
-            Activation::SwiGlu => 4,
+        let norms = u128::from(variant.block.norms());
+        let (mut vectors, hidden) = match variant.block {
+            BlockForm::Parallel => self.saved_side_by_side(step),
+            BlockForm::Pre | BlockForm::Post | BlockForm::ResPost => self.saved_in_turn(),
         };
+        // What each layer scale multiplies.
+        vectors += if variant.layer_scale.is_some() { norms } else { 0 };
         let attention = match step.attention {
             AttentionKind::Fused => scores * STATISTIC,
             AttentionKind::Math => scores * tokens * bytes,
@@ -122,8 +112,58 @@ impl Blocks {
             QkNorm::Layer => 2,
             QkNorm::Rms => 1,
         };
-        let statistics = 2 * 2 * rows + 2 * per_norm * scores;
+        let statistics = norms * 2 * rows + 2 * per_norm * scores;
         rows * (vectors * width + hidden * mlp) * bytes + attention + statistics * STATISTIC
+    }
+
+    /// Arrays of the width and of the MLP's size that are kept where the MLP follows attention, wherever the norms stand.
+    fn saved_in_turn(&self) -> (u128, u128) {
+        // Inputs of the two norms and of the two products behind or before them, and what attention gives to its
+        // projection.
+        let mut vectors = 5;
+        // Queries, keys and values: as one, or apart and scaled.
+        vectors += 3;
+        // Normed or rotated ones stand beside them, and the output of attention is laid out anew.
+        vectors += if self.is_turned() { 3 } else { 0 };
+        (vectors, self.hidden())
+    }
+
+    /// The same where one product gives queries, keys, values and the MLP's hidden numbers: as one array, which is kept
+    /// whole as long as anything reads a part of it.
+    fn saved_side_by_side(&self, step: &Step) -> (u128, u128) {
+        let has_bias = self.variant.qkv_bias != QkvBias::None;
+        let is_fused = step.attention == AttentionKind::Fused;
+        // Without a bias of the product the MLP's is added apart, and what is activated stands alone.
+        let is_kept = is_fused || has_bias || self.variant.qk_norm != QkNorm::None;
+        // Inputs of the norm and of the product behind it, what attention gives to its projection, and queries, keys and
+        // values.
+        let mut vectors = 6;
+        vectors += match (is_fused, is_kept) {
+            // Normed or rotated queries and keys stand beside them.
+            (true, _) => 2 * u128::from(self.is_turned()),
+            // Apart and scaled, they stand beside the array.
+            (false, true) => 3,
+            (false, false) => 0,
+        };
+        let ups = u128::from(self.activation.matrices() - 1);
+        (vectors, self.hidden() + if is_kept && !has_bias { ups } else { 0 })
+    }
+
+    /// Whether queries and keys are normed or rotated.
+    fn is_turned(&self) -> bool {
+        self.variant.qk_norm != QkNorm::None || self.variant.position == Position::Rope
+    }
+
+    /// Arrays of the MLP's size that it keeps.
+    const fn hidden(&self) -> u128 {
+        match self.activation {
+            // Before and behind the activation.
+            Activation::Gelu | Activation::GeluTanh => 2,
+            // The sigmoid beside them.
+            Activation::QuickGelu => 3,
+            // The gate, its activation, the other half, and their product.
+            Activation::SwiGlu => 4,
+        }
     }
 
     /// Every parameter tensor, as timm shapes them.
@@ -132,19 +172,20 @@ impl Blocks {
         let v = &self.variant;
         let ups = self.activation.matrices() - 1;
         // Norms, the output's bias and the MLP's.
-        tensors.add(&[d], (4 + 2) * l);
-        tensors.add(&[3 * d, d], l);
-        match v.qkv_bias {
-            QkvBias::All => tensors.add(&[3 * d], l),
-            QkvBias::NoKey => tensors.add(&[d], 2 * l),
-            QkvBias::None => {}
+        tensors.add(&[d], (2 * v.block.norms() + 2) * l);
+        match v.block {
+            BlockForm::Parallel => tensors.add(&[3 * d + ups * m, d], l),
+            BlockForm::Pre | BlockForm::Post | BlockForm::ResPost => {
+                tensors.add(&[3 * d, d], l);
+                tensors.add(&[m, d], ups * l);
+            }
         }
+        tensors.add(&[d], v.qkv_bias.vectors() * l);
         tensors.add(&[d, d], l);
         tensors.add(&[d / self.heads], v.qk_norm.vectors() * l);
-        tensors.add(&[m, d], ups * l);
         tensors.add(&[m], ups * l);
         tensors.add(&[d, m], l);
-        tensors.add(&[d], if v.layer_scale.is_some() { 2 * l } else { 0 });
+        tensors.add(&[d], if v.layer_scale.is_some() { v.block.norms() * l } else { 0 });
     }
 
     fn sizes(&self) -> (u128, u128, u128) {

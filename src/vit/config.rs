@@ -5,7 +5,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Activation, Architecture, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape, Variant, Vit, named};
+use super::{
+    Activation, Architecture, BlockForm, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape, Variant, Vit, named,
+};
 
 /// What a config is of.
 #[derive(Clone, Debug, PartialEq)]
@@ -232,7 +234,50 @@ fn transformers(kind: &str, fields: &Fields<'_>) -> Result<ReadConfig, ConfigPro
     Ok(found(format, architecture, Shape { width, depth, mlp_dim }))
 }
 
+/// What an architecture of timm is where its arguments do not say; else it is `VisionTransformer`'s own.
+#[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an argument of timm")]
+struct Usual {
+    block: BlockForm,
+    qkv_bias: bool,
+    qk_norm: bool,
+    pre_norm: bool,
+    no_embed_class: bool,
+    norm_layer: &'static str,
+}
+
+impl Usual {
+    fn of(architecture: &str) -> Result<Self, ConfigProblem> {
+        let plain = Self {
+            block: BlockForm::Pre,
+            qkv_bias: true,
+            qk_norm: false,
+            pre_norm: false,
+            no_embed_class: false,
+            norm_layer: "layernorm",
+        };
+        // Architectures have a tag behind a dot.
+        match architecture.split('.').next().unwrap_or_default() {
+            "vit_base_patch16_rpn_224" => Ok(Self { block: BlockForm::ResPost, qkv_bias: false, ..plain }),
+            "vit_base_patch16_xp_224" | "vit_large_patch14_xp_224" | "vit_huge_patch14_xp_224" => Ok(Self {
+                block: BlockForm::Parallel,
+                qkv_bias: false,
+                qk_norm: true,
+                pre_norm: true,
+                no_embed_class: true,
+                norm_layer: "rmsnorm",
+            }),
+            // Attention of differences, blocks of two parallel pairs, and more norms in a block.
+            other if ["_dwee_", "_dpwee_", "_dlittle_", "_18x2_", "beit3_"].iter().any(|part| other.contains(part)) => {
+                Err(ConfigProblem::UnknownModel(other.to_owned()))
+            }
+            _ => Ok(plain),
+        }
+    }
+}
+
 fn timm(config: &Fields<'_>, fields: &Fields<'_>) -> Result<ReadConfig, ConfigProblem> {
+    let usual = Usual::of(config.text("architecture")?.unwrap_or_default())?;
     let width = fields.needed("embed_dim")?;
     let pooling = match fields.text("global_pool")?.or(config.text("global_pool")?).unwrap_or("token") {
         "map" => Pooling::Map,
@@ -240,14 +285,22 @@ fn timm(config: &Fields<'_>, fields: &Fields<'_>) -> Result<ReadConfig, ConfigPr
         "token" => Pooling::Class,
         other => return Err(ConfigProblem::Field("global_pool", other.to_owned())),
     };
+    match fields.text("norm_layer")?.unwrap_or(usual.norm_layer) {
+        "layernorm" => {}
+        other => return Err(ConfigProblem::Field("norm_layer", other.to_owned())),
+    }
+    let pre_norm = fields.flag("pre_norm", usual.pre_norm)?;
+    let no_embed_class = fields.flag("no_embed_class", usual.no_embed_class)?;
     let variant = Variant {
+        block: usual.block,
         registers: fields.or("reg_tokens", 0)?,
-        position_rows: if fields.flag("no_embed_class", false)? { PositionRows::Patches } else { PositionRows::All },
-        qkv_bias: if fields.flag("qkv_bias", true)? { QkvBias::All } else { QkvBias::None },
-        qk_norm: if fields.flag("qk_norm", false)? { QkNorm::Layer } else { QkNorm::None },
-        layer_scale: fields.number("init_values")?,
-        pre_norm: fields.flag("pre_norm", false)?,
-        patch_bias: !fields.flag("pre_norm", false)?,
+        position_rows: if no_embed_class { PositionRows::Patches } else { PositionRows::All },
+        qkv_bias: if fields.flag("qkv_bias", usual.qkv_bias)? { QkvBias::All } else { QkvBias::None },
+        qk_norm: if fields.flag("qk_norm", usual.qk_norm)? { QkNorm::Layer } else { QkNorm::None },
+        // Norms behind the branches begin at this value, which is no scale beside them.
+        layer_scale: fields.number("init_values")?.filter(|_| usual.block != BlockForm::ResPost),
+        pre_norm,
+        patch_bias: !pre_norm,
         ..Variant::default()
     };
     // Without registers or a class token the switch says nothing.
@@ -395,6 +448,12 @@ mod tests {
             "img_size": 224, "patch_size": 14, "embed_dim": 1152, "depth": 27, "num_heads": 16, "mlp_ratio": 3.7362,
             "class_token": false, "global_pool": "map"}}"#;
         assert_eq!(params(timm), ("timm".to_owned(), 427_680_704));
+        let parallel = r#"{"architecture": "vit_base_patch16_xp_224", "num_classes": 0, "model_args": {
+            "img_size": 224, "patch_size": 14, "embed_dim": 1152, "depth": 27, "num_heads": 16, "mlp_ratio": 3.7362,
+            "class_token": false, "global_pool": "map", "pre_norm": false, "norm_layer": "layernorm", "qk_norm": false,
+            "qkv_bias": true}}"#;
+        // A norm less in each block.
+        assert_eq!(params(parallel).1, 427_680_704 - 27 * 2 * 1152);
         let open_clip = r#"{"embed_dim": 512, "vision_cfg": {"image_size": 224, "layers": 27, "width": 1152,
             "head_width": 72, "mlp_ratio": 3.7362, "patch_size": 14}}"#;
         assert_eq!(params(open_clip).1, 412_445_808);

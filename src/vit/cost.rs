@@ -28,7 +28,7 @@ pub struct Components {
     /// The norm before the first block: `2 D`, or none.
     #[serde(skip_serializing_if = "is_zero")]
     pub pre_norm: u64,
-    /// Two layer norms a block: `4 D L`.
+    /// Two layer norms a block: `4 D L`; parallel blocks have one.
     pub block_norms: u64,
     /// Query, key, value and output projections with biases: `(4 D^2 + 4 D) L`.
     pub attention: u64,
@@ -37,10 +37,11 @@ pub struct Components {
     pub qk_norm: u64,
     /// Two linear layers with biases: `(2 D M + M + D) L`; with a gate `(3 D M + 2 M + D) L`.
     pub mlp: u64,
-    /// Scales behind attention and MLP: `2 D L`.
+    /// Scales behind attention and MLP: `2 D L`; parallel blocks have one.
     #[serde(skip_serializing_if = "is_zero")]
     pub layer_scale: u64,
-    /// The norm after the last block: `2 D`.
+    /// The norm after the last block: `2 D`; none where that ends with its own.
+    #[serde(skip_serializing_if = "is_zero")]
     pub final_norm: u64,
     /// MAP head: probe `D`, attention `4 D^2 + 4 D`, norm `2 D`, MLP `2 D M + M + D`; or none.
     pub pooling: u64,
@@ -185,7 +186,7 @@ impl Vit {
             qk_norm: fit(in_blocks.qk_norm),
             mlp: fit(in_blocks.mlp),
             layer_scale: fit(in_blocks.layer_scale),
-            final_norm: fit(2 * d),
+            final_norm: fit(u128::from(v.block.has_final_norm()) * 2 * d),
             pooling: fit(map * (d + (4 * d * d + 4 * d) + 2 * d + (2 * d * m + m + d))),
             classifier: fit((d + 1) * k),
         };

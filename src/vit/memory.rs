@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::blocks::STATISTIC;
 use super::cost::fit;
 use super::tensor::Tensors;
-use super::{Pooling, Vit};
+use super::{Activation, Pooling, Vit};
 
 /// A number format of weights or activations.
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
@@ -247,7 +247,11 @@ impl Vit {
             statistics += 2 * rows;
         }
         // The last norm stands behind a mean, and before every other pooling.
-        let normed = if architecture.pooling == Pooling::Average { batch } else { rows };
+        let normed = match architecture.pooling {
+            _ if !architecture.variant.block.has_final_norm() => 0,
+            Pooling::Average => batch,
+            Pooling::Class | Pooling::Map => rows,
+        };
         numbers += normed * width;
         statistics += 2 * normed;
         match architecture.pooling {
@@ -255,8 +259,9 @@ impl Vit {
             Pooling::Class if projected => return step.bytes_of(numbers + rows * width, statistics),
             Pooling::Average | Pooling::Class => {}
             Pooling::Map => {
-                // Tokens, keys and values; the query, the output, the norm's and the MLP's input; the MLP.
-                numbers += 3 * rows * width + batch * (4 * width + 2 * mlp);
+                // Tokens, keys and values; the query, the output, the norm's and the MLP's input; the MLP, never gated.
+                let hidden = if architecture.activation == Activation::QuickGelu { 3 } else { 2 };
+                numbers += 3 * rows * width + batch * (4 * width + hidden * mlp);
                 statistics += 2 * batch;
                 let heads = u128::from(architecture.heads);
                 match step.attention {
@@ -284,7 +289,7 @@ impl Vit {
         tensors.add(&[1, d], u64::from(v.mask_token));
         tensors.add(&[d], 2 * u64::from(v.pre_norm));
         self.blocks().tensors(&mut tensors);
-        tensors.add(&[d], 2);
+        tensors.add(&[d], 2 * u64::from(v.block.has_final_norm()));
         if a.pooling == Pooling::Map {
             tensors.add(&[1, 1, d], 1);
             // Query and output, keys and values, the norm and four biases, the MLP.
@@ -306,16 +311,17 @@ impl Vit {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Activation, Architecture, Position, PositionRows, QkNorm, QkvBias, Shape, Variant};
+    use super::super::{Architecture, BlockForm, Position, PositionRows, QkNorm, QkvBias, Shape, Variant};
     use super::*;
 
     fn vits() -> impl Strategy<Value = Vit> {
         let sizes = (1u64..9, 1u64..5, 1u64..600, 1u64..5, 0u64..12, 0u64..5);
-        let kinds = (0usize..3, 0usize..4, 0usize..3, 0usize..3, 0usize..3, 0usize..3, any::<[bool; 5]>());
+        let kinds = (0usize..3, 0usize..4, 0usize..3, 0usize..3, 0usize..3, 0usize..3, 0usize..4, any::<[bool; 5]>());
         (sizes, kinds).prop_map(|((heads, depth, mlp_dim, patch, classes, registers), kinds)| {
-            let (pooling, activation, position, rows, bias, norm, [class, scale, pre, patch_bias, mask]) = kinds;
+            let (pooling, activation, position, rows, bias, norm, block, [class, scale, pre, patch_bias, mask]) = kinds;
             let pooling = Pooling::ALL[pooling].1;
             let variant = Variant {
+                block: BlockForm::ALL[block].1,
                 registers,
                 position: Position::ALL[position].1,
                 position_rows: PositionRows::ALL[rows].1,

@@ -2,6 +2,49 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Where the norms of a block stand, and what it sums.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum BlockForm {
+    /// A norm before attention and one before the MLP, each inside its residual sum.
+    #[default]
+    Pre,
+    /// A norm behind each residual sum, and none behind the last block (Vaswani et al., arXiv 1706.03762).
+    Post,
+    /// A norm of what attention and MLP give, before the residual sum (Liu et al., arXiv 2111.09883).
+    ResPost,
+    /// One norm, which attention and MLP both read, and one residual sum (Dehghani et al., arXiv 2302.05442).
+    Parallel,
+}
+
+impl BlockForm {
+    /// All of them with their names in plans.
+    pub const ALL: [(&'static str, Self); 4] =
+        [("pre", Self::Pre), ("post", Self::Post), ("res_post", Self::ResPost), ("parallel", Self::Parallel)];
+
+    /// The name in plans.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pre => "pre",
+            Self::Post => "post",
+            Self::ResPost => "res_post",
+            Self::Parallel => "parallel",
+        }
+    }
+
+    /// Norms of a block; it has as many residual sums, and a layer scale before each.
+    pub const fn norms(self) -> u64 {
+        if matches!(self, Self::Parallel) { 1 } else { 2 }
+    }
+
+    /// Whether what comes out of the last block is normed once more.
+    pub const fn has_final_norm(self) -> bool {
+        !matches!(self, Self::Post)
+    }
+}
+
 /// How tokens learn where they are.
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -151,6 +194,9 @@ impl QkNorm {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Variant {
+    /// Where the norms of a block stand, and what it sums.
+    #[serde(skip_serializing_if = "is_default")]
+    pub block: BlockForm,
     /// Learned tokens that nobody reads (Darcet et al., arXiv 2309.16588).
     #[serde(skip_serializing_if = "is_default")]
     pub registers: u64,
@@ -195,6 +241,7 @@ fn is_true(value: &bool) -> bool {
 impl Default for Variant {
     fn default() -> Self {
         Self {
+            block: BlockForm::default(),
             registers: 0,
             position: Position::default(),
             position_rows: PositionRows::default(),
@@ -213,6 +260,8 @@ impl Default for Variant {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Feature {
+    /// Blocks with their norms elsewhere.
+    Block(BlockForm),
     /// Register tokens.
     Registers,
     /// Positions that are not learned.
@@ -239,6 +288,7 @@ impl Feature {
     /// As a message names it.
     pub fn phrase(self) -> String {
         match self {
+            Self::Block(form) => format!("`block = {}`", form.name()),
             Self::Registers => "registers".to_owned(),
             Self::Position(position) => format!("`position = {}`", position.name()),
             Self::PositionRows(rows) => format!("`position_rows = {}`", rows.name()),
@@ -263,6 +313,7 @@ impl Variant {
     pub fn features(&self) -> Vec<Feature> {
         let plain = Self::default();
         [
+            (self.block != plain.block, Feature::Block(self.block)),
             (self.registers > 0, Feature::Registers),
             (self.position != plain.position, Feature::Position(self.position)),
             (self.position_rows != plain.position_rows, Feature::PositionRows(self.position_rows)),
@@ -294,6 +345,7 @@ mod tests {
     #[test]
     fn every_difference_is_a_feature() {
         let all = Variant {
+            block: BlockForm::Parallel,
             registers: 4,
             position: Position::Rope,
             position_rows: PositionRows::All,
@@ -305,7 +357,7 @@ mod tests {
             mask_token: true,
             masked: 0.75,
         };
-        assert_eq!(all.features().len(), 10);
+        assert_eq!(all.features().len(), 11);
         assert_eq!(serde_json::from_str::<Variant>(&serde_json::to_string(&all).unwrap()).unwrap(), all);
         assert_eq!(all.visible(256), 64);
     }

@@ -1,4 +1,4 @@
-"""Runs emitted models on one image with the same weights, beside a plain reference in double precision.
+"""Runs emitted models on one image with the same weights, beside a plain reference, both in double precision.
 
     python check_forward.py < cases.json
 
@@ -10,7 +10,7 @@ import json
 import re
 import sys
 
-from check_models import IN_BLOCK, load, part
+from check_models import IN_BLOCK, apart, load, part
 
 import torch
 from torch.nn import functional
@@ -66,7 +66,25 @@ def mlp(w, name, x, vit, activation):
     return functional.linear(x, *w.linear(f"{name}.2", width, hidden))
 
 
-def reference(w, vit, image):
+def blocks(w, vit, x):
+    """The blocks as sovitc describes them."""
+    a, width = vit["architecture"], vit["shape"]["width"]
+    form = a.get("block", "pre")
+    for i in range(vit["shape"]["depth"]):
+        name = f"blocks.{i}"
+        attention = lambda x: attend(w, f"{name}.attention", x, x, vit, a.get("qkv_bias", "all") == "all")
+        hidden = lambda x: mlp(w, f"{name}.mlp", x, vit, a["activation"])
+        branches = [lambda x: attention(x) + hidden(x)] if form == "parallel" else [attention, hidden]
+        for number, branch in enumerate(branches, 1):
+            norm = lambda x: w.norm(f"{name}.{number}", x, width, a["norm_epsilon"])
+            y = branch(norm(x) if form in ("pre", "parallel") else x)
+            y = norm(y) if form == "res_post" else y
+            x = x + (y * w.of(f"{name}.scale.{number}", width) if a.get("layer_scale") is not None else y)
+            x = norm(x) if form == "post" else x
+    return x if form == "post" else w.norm("final_", x, width, a["norm_epsilon"])
+
+
+def reference(w, vit, image, blocks=blocks):
     """The encoder as sovitc describes it."""
     a, width = vit["architecture"], vit["shape"]["width"]
     epsilon, patch = a["norm_epsilon"], a["patch"]
@@ -86,15 +104,7 @@ def reference(w, vit, image):
     x = torch.cat([x[:, :at], *late, x[:, at:]], 1)
     if a.get("pre_norm"):
         x = w.norm("pre_", x, width, epsilon)
-    scaled = a.get("layer_scale") is not None
-    for i in range(vit["shape"]["depth"]):
-        name = f"blocks.{i}"
-        normed = w.norm(f"{name}.1", x, width, epsilon)
-        y = attend(w, f"{name}.attention", normed, normed, vit, a.get("qkv_bias", "all") == "all")
-        x = x + (y * w.of(f"{name}.scale.1", width) if scaled else y)
-        y = mlp(w, f"{name}.mlp", w.norm(f"{name}.2", x, width, epsilon), vit, a["activation"])
-        x = x + (y * w.of(f"{name}.scale.2", width) if scaled else y)
-    x = w.norm("final_", x, width, epsilon)
+    x = blocks(w, vit, x)
     if a["pooling"] == "class":
         x = x[:, 0]
     elif a["pooling"] == "average":
@@ -108,10 +118,10 @@ def reference(w, vit, image):
     return x
 
 
-ATTENTION = [(r"q_proj|(^|\.)q\.", "q"), (r"k_proj", "k"), (r"v_proj", "v"), (r"qkv|in_proj", "qkv"), (r"\.kv\.", "kv"),
+ATTENTION = [(r"q_proj|(^|\.)q\.", "q"), (r"k_proj", "k"), (r"v_proj", "v"), (r"qkv|in_proj|attn_in", "qkv"), (r"\.kv\.", "kv"),
              (r"o_proj|out_proj|proj", "o")]
-MLP = [(r"gate_proj", "gate"), (r"weights_in", "gate+1"), (r"fc1|c_fc|up_proj|mlp\.0\.", "1"),
-       (r"fc2|c_proj|down_proj|mlp\.3\.|weights_out", "2")]
+MLP = [(r"gate_proj", "gate"), (r"weights_in", "gate+1"), (r"fc1|c_fc|up_proj|mlp\.0\.|mlp_bias|mlp_in|linear1", "1"),
+       (r"fc2|c_proj|down_proj|mlp\.3\.|weights_out|mlp_out|linear2", "2")]
 
 
 def first(rules, text):
@@ -131,9 +141,9 @@ def weight(w, name):
     if found == "qk_norm":
         return w[f"{base}.attention.{text.split('_norm')[0][-1]}_norm.{kind}"]
     if found == "layer_scale":
-        return w[f"{base}.scale.{'1' if '1' in text.replace('lambda1', '') else '2'}"]
+        return w[f"{base}.scale.{'2' if '2' in text.replace('lambda1', '') else '1'}"]
     if found == "block_norms":
-        return w[f"{base}.{'1' if re.search('1|before', text) else '2'}norm.{kind}"]
+        return w[f"{base}.{'1' if re.search('1|before|in_norm', text) else '2'}norm.{kind}"]
     if found == "attention" or found == "pooling" and re.search(r"attention|attn_pool\.(q|kv|proj)\.", text):
         which = first(ATTENTION, text)
         return cat(w, f"{base}.attention", {"qkv": "qkv", "kv": "kv"}.get(which, which), kind)
@@ -148,11 +158,11 @@ def weight(w, name):
 
 
 def fill(model, w):
+    model = model.double()
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if part(re.sub(r"^(trunk|vision_model|visual)\.", "", name)) == "mask_token":
-                continue
-            parameter.copy_(weight(w, name).reshape(parameter.shape))
+        for name, parameter in apart(model):
+            if part(name) != "mask_token":
+                parameter.copy_(weight(w, name).reshape(parameter.shape))
     return model.eval()
 
 
@@ -193,6 +203,18 @@ def torchvision(case, w, image):
     return fill(load(case["path"]).get_model(), w)(image)
 
 
+def torch_encoder(case, w, image):
+    """PyTorch's own layers in the place of the blocks."""
+    def blocks(w, vit, x):
+        a, shape = vit["architecture"], vit["shape"]
+        layer = torch.nn.TransformerEncoderLayer(
+            shape["width"], a["heads"], shape["mlp_dim"], dropout=0.0, activation=lambda x: activate(a["activation"], x),
+            layer_norm_eps=a["norm_epsilon"], batch_first=True, norm_first=False)
+        return fill(torch.nn.TransformerEncoder(layer, shape["depth"], enable_nested_tensor=False), w)(x)
+
+    return reference(w, case["vit"], image, blocks)
+
+
 def main():
     made = {}
     for case in json.load(sys.stdin):
@@ -204,7 +226,7 @@ def main():
             made[key] = w, image, reference(w, vit, image)
         w, image, want = made[key]
         with torch.no_grad():
-            got = globals()[case["library"]](case, w, image.float())
+            got = globals()[case["library"]](case, w, image)
         print(json.dumps({"difference": (got - want).abs().max().item(), "largest": want.abs().max().item()}))
 
 

@@ -21,10 +21,10 @@ import torch
 IN_BLOCK = re.compile(r"(?:layers?|blocks|resblocks)\.(?:encoder_layer_)?(\d+)\.(.*)")
 OF_BLOCK = [
     (r"q_norm|k_norm|ln_q|ln_k", "qk_norm"),
-    (r"layer_?scale|^ls_?\d|gamma_\d|lambda", "layer_scale"),
-    (r"^(norm|layer_?norm|ln_)", "block_norms"),
+    (r"layer_?scale|^ls_?\d?\.|gamma_\d|lambda", "layer_scale"),
+    (r"^(norm|in_norm|layer_?norm|ln_)", "block_norms"),
     (r"attn|attention", "attention"),
-    (r"mlp", "mlp"),
+    (r"mlp|linear\d", "mlp"),
 ]
 OUTSIDE = [
     (r"pos(?!t)", "position_embedding"),
@@ -51,11 +51,20 @@ def part(name):
     raise SystemExit(f"no part has the parameter {name}")
 
 
+def apart(model):
+    """Every parameter that is trained, by name; those of a product for attention and the MLP as two."""
+    for name, parameter in model.named_parameters():
+        if re.search(r"blocks\.\d+\.in_proj\.", name):
+            hidden = len(parameter) - 3 * model.embed_dim
+            yield name.replace("in_proj", "mlp_in"), parameter[:hidden]
+            yield name.replace("in_proj", "attn_in"), parameter[hidden:]
+        elif parameter.requires_grad:
+            yield name, parameter
+
+
 def described(model, extra):
     parts, blocks, mlp = {}, set(), None
-    for name, parameter in model.named_parameters():
-        if not parameter.requires_grad:
-            continue
+    for name, parameter in apart(model):
         found = part(name)
         parts[found] = parts.get(found, 0) + parameter.numel()
         block = IN_BLOCK.search(re.sub(r"^(trunk|vision_model|visual)\.", "", name))
@@ -121,7 +130,11 @@ def named(activation):
 
 def of_timm(model, case, version):
     block = model.blocks[0]
-    return of_blocks(model, block, block.attn, case, version, named(block.mlp.act), block.norm1) | {
+    if hasattr(block, "in_norm"):
+        attention, activation, norm = block, block.mlp_act, block.in_norm
+    else:
+        attention, activation, norm = block.attn, block.mlp.act, block.norm1
+    return of_blocks(model, block, attention, case, version, named(activation), norm) | {
         "classes": model.num_classes,
         "global_pool": model.global_pool,
         "pools_prefix": bool(model.pool_include_prefix),

@@ -18,8 +18,8 @@ use crate::hardware::{self, AttentionLibrary, Device, Launch};
 use crate::plan::{codes::NOTHING_ASKED, no_device};
 use crate::source::Sources;
 use crate::vit::{
-    Activation, Architecture, AttentionKind, CATALOGUE, Memory, NumberFormat, Optimizer, Packed, Pooling, Position,
-    QkNorm, QkvBias, Shape, Step, Vit, named, read_config,
+    Activation, Architecture, AttentionKind, BlockForm, CATALOGUE, Memory, NumberFormat, Optimizer, Packed, Pooling,
+    Position, QkNorm, QkvBias, Shape, Step, Vit, named, read_config,
 };
 
 use packed::Mix;
@@ -103,6 +103,10 @@ struct Sizes {
     /// Activation of the MLPs.
     #[arg(long, value_parser = words(&Activation::ALL))]
     activation: Option<Activation>,
+    /// Where the norms of a block stand: before attention and MLP, behind their residual sums, on what they give, or one
+    /// before both in parallel.
+    #[arg(long, value_parser = words(&BlockForm::ALL))]
+    block: Option<BlockForm>,
     /// Register tokens.
     #[arg(long)]
     registers: Option<u64>,
@@ -335,6 +339,7 @@ impl Sizes {
         let base = base.map(|vit| vit.architecture).unwrap_or_default();
         let pooling = self.pool.map_or(base.pooling, Pool::pooling);
         let mut variant = base.variant;
+        variant.block = self.block.unwrap_or(variant.block);
         variant.registers = self.registers.unwrap_or(variant.registers);
         variant.position = self.position.unwrap_or(variant.position);
         variant.qkv_bias = self.qkv_bias.unwrap_or(variant.qkv_bias);

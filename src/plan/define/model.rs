@@ -6,7 +6,9 @@ use crate::plan::schema::{Field, Fields, Schema};
 use crate::plan::{Model, codes};
 use crate::syntax::ast::{Block, Item, ItemKind, ModelFrom};
 use crate::units::Dimension;
-use crate::vit::{Activation, Architecture, Pooling, Position, PositionRows, Problem, QkNorm, QkvBias, Variant};
+use crate::vit::{
+    Activation, Architecture, BlockForm, Pooling, Position, PositionRows, Problem, QkNorm, QkvBias, Variant,
+};
 
 const SCHEMA: Schema = Schema::of(&[
     "image",
@@ -18,6 +20,7 @@ const SCHEMA: Schema = Schema::of(&[
     "classes",
     "activation",
     "norm_epsilon",
+    "block",
     "registers",
     "position",
     "position_rows",
@@ -100,6 +103,7 @@ impl<'a> Checker<'a> {
 
     /// What a model has beyond the plain encoder.
     fn variant(&mut self, fields: &Fields<'_>, plain: Variant) -> Option<Variant> {
+        let block = fields.get("block").map_or(Some(plain.block), |field| self.word(field, &BlockForm::ALL));
         let registers = fields.get("registers").map_or(Some(plain.registers), |field| {
             self.count(field.value, Dimension::NONE, (0, Architecture::LIMIT), field.owner())
         });
@@ -118,6 +122,7 @@ impl<'a> Checker<'a> {
         let patch_bias = switch("patch_bias", plain.patch_bias);
         let mask_token = switch("mask_token", plain.mask_token);
         Some(Variant {
+            block: block?,
             registers: registers?,
             position: position?,
             position_rows: rows?,

@@ -71,6 +71,8 @@ fn parts_of_a_model_are_words_switches_and_shares() {
           position = sincos
         //           ^^^^^^ S0210 `position` has no `sincos`
         //           > position = sincos2d
+          block = postnorm
+        //        ^^^^^^^^ S0210 `block` has no `postnorm`
           qkv_bias = false
         //           ^^^^^ S0401 `qkv_bias` takes one of `all`, `no_key` and `none`, not a truth value
           layer_scale = 1

@@ -33,6 +33,7 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
         sines: architecture.variant.position == Position::SinCos2d,
         pre_norm: architecture.variant.pre_norm,
         layer_scale: architecture.variant.layer_scale,
+        block: timm::block_class(architecture.variant.block),
         registered: None,
         arguments: Vec::new(),
     };
@@ -68,6 +69,8 @@ struct Own {
     sines: bool,
     pre_norm: bool,
     layer_scale: Option<f64>,
+    /// The class of its blocks, where timm builds others than its usual ones.
+    block: Option<&'static str>,
     /// The name under which the module registers the encoder.
     registered: Option<String>,
     arguments: Vec<timm::Argument>,

@@ -1,13 +1,13 @@
 //! timm: a folder with the `train.yaml` of a recipe, and the `config.json` that `create_model("local-dir:...")` and the hub read.
 //!
-//! `model_args` override every size of the named architecture, which only chooses the model class.
+//! `model_args` override every size of the named architecture, which only chooses the classes of the model and its blocks.
 
 mod train;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Activation, FIXED_EPSILON, Feature, Job, Piece, Pooling, PositionRows, QkNorm, QkvBias};
+use super::{Activation, BlockForm, FIXED_EPSILON, Feature, Job, Piece, Pooling, PositionRows, QkNorm, QkvBias};
 use crate::diagnostic::Diagnostic;
 use crate::emit::{codes, engine, ratio};
 use crate::vit::Vit;
@@ -15,15 +15,8 @@ use crate::vit::Vit;
 pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
     let vit = job.answer.vit;
     let arguments = arguments(job)?;
-    let context = Context {
-        vit,
-        architecture: match vit.architecture.pooling {
-            Pooling::Map => "vit_so400m_patch14_siglip_224",
-            Pooling::Average | Pooling::Class => "vit_base_patch16_224",
-        },
-        global_pool: global_pool(vit.architecture.pooling),
-        arguments,
-    };
+    let context =
+        Context { vit, architecture: named(&vit), global_pool: global_pool(vit.architecture.pooling), arguments };
     let text = engine::render("timm.json.j2", context)?;
     recheck(&text, &vit)?;
     let mut pieces = vec![job.in_folder("config.json", text)?.into()];
@@ -31,6 +24,25 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
         pieces.push(train::print(job, recipe)?.into());
     }
     Ok(pieces)
+}
+
+/// An architecture of timm with the classes of the model.
+const fn named(vit: &Vit) -> &'static str {
+    match (vit.architecture.variant.block, vit.architecture.pooling) {
+        (BlockForm::ResPost, _) => "vit_base_patch16_rpn_224",
+        (BlockForm::Parallel, _) => "vit_base_patch16_xp_224",
+        (_, Pooling::Map) => "vit_so400m_patch14_siglip_224",
+        (_, Pooling::Average | Pooling::Class) => "vit_base_patch16_224",
+    }
+}
+
+/// The class of blocks that are not timm's usual ones.
+pub(super) const fn block_class(form: BlockForm) -> Option<&'static str> {
+    match form {
+        BlockForm::Pre | BlockForm::Post => None,
+        BlockForm::ResPost => Some("ResPostBlock"),
+        BlockForm::Parallel => Some("ParallelScalingBlock"),
+    }
 }
 
 const fn global_pool(pooling: Pooling) -> &'static str {
@@ -84,7 +96,20 @@ pub(super) fn arguments(job: &Job<'_>) -> Result<Vec<Argument>, Diagnostic> {
             return Err(job.inexpressible("the activation `swiglu`", "its configs cannot name a gated MLP"));
         }
     };
+    // Its blocks with a norm behind each branch take this for the first value of the norms' weights.
+    let init_values = match (variant.block, variant.layer_scale) {
+        (BlockForm::ResPost, None) => Some(1.0),
+        (BlockForm::ResPost, Some(_)) => {
+            let why = "its norms begin at the value of the scale, which they are in the place of";
+            let help = "leave `layer_scale` out";
+            return Err(job.inexpressible("a layer scale behind the norms of `res_post`", why).help(help));
+        }
+        (_, scale) => scale,
+    };
+    // The architectures that other blocks are named by have more of their own that must be overridden.
+    let all_said = variant.block != BlockForm::Pre;
     let has_prefix = architecture.prefix() > 0;
+    let said = |switch: bool, usual: bool| (all_said || switch != usual).then_some(json!(switch));
     let all = [
         ("img_size", Some(json!(architecture.image))),
         ("patch_size", Some(json!(architecture.patch))),
@@ -100,11 +125,12 @@ pub(super) fn arguments(job: &Job<'_>) -> Result<Vec<Argument>, Diagnostic> {
         // The MAP probe attends to every token; timm would leave class token and registers out.
         ("pool_include_prefix", (has_prefix && architecture.pooling == Pooling::Map).then_some(json!(true))),
         ("reg_tokens", (variant.registers > 0).then(|| json!(variant.registers))),
-        ("no_embed_class", (no_embed_class && has_prefix).then_some(json!(true))),
-        ("qkv_bias", (variant.qkv_bias != QkvBias::All).then_some(json!(false))),
-        ("qk_norm", (variant.qk_norm == QkNorm::Layer).then_some(json!(true))),
-        ("init_values", variant.layer_scale.map(|scale| json!(scale))),
-        ("pre_norm", variant.pre_norm.then_some(json!(true))),
+        ("no_embed_class", said(no_embed_class && has_prefix, false)),
+        ("qkv_bias", said(variant.qkv_bias == QkvBias::All, true)),
+        ("qk_norm", said(variant.qk_norm == QkNorm::Layer, false)),
+        ("init_values", init_values.map(|scale| json!(scale))),
+        ("pre_norm", said(variant.pre_norm, false)),
+        ("norm_layer", all_said.then_some(json!("layernorm"))),
         ("act_layer", Some(json!(act_layer))),
     ];
     Ok(all.into_iter().filter_map(|(name, value)| Some(Argument { name, value: value? })).collect())
@@ -114,7 +140,8 @@ pub(super) fn arguments(job: &Job<'_>) -> Result<Vec<Argument>, Diagnostic> {
 pub(super) fn can(feature: Feature) -> bool {
     matches!(
         feature,
-        Feature::Registers
+        Feature::Block(BlockForm::ResPost | BlockForm::Parallel)
+            | Feature::Registers
             | Feature::PositionRows(_)
             | Feature::QkvBias(QkvBias::None)
             | Feature::LayerScale

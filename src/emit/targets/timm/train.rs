@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::Job;
 use super::super::recipe::Epochs;
-use super::{Argument, arguments, global_pool};
+use super::{Argument, arguments, global_pool, named};
 use crate::diagnostic::Diagnostic;
 use crate::emit::Artefact;
 use crate::plan::{Decay, Precision, RecipeOptimizer, Task};
@@ -51,6 +51,7 @@ pub(super) fn print(job: &Job<'_>, recipe: &Recipe) -> Result<Artefact, Diagnost
     let in_chans = top.into_iter().find(|one| one.name == "in_chans").map(|one| one.value);
     let own = Own {
         recipe,
+        model: named(&job.answer.vit),
         epochs,
         dataset,
         gp: global_pool(architecture.pooling),
@@ -74,6 +75,7 @@ pub(super) fn print(job: &Job<'_>, recipe: &Recipe) -> Result<Artefact, Diagnost
 #[derive(Serialize)]
 struct Own<'a> {
     recipe: &'a Recipe,
+    model: &'static str,
     epochs: Epochs,
     dataset: u64,
     gp: &'static str,
