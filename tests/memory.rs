@@ -8,8 +8,8 @@ mod support;
 
 use serde_json::{Value, json};
 use sovitc::vit::{
-    Activation, Architecture, AttentionKind, BlockForm, NumberFormat, Optimizer, Pooling, QkNorm, QkvBias, Shape, Step,
-    Variant, Vit,
+    Activation, Architecture, AttentionKind, BlockForm, Norm, NumberFormat, Optimizer, Pooling, QkNorm, QkvBias, Shape,
+    Step, Variant, Vit,
 };
 
 const WIDTH: u64 = 96;
@@ -28,6 +28,7 @@ fn models() -> Vec<(Vit, Value)> {
     let scaled = Variant { layer_scale: Some(1e-5), ..parallel };
     let normed = Variant { qk_norm: QkNorm::Layer, ..parallel };
     let bare = Variant { qkv_bias: QkvBias::None, ..parallel };
+    let rms = Variant { norm: Norm::Rms, qk_norm: QkNorm::Rms, ..bare };
     let side_by_side = |extra: Value| {
         let mut arguments = json!({ "block_fn": "ParallelScalingBlock" });
         arguments.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
@@ -48,6 +49,13 @@ fn models() -> Vec<(Vit, Value)> {
         (
             Architecture { variant: Variant { layer_scale: Some(1e-5), ..post }, ..class },
             json!({"block_fn": "PostBlock", "final_norm": false, "init_values": 1e-5}),
+        ),
+        (Architecture { variant: Variant { norm: Norm::Rms, ..clip }, ..class }, {
+            json!({"reg_tokens": 2, "pre_norm": true, "norm_layer": "rmsnorm"})
+        }),
+        (
+            Architecture { variant: rms, ..base },
+            side_by_side(json!({"qkv_bias": false, "qk_norm": true, "norm_layer": "rmsnorm"})),
         ),
         (Architecture { variant: parallel, ..base }, side_by_side(json!({}))),
         (Architecture { variant: scaled, ..class }, side_by_side(json!({"init_values": 1e-5}))),
@@ -118,7 +126,8 @@ fn saved_tensors_and_states_are_counted_to_the_byte() {
             0
         };
         // On the CPU a norm in bf16 keeps its statistics in bf16; on a GPU in fp32, as is counted.
-        let statistics = |norms: u64| if step.compute == NumberFormat::Bf16 { 2 * 2 * norms } else { 0 };
+        let in_bf16 = step.compute == NumberFormat::Bf16 && vit.architecture.variant.norm == Norm::Layer;
+        let statistics = |norms: u64| if in_bf16 { 2 * 2 * norms } else { 0 };
         let rows = 3 * vit.architecture.tokens();
         let variant = &vit.architecture.variant;
         let heads = if variant.qk_norm == QkNorm::None { 0 } else { 2 * vit.architecture.heads };

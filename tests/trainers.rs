@@ -21,8 +21,8 @@ use sovitc::emit::render;
 use sovitc::kernel::{Normalisation, Operand, Pack, Packed, plan, weights};
 use sovitc::plan::Target;
 use sovitc::vit::{
-    Activation, Architecture, BlockForm, ImageFormat, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape, Variant,
-    Vit,
+    Activation, Architecture, BlockForm, ImageFormat, Norm, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape,
+    Variant, Vit,
 };
 
 /// Emits a case for one target and returns the folder with its `config.json`.
@@ -203,6 +203,7 @@ fn is_built(got: &Value, Built { vit, path, .. }: &Built) {
 
 const PLAIN: Variant = Variant {
     block: BlockForm::Pre,
+    norm: Norm::Layer,
     registers: 0,
     position: Position::Learned,
     position_rows: PositionRows::Class,
@@ -225,6 +226,9 @@ const RES_POST: Variant = Variant { block: BlockForm::ResPost, ..PLAIN };
 /// Attention and MLP side by side, as ViT-22B.
 const PARALLEL: Variant =
     Variant { block: BlockForm::Parallel, qk_norm: QkNorm::Layer, layer_scale: Some(1e-5), ..PLAIN };
+
+/// Norms without shift and centring, of queries and keys too, as ViT-22B.
+const UNCENTRED: Variant = Variant { norm: Norm::Rms, qk_norm: QkNorm::Rms, qkv_bias: QkvBias::None, ..PARALLEL };
 
 fn class_token(variant: Variant) -> Architecture {
     Architecture { pooling: Pooling::Class, class_token: true, variant, ..Architecture::default() }
@@ -275,6 +279,8 @@ fn timm_builds_what_was_priced() {
         Architecture { activation: Activation::Gelu, ..class_token(PARALLEL) },
         Architecture { variant: Variant { qkv_bias: QkvBias::None, layer_scale: None, ..PARALLEL }, ..average },
         Architecture { classes: 5, ..class_token(Variant { qk_norm: QkNorm::Layer, ..RES_POST }) },
+        Architecture { variant: UNCENTRED, ..base },
+        Architecture { variant: Variant { norm: Norm::Rms, ..PLAIN }, ..average },
     ];
     check_built("timm_builds_what_was_priced", Target::Timm, "timm", &architectures, 90);
 }
@@ -370,6 +376,8 @@ fn libraries_compute_what_the_model_says() {
         (Architecture { activation: Activation::QuickGelu, ..class(PARALLEL) }, 2),
         (Architecture { variant: Variant { qk_norm: QkNorm::None, layer_scale: None, ..PARALLEL }, ..average }, 2),
         (class(Variant { qkv_bias: QkvBias::None, ..PARALLEL }), 2),
+        (Architecture { variant: UNCENTRED, ..base }, 2),
+        (class(Variant { norm: Norm::Rms, ..clip }), 2),
     ];
     let out = tempfile::tempdir().unwrap();
     let mut cases = Vec::new();

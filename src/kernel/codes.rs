@@ -6,7 +6,7 @@ use crate::diagnostic::Code;
 pub const WIDTH: Code = Code::new("S0801", "kernel-width");
 /// The layer norm's epsilon is not a positive `float`.
 pub const EPSILON: Code = Code::new("S0802", "kernel-epsilon");
-/// No kernel norms or rotates queries and keys of such heads, or has its norms where the blocks have them.
+/// No kernel norms or rotates queries and keys of such heads, or has the norms of the blocks.
 pub const VARIANT: Code = Code::new("S0803", "kernel-variant");
 /// Rows of the width do not begin at multiples of 16 bytes.
 pub const ALIGNMENT: Code = Code::new("S0804", "kernel-alignment");

@@ -31,7 +31,7 @@ pub use tile::Tile;
 pub use weights::{Weight, weights};
 
 use crate::diagnostic::Diagnostic;
-use crate::vit::{Activation, Architecture, BlockForm, Feature, ImageFormat, Pooling, Position, QkNorm, Vit};
+use crate::vit::{Activation, Architecture, Feature, ImageFormat, Pooling, Position, QkNorm, Vit};
 
 /// The kernels of a model's forward pass, from images to a vector for each or to classes, each specialised to its shape; or
 /// the first size that no kernel is written for.
@@ -161,10 +161,11 @@ fn expressible(vit: &Vit) -> Result<(), Diagnostic> {
         let message = format!("the matrix products need a width that is a multiple of 8, and {width} is none");
         return Err(Diagnostic::error(codes::ALIGNMENT, message).help("let the width be a multiple of 8"));
     }
-    let form = vit.architecture.variant.block;
-    if form != BlockForm::Pre {
-        let message = format!("no kernels are written for {}", Feature::Block(form).phrase());
-        let help = "leave `block` out of the model, or `emit kernels` out of the plan";
+    let features = vit.architecture.variant.features();
+    let unwritten = |feature: &&Feature| matches!(feature, Feature::Block(_) | Feature::Norm(_));
+    if let Some(feature) = features.iter().find(unwritten) {
+        let message = format!("no kernels are written for {}", feature.phrase());
+        let help = "leave it out of the model, or `emit kernels` out of the plan";
         return Err(Diagnostic::error(codes::VARIANT, message).help(help));
     }
     Ok(())
@@ -173,7 +174,7 @@ fn expressible(vit: &Vit) -> Result<(), Diagnostic> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vit::{Shape, Variant};
+    use crate::vit::{BlockForm, Norm, Shape, Variant};
 
     #[test]
     fn the_kernels_of_a_block_fit_together() {
@@ -208,6 +209,7 @@ mod tests {
         for (_, block) in BlockForm::ALL.into_iter().filter(|(_, form)| *form != BlockForm::Pre) {
             assert_eq!(refused(with(Variant { block, ..Variant::default() }), 544), codes::VARIANT);
         }
+        assert_eq!(refused(with(Variant { norm: Norm::Rms, ..Variant::default() }), 544), codes::VARIANT);
         assert_eq!(refused(plain, 1156), codes::ALIGNMENT);
         assert_eq!(refused(plain, 1152), codes::ATTENTION);
     }

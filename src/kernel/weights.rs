@@ -133,7 +133,7 @@ fn libraries(vit: &Vit) -> [bool; 5] {
     };
     let dino = [rotary, Feature::LayerScale, Feature::MaskToken].iter().all(|feature| features.contains(feature))
         && features.iter().all(dino);
-    let moved = features.iter().any(|feature| matches!(feature, Feature::Block(_)));
+    let moved = features.iter().any(|feature| matches!(feature, Feature::Block(_) | Feature::Norm(_)));
     let timm = !moved && !features.contains(&rotary) && !features.contains(&Feature::QkNorm(QkNorm::Rms));
     let [timm, siglip, vit, clip] = [timm, map && plain, class && plain, class && clip].map(|has| has && !gated);
     [timm, siglip, vit, clip, class && dino]

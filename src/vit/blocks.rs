@@ -54,7 +54,7 @@ impl Blocks {
         let matrices = u128::from(self.activation.matrices());
         let head = d / u128::from(self.heads);
         BlockParams {
-            norms: u128::from(v.block.norms()) * 2 * d * l,
+            norms: u128::from(v.block.norms() * v.norm.vectors()) * d * l,
             attention: (4 * d * d + (u128::from(v.qkv_bias.vectors()) + 1) * d) * l,
             qk_norm: u128::from(v.qk_norm.vectors()) * head * l,
             mlp: (matrices * d * m + (matrices - 1) * m + d) * l,
@@ -112,7 +112,7 @@ impl Blocks {
             QkNorm::Layer => 2,
             QkNorm::Rms => 1,
         };
-        let statistics = norms * 2 * rows + 2 * per_norm * scores;
+        let statistics = norms * u128::from(variant.norm.vectors()) * rows + 2 * per_norm * scores;
         rows * (vectors * width + hidden * mlp) * bytes + attention + statistics * STATISTIC
     }
 
@@ -172,7 +172,7 @@ impl Blocks {
         let v = &self.variant;
         let ups = self.activation.matrices() - 1;
         // Norms, the output's bias and the MLP's.
-        tensors.add(&[d], (2 * v.block.norms() + 2) * l);
+        tensors.add(&[d], (v.norm.vectors() * v.block.norms() + 2) * l);
         match v.block {
             BlockForm::Parallel => tensors.add(&[3 * d + ups * m, d], l),
             BlockForm::Pre | BlockForm::Post | BlockForm::ResPost => {

@@ -1,6 +1,6 @@
 //! Published shapes by name, as encoders without classifier at 224 px: MAP-pooled, but for those with a class token.
 
-use super::{Activation, Architecture, Pooling, Position, QkvBias, Shape, Variant, Vit};
+use super::{Activation, Architecture, BlockForm, Norm, Pooling, Position, QkNorm, QkvBias, Shape, Variant, Vit};
 
 /// A published shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Named {
 pub enum Family {
     /// The plain encoder.
     Plain,
+    /// ViT-22B: parallel blocks, root-mean-square norms, of queries and keys too, and no biases of their products.
+    Vit22B,
     /// OpenAI's CLIP: a norm before the first block, no bias of the patches, quick GELU; its projection is left out.
     Clip,
     /// DINOv2: layer scale and a mask token.
@@ -56,8 +58,7 @@ const VIT: &str = "Dosovitskiy et al., arXiv 2010.11929; Touvron et al., arXiv 2
 const SCALING: &str = "Zhai et al., arXiv 2106.04560";
 const SOVIT: &str = "Alabdulmohsin et al., arXiv 2305.13035";
 const PALI: &str = "Chen et al., arXiv 2209.06794";
-const VIT_22B: &str =
-    "Dehghani et al., arXiv 2302.05442; its blocks are parallel, which leaves matrix products as they are";
+const VIT_22B: &str = "Dehghani et al., arXiv 2302.05442, whose 21 743 M parameters are the matrices of the blocks";
 const SIGLIP: &str = "Zhai et al., arXiv 2303.15343; Tschannen et al., arXiv 2502.14786";
 const CLIP: &str = "Radford et al., arXiv 2103.00020";
 const DINOV2: &str = "Oquab et al., arXiv 2304.07193";
@@ -77,7 +78,7 @@ pub const CATALOGUE: &[Named] = &[
     entry("vit_g14", [1408, 40, 6144, 16, 14], SCALING),
     entry("vit_gigantic14", [1664, 48, 8192, 16, 14], SCALING),
     entry("vit_e14", [1792, 56, 15360, 16, 14], PALI),
-    entry("vit_22b14", [6144, 48, 24576, 48, 14], VIT_22B),
+    Named { family: Family::Vit22B, ..entry("vit_22b14", [6144, 48, 24576, 48, 14], VIT_22B) },
     entry("sovit_150m14", [880, 18, 2320, 16, 14], SOVIT),
     entry("sovit_400m14", [1152, 27, 4304, 16, 14], SOVIT),
     entry("siglip_b16", [768, 12, 3072, 12, 16], SIGLIP),
@@ -109,6 +110,11 @@ impl Family {
         let dinov3 = Variant { registers: 4, position: Position::Rope, qkv_bias: QkvBias::NoKey, ..dinov2 };
         match self {
             Self::Plain => (Activation::GeluTanh, plain),
+            Self::Vit22B => {
+                let (block, norm) = (BlockForm::Parallel, Norm::Rms);
+                let variant = Variant { block, norm, qkv_bias: QkvBias::None, qk_norm: QkNorm::Rms, ..plain };
+                (Activation::GeluTanh, variant)
+            }
             Self::Clip => (Activation::QuickGelu, Variant { pre_norm: true, patch_bias: false, ..plain }),
             Self::DinoV2 => (Activation::Gelu, dinov2),
             Self::DinoV3 => (Activation::Gelu, dinov3),
@@ -137,6 +143,17 @@ impl Named {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What was published are the matrices; biases of the MLP and of attention's output, the scales of 48 norms of the
+    /// width and 96 of a head, patches, positions and the MAP head come on top.
+    #[test]
+    fn vit_22b_has_the_published_matrices() {
+        let parts = named("vit_22b14").unwrap().vit().cost().params_by_component;
+        let (width, mlp_dim) = (6144, 24_576);
+        let biases = 48 * (mlp_dim + 2 * width);
+        assert_eq!((parts.attention + parts.mlp - biases) / 1_000_000, 21_743);
+        assert_eq!((parts.block_norms, parts.qk_norm, parts.final_norm), (48 * width, 96 * 128, width));
+    }
 
     #[test]
     fn every_entry_is_buildable_and_named_once() {

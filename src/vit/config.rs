@@ -6,7 +6,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Activation, Architecture, BlockForm, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape, Variant, Vit, named,
+    Activation, Architecture, BlockForm, Norm, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape, Variant, Vit,
+    named,
 };
 
 /// What a config is of.
@@ -285,18 +286,20 @@ fn timm(config: &Fields<'_>, fields: &Fields<'_>) -> Result<ReadConfig, ConfigPr
         "token" => Pooling::Class,
         other => return Err(ConfigProblem::Field("global_pool", other.to_owned())),
     };
-    match fields.text("norm_layer")?.unwrap_or(usual.norm_layer) {
-        "layernorm" => {}
+    let (norm, norm_of_queries) = match fields.text("norm_layer")?.unwrap_or(usual.norm_layer) {
+        "layernorm" => (Norm::Layer, QkNorm::Layer),
+        "rmsnorm" => (Norm::Rms, QkNorm::Rms),
         other => return Err(ConfigProblem::Field("norm_layer", other.to_owned())),
-    }
+    };
     let pre_norm = fields.flag("pre_norm", usual.pre_norm)?;
     let no_embed_class = fields.flag("no_embed_class", usual.no_embed_class)?;
     let variant = Variant {
         block: usual.block,
+        norm,
         registers: fields.or("reg_tokens", 0)?,
         position_rows: if no_embed_class { PositionRows::Patches } else { PositionRows::All },
         qkv_bias: if fields.flag("qkv_bias", usual.qkv_bias)? { QkvBias::All } else { QkvBias::None },
-        qk_norm: if fields.flag("qk_norm", usual.qk_norm)? { QkNorm::Layer } else { QkNorm::None },
+        qk_norm: if fields.flag("qk_norm", usual.qk_norm)? { norm_of_queries } else { QkNorm::None },
         // Norms behind the branches begin at this value, which is no scale beside them.
         layer_scale: fields.number("init_values")?.filter(|_| usual.block != BlockForm::ResPost),
         pre_norm,
@@ -452,8 +455,9 @@ mod tests {
             "img_size": 224, "patch_size": 14, "embed_dim": 1152, "depth": 27, "num_heads": 16, "mlp_ratio": 3.7362,
             "class_token": false, "global_pool": "map", "pre_norm": false, "norm_layer": "layernorm", "qk_norm": false,
             "qkv_bias": true}}"#;
-        // A norm less in each block.
+        // A norm less in each block; and without shifts in all that are left.
         assert_eq!(params(parallel).1, 427_680_704 - 27 * 2 * 1152);
+        assert_eq!(params(&parallel.replace("layernorm", "rmsnorm")).1, 427_680_704 - (27 * 3 + 2) * 1152);
         let open_clip = r#"{"embed_dim": 512, "vision_cfg": {"image_size": 224, "layers": 27, "width": 1152,
             "head_width": 72, "mlp_ratio": 3.7362, "patch_size": 14}}"#;
         assert_eq!(params(open_clip).1, 412_445_808);

@@ -25,10 +25,10 @@ pub struct Components {
     /// Mask token: `D`.
     #[serde(skip_serializing_if = "is_zero")]
     pub mask_token: u64,
-    /// The norm before the first block: `2 D`, or none.
+    /// The norm before the first block: `2 D`, or `D` without a shift; or none.
     #[serde(skip_serializing_if = "is_zero")]
     pub pre_norm: u64,
-    /// Two layer norms a block: `4 D L`; parallel blocks have one.
+    /// Two norms a block: `4 D L`, or `2 D L` without shifts; parallel blocks have one.
     pub block_norms: u64,
     /// Query, key, value and output projections with biases: `(4 D^2 + 4 D) L`.
     pub attention: u64,
@@ -40,7 +40,7 @@ pub struct Components {
     /// Scales behind attention and MLP: `2 D L`; parallel blocks have one.
     #[serde(skip_serializing_if = "is_zero")]
     pub layer_scale: u64,
-    /// The norm after the last block: `2 D`; none where that ends with its own.
+    /// The norm after the last block: `2 D`, or `D` without a shift; none where that ends with its own.
     #[serde(skip_serializing_if = "is_zero")]
     pub final_norm: u64,
     /// MAP head: probe `D`, attention `4 D^2 + 4 D`, norm `2 D`, MLP `2 D M + M + D`; or none.
@@ -173,6 +173,7 @@ impl Vit {
         let class = u128::from(a.class_token);
         let registers = u128::from(v.registers);
         let rows = u128::from(a.position_rows());
+        let norm = u128::from(v.norm.vectors()) * d;
 
         let components = Components {
             patch_embedding: fit(patch_inputs * d + u128::from(v.patch_bias) * d),
@@ -180,14 +181,14 @@ impl Vit {
             class_token: fit(class * d),
             registers: fit(registers * d),
             mask_token: fit(u128::from(v.mask_token) * d),
-            pre_norm: fit(u128::from(v.pre_norm) * 2 * d),
+            pre_norm: fit(u128::from(v.pre_norm) * norm),
             block_norms: fit(in_blocks.norms),
             attention: fit(in_blocks.attention),
             qk_norm: fit(in_blocks.qk_norm),
             mlp: fit(in_blocks.mlp),
             layer_scale: fit(in_blocks.layer_scale),
-            final_norm: fit(u128::from(v.block.has_final_norm()) * 2 * d),
-            pooling: fit(map * (d + (4 * d * d + 4 * d) + 2 * d + (2 * d * m + m + d))),
+            final_norm: fit(u128::from(v.block.has_final_norm()) * norm),
+            pooling: fit(map * (d + (4 * d * d + 4 * d) + norm + (2 * d * m + m + d))),
             classifier: fit((d + 1) * k),
         };
         let flops = flop_sum(&a.forward_terms(), self.shape);

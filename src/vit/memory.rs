@@ -242,9 +242,10 @@ impl Vit {
         let (width, mlp) = (u128::from(self.shape.width), u128::from(self.shape.mlp_dim));
         let Seen { rows, images: batch, pixels: mut numbers } = seen;
         let mut statistics = 0;
+        let of_row = u128::from(architecture.variant.norm.vectors());
         if architecture.variant.pre_norm {
             numbers += rows * width;
-            statistics += 2 * rows;
+            statistics += of_row * rows;
         }
         // The last norm stands behind a mean, and before every other pooling.
         let normed = match architecture.pooling {
@@ -253,7 +254,7 @@ impl Vit {
             Pooling::Class | Pooling::Map => rows,
         };
         numbers += normed * width;
-        statistics += 2 * normed;
+        statistics += of_row * normed;
         match architecture.pooling {
             // A view of the normed tokens.
             Pooling::Class if projected => return step.bytes_of(numbers + rows * width, statistics),
@@ -262,7 +263,7 @@ impl Vit {
                 // Tokens, keys and values; the query, the output, the norm's and the MLP's input; the MLP, never gated.
                 let hidden = if architecture.activation == Activation::QuickGelu { 3 } else { 2 };
                 numbers += 3 * rows * width + batch * (4 * width + hidden * mlp);
-                statistics += 2 * batch;
+                statistics += of_row * batch;
                 let heads = u128::from(architecture.heads);
                 match step.attention {
                     AttentionKind::Fused => statistics += batch * heads,
@@ -287,15 +288,15 @@ impl Vit {
         tensors.add(&[1, 1, d], u64::from(a.class_token));
         tensors.add(&[1, v.registers, d], 1);
         tensors.add(&[1, d], u64::from(v.mask_token));
-        tensors.add(&[d], 2 * u64::from(v.pre_norm));
+        tensors.add(&[d], v.norm.vectors() * u64::from(v.pre_norm));
         self.blocks().tensors(&mut tensors);
-        tensors.add(&[d], 2 * u64::from(v.block.has_final_norm()));
+        tensors.add(&[d], v.norm.vectors() * u64::from(v.block.has_final_norm()));
         if a.pooling == Pooling::Map {
             tensors.add(&[1, 1, d], 1);
             // Query and output, keys and values, the norm and four biases, the MLP.
             tensors.add(&[d, d], 2);
             tensors.add(&[2 * d, d], 1);
-            tensors.add(&[d], 2 + 2 + 1);
+            tensors.add(&[d], v.norm.vectors() + 2 + 1);
             tensors.add(&[2 * d], 1);
             tensors.add(&[m, d], 1);
             tensors.add(&[m], 1);
@@ -311,17 +312,19 @@ impl Vit {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::{Architecture, BlockForm, Position, PositionRows, QkNorm, QkvBias, Shape, Variant};
+    use super::super::{Architecture, BlockForm, Norm, Position, PositionRows, QkNorm, QkvBias, Shape, Variant};
     use super::*;
 
     fn vits() -> impl Strategy<Value = Vit> {
         let sizes = (1u64..9, 1u64..5, 1u64..600, 1u64..5, 0u64..12, 0u64..5);
-        let kinds = (0usize..3, 0usize..4, 0usize..3, 0usize..3, 0usize..3, 0usize..3, 0usize..4, any::<[bool; 5]>());
+        let kinds = (0usize..3, 0usize..4, 0usize..3, 0usize..3, 0usize..3, 0usize..3, 0usize..4, any::<[bool; 6]>());
         (sizes, kinds).prop_map(|((heads, depth, mlp_dim, patch, classes, registers), kinds)| {
-            let (pooling, activation, position, rows, bias, norm, block, [class, scale, pre, patch_bias, mask]) = kinds;
+            let (pooling, activation, position, rows, bias, qk_norm, block, switches) = kinds;
+            let [class, scale, pre, patch_bias, mask, rms] = switches;
             let pooling = Pooling::ALL[pooling].1;
             let variant = Variant {
                 block: BlockForm::ALL[block].1,
+                norm: if rms { Norm::Rms } else { Norm::Layer },
                 registers,
                 position: Position::ALL[position].1,
                 position_rows: PositionRows::ALL[rows].1,
@@ -329,7 +332,7 @@ mod tests {
                 layer_scale: scale.then_some(1e-5),
                 pre_norm: pre,
                 patch_bias,
-                qk_norm: QkNorm::ALL[norm].1,
+                qk_norm: QkNorm::ALL[qk_norm].1,
                 mask_token: mask,
                 masked: 0.0,
             };

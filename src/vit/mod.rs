@@ -26,4 +26,4 @@ pub use memory::{AttentionKind, Memory, NumberFormat, Optimizer, Step};
 pub use packed::{Packed, PackedCost, Packing};
 pub use shape::{Axis, PerAxis, Shape};
 pub use text::{NamedText, TEXT_CATALOGUE, TextComponents, TextFamily, TextTower, named_text};
-pub use variant::{BlockForm, Feature, Position, PositionRows, QkNorm, QkvBias, Variant};
+pub use variant::{BlockForm, Feature, Norm, Position, PositionRows, QkNorm, QkvBias, Variant};

@@ -45,6 +45,40 @@ impl BlockForm {
     }
 }
 
+/// The norms of an encoder, but for those of queries and keys.
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Norm {
+    /// Layer norm with scale and shift.
+    #[default]
+    Layer,
+    /// Root-mean-square norm with a scale: neither centred nor shifted (Zhang and Sennrich, arXiv 1910.07467).
+    Rms,
+}
+
+impl Norm {
+    /// Both with their names in plans.
+    pub const ALL: [(&'static str, Self); 2] = [("layer", Self::Layer), ("rms", Self::Rms)];
+
+    /// The name in plans.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Layer => "layer",
+            Self::Rms => "rms",
+        }
+    }
+
+    /// Vectors of the width that one has, and as many statistics of each row that it keeps.
+    pub(super) const fn vectors(self) -> u64 {
+        match self {
+            Self::Layer => 2,
+            Self::Rms => 1,
+        }
+    }
+}
+
 /// How tokens learn where they are.
 #[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -197,6 +231,9 @@ pub struct Variant {
     /// Where the norms of a block stand, and what it sums.
     #[serde(skip_serializing_if = "is_default")]
     pub block: BlockForm,
+    /// The norms, but for those of queries and keys.
+    #[serde(skip_serializing_if = "is_default")]
+    pub norm: Norm,
     /// Learned tokens that nobody reads (Darcet et al., arXiv 2309.16588).
     #[serde(skip_serializing_if = "is_default")]
     pub registers: u64,
@@ -242,6 +279,7 @@ impl Default for Variant {
     fn default() -> Self {
         Self {
             block: BlockForm::default(),
+            norm: Norm::default(),
             registers: 0,
             position: Position::default(),
             position_rows: PositionRows::default(),
@@ -262,6 +300,8 @@ impl Default for Variant {
 pub enum Feature {
     /// Blocks with their norms elsewhere.
     Block(BlockForm),
+    /// Norms that are not layer norms.
+    Norm(Norm),
     /// Register tokens.
     Registers,
     /// Positions that are not learned.
@@ -289,6 +329,7 @@ impl Feature {
     pub fn phrase(self) -> String {
         match self {
             Self::Block(form) => format!("`block = {}`", form.name()),
+            Self::Norm(norm) => format!("`norm = {}`", norm.name()),
             Self::Registers => "registers".to_owned(),
             Self::Position(position) => format!("`position = {}`", position.name()),
             Self::PositionRows(rows) => format!("`position_rows = {}`", rows.name()),
@@ -314,6 +355,7 @@ impl Variant {
         let plain = Self::default();
         [
             (self.block != plain.block, Feature::Block(self.block)),
+            (self.norm != plain.norm, Feature::Norm(self.norm)),
             (self.registers > 0, Feature::Registers),
             (self.position != plain.position, Feature::Position(self.position)),
             (self.position_rows != plain.position_rows, Feature::PositionRows(self.position_rows)),
@@ -346,6 +388,7 @@ mod tests {
     fn every_difference_is_a_feature() {
         let all = Variant {
             block: BlockForm::Parallel,
+            norm: Norm::Rms,
             registers: 4,
             position: Position::Rope,
             position_rows: PositionRows::All,
@@ -357,7 +400,7 @@ mod tests {
             mask_token: true,
             masked: 0.75,
         };
-        assert_eq!(all.features().len(), 11);
+        assert_eq!(all.features().len(), 12);
         assert_eq!(serde_json::from_str::<Variant>(&serde_json::to_string(&all).unwrap()).unwrap(), all);
         assert_eq!(all.visible(256), 64);
     }

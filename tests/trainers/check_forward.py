@@ -31,7 +31,9 @@ class Weights(dict):
     def linear(self, name, out, size, bias=True):
         return self.of(f"{name}.weight", out, size), self.of(f"{name}.bias", out) if bias else None
 
-    def norm(self, name, x, size, epsilon):
+    def norm(self, name, x, size, epsilon, kind):
+        if kind == "rms":
+            return functional.rms_norm(x, (size,), self.of(f"{name}norm.weight", size), epsilon)
         return functional.layer_norm(x, (size,), self.of(f"{name}norm.weight", size), self.of(f"{name}norm.bias", size),
                                      epsilon)
 
@@ -48,8 +50,9 @@ def attend(w, name, queries, keys, vit, bias=True):
                for x, part in ((queries, "q"), (keys, "k"), (keys, "v")))
     split = lambda x: x.unflatten(-1, (heads, -1)).transpose(1, 2)
     q, k, v = split(q), split(k), split(v)
-    if vit["architecture"].get("qk_norm") == "layer" and name != "map.attention":
-        q, k = (w.norm(f"{name}.{part}_", x, width // heads, vit["architecture"]["norm_epsilon"])
+    kind = vit["architecture"].get("qk_norm", "none")
+    if kind != "none" and name != "map.attention":
+        q, k = (w.norm(f"{name}.{part}_", x, width // heads, vit["architecture"]["norm_epsilon"], kind)
                 for x, part in ((q, "q"), (k, "k")))
     scores = q @ k.transpose(-1, -2) / (width // heads) ** 0.5
     mixed = (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
@@ -66,6 +69,11 @@ def mlp(w, name, x, vit, activation):
     return functional.linear(x, *w.linear(f"{name}.2", width, hidden))
 
 
+def normed(w, vit, name, x):
+    a = vit["architecture"]
+    return w.norm(name, x, vit["shape"]["width"], a["norm_epsilon"], a.get("norm", "layer"))
+
+
 def blocks(w, vit, x):
     """The blocks as sovitc describes them."""
     a, width = vit["architecture"], vit["shape"]["width"]
@@ -76,18 +84,18 @@ def blocks(w, vit, x):
         hidden = lambda x: mlp(w, f"{name}.mlp", x, vit, a["activation"])
         branches = [lambda x: attention(x) + hidden(x)] if form == "parallel" else [attention, hidden]
         for number, branch in enumerate(branches, 1):
-            norm = lambda x: w.norm(f"{name}.{number}", x, width, a["norm_epsilon"])
+            norm = lambda x: normed(w, vit, f"{name}.{number}", x)
             y = branch(norm(x) if form in ("pre", "parallel") else x)
             y = norm(y) if form == "res_post" else y
             x = x + (y * w.of(f"{name}.scale.{number}", width) if a.get("layer_scale") is not None else y)
             x = norm(x) if form == "post" else x
-    return x if form == "post" else w.norm("final_", x, width, a["norm_epsilon"])
+    return x if form == "post" else normed(w, vit, "final_", x)
 
 
 def reference(w, vit, image, blocks=blocks):
     """The encoder as sovitc describes it."""
     a, width = vit["architecture"], vit["shape"]["width"]
-    epsilon, patch = a["norm_epsilon"], a["patch"]
+    patch = a["patch"]
     kernel = w.of("patch.weight", width, a["channels"], patch, patch)
     x = functional.conv2d(image, kernel, w.of("patch.bias", width) if a.get("patch_bias", True) else None, patch)
     x = x.flatten(2).transpose(1, 2)
@@ -103,7 +111,7 @@ def reference(w, vit, image, blocks=blocks):
     at = sum(token.shape[1] for token in early)
     x = torch.cat([x[:, :at], *late, x[:, at:]], 1)
     if a.get("pre_norm"):
-        x = w.norm("pre_", x, width, epsilon)
+        x = normed(w, vit, "pre_", x)
     x = blocks(w, vit, x)
     if a["pooling"] == "class":
         x = x[:, 0]
@@ -112,7 +120,7 @@ def reference(w, vit, image, blocks=blocks):
     else:
         x = attend(w, "map.attention", w.of("map.probe", width).expand(len(x), 1, -1), x, vit)
         gelu = "gelu_tanh" if a["activation"] == "swi_glu" else a["activation"]
-        x = (x + mlp(w, "map.mlp", w.norm("map.", x, width, epsilon), vit, gelu))[:, 0]
+        x = (x + mlp(w, "map.mlp", normed(w, vit, "map.", x), vit, gelu))[:, 0]
     if a["classes"]:
         x = functional.linear(x, *w.linear("classifier", a["classes"], width))
     return x

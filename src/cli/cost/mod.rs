@@ -18,8 +18,8 @@ use crate::hardware::{self, AttentionLibrary, Device, Launch};
 use crate::plan::{codes::NOTHING_ASKED, no_device};
 use crate::source::Sources;
 use crate::vit::{
-    Activation, Architecture, AttentionKind, BlockForm, CATALOGUE, Memory, NumberFormat, Optimizer, Packed, Pooling,
-    Position, QkNorm, QkvBias, Shape, Step, Vit, named, read_config,
+    Activation, Architecture, AttentionKind, BlockForm, CATALOGUE, Memory, Norm, NumberFormat, Optimizer, Packed,
+    Pooling, Position, QkNorm, QkvBias, Shape, Step, Vit, named, read_config,
 };
 
 use packed::Mix;
@@ -107,6 +107,9 @@ struct Sizes {
     /// before both in parallel.
     #[arg(long, value_parser = words(&BlockForm::ALL))]
     block: Option<BlockForm>,
+    /// Norms, but for those of queries and keys.
+    #[arg(long, value_parser = words(&Norm::ALL))]
+    norm: Option<Norm>,
     /// Register tokens.
     #[arg(long)]
     registers: Option<u64>,
@@ -340,6 +343,7 @@ impl Sizes {
         let pooling = self.pool.map_or(base.pooling, Pool::pooling);
         let mut variant = base.variant;
         variant.block = self.block.unwrap_or(variant.block);
+        variant.norm = self.norm.unwrap_or(variant.norm);
         variant.registers = self.registers.unwrap_or(variant.registers);
         variant.position = self.position.unwrap_or(variant.position);
         variant.qkv_bias = self.qkv_bias.unwrap_or(variant.qkv_bias);

@@ -25,7 +25,8 @@ use crate::kernel::KernelPlan;
 use crate::plan::{Emit, Target};
 use crate::shape::{Answer, Spending};
 use crate::vit::{
-    Activation, BlockForm, Cost, Feature, Pooling, Position, PositionRows, QkNorm, QkvBias, TextFamily, TextTower, Vit,
+    Activation, BlockForm, Cost, Feature, Norm, Pooling, Position, PositionRows, QkNorm, QkvBias, TextFamily,
+    TextTower, Vit,
 };
 
 /// One `emit` for one answer.

@@ -7,7 +7,7 @@ use crate::plan::{Model, codes};
 use crate::syntax::ast::{Block, Item, ItemKind, ModelFrom};
 use crate::units::Dimension;
 use crate::vit::{
-    Activation, Architecture, BlockForm, Pooling, Position, PositionRows, Problem, QkNorm, QkvBias, Variant,
+    Activation, Architecture, BlockForm, Norm, Pooling, Position, PositionRows, Problem, QkNorm, QkvBias, Variant,
 };
 
 const SCHEMA: Schema = Schema::of(&[
@@ -21,6 +21,7 @@ const SCHEMA: Schema = Schema::of(&[
     "activation",
     "norm_epsilon",
     "block",
+    "norm",
     "registers",
     "position",
     "position_rows",
@@ -104,6 +105,7 @@ impl<'a> Checker<'a> {
     /// What a model has beyond the plain encoder.
     fn variant(&mut self, fields: &Fields<'_>, plain: Variant) -> Option<Variant> {
         let block = fields.get("block").map_or(Some(plain.block), |field| self.word(field, &BlockForm::ALL));
+        let norm = fields.get("norm").map_or(Some(plain.norm), |field| self.word(field, &Norm::ALL));
         let registers = fields.get("registers").map_or(Some(plain.registers), |field| {
             self.count(field.value, Dimension::NONE, (0, Architecture::LIMIT), field.owner())
         });
@@ -123,6 +125,7 @@ impl<'a> Checker<'a> {
         let mask_token = switch("mask_token", plain.mask_token);
         Some(Variant {
             block: block?,
+            norm: norm?,
             registers: registers?,
             position: position?,
             position_rows: rows?,

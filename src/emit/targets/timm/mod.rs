@@ -7,7 +7,7 @@ mod train;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Activation, BlockForm, FIXED_EPSILON, Feature, Job, Piece, Pooling, PositionRows, QkNorm, QkvBias};
+use super::{Activation, BlockForm, FIXED_EPSILON, Feature, Job, Norm, Piece, Pooling, PositionRows, QkNorm, QkvBias};
 use crate::diagnostic::Diagnostic;
 use crate::emit::{codes, engine, ratio};
 use crate::vit::Vit;
@@ -69,8 +69,17 @@ pub(super) fn arguments(job: &Job<'_>) -> Result<Vec<Argument>, Diagnostic> {
             .inexpressible("this layer norm epsilon", "its configs name a norm, whose epsilon is 1e-6")
             .help("use the epsilon 1e-6 in the model, or emit for transformers"));
     }
-    job.only(can, "its configs have no such argument")?;
     let variant = &architecture.variant;
+    // Its norms of queries and keys are those of the encoder.
+    let rms = variant.norm == Norm::Rms;
+    job.only(
+        |feature| can(feature) || rms && feature == Feature::QkNorm(QkNorm::Rms),
+        "its configs have no such argument",
+    )?;
+    if rms && variant.qk_norm == QkNorm::Layer {
+        let help = "write `qk_norm = rms` in the model";
+        return Err(job.inexpressible("`qk_norm = layer` beside `norm = rms`", "its norms are of one kind").help(help));
+    }
     // One switch says whether the patches alone have positions, or all tokens.
     let no_embed_class = match variant.position_rows {
         PositionRows::All => false,
@@ -127,10 +136,10 @@ pub(super) fn arguments(job: &Job<'_>) -> Result<Vec<Argument>, Diagnostic> {
         ("reg_tokens", (variant.registers > 0).then(|| json!(variant.registers))),
         ("no_embed_class", said(no_embed_class && has_prefix, false)),
         ("qkv_bias", said(variant.qkv_bias == QkvBias::All, true)),
-        ("qk_norm", said(variant.qk_norm == QkNorm::Layer, false)),
+        ("qk_norm", said(variant.qk_norm != QkNorm::None, false)),
         ("init_values", init_values.map(|scale| json!(scale))),
         ("pre_norm", said(variant.pre_norm, false)),
-        ("norm_layer", all_said.then_some(json!("layernorm"))),
+        ("norm_layer", (all_said || rms).then_some(json!(if rms { "rmsnorm" } else { "layernorm" }))),
         ("act_layer", Some(json!(act_layer))),
     ];
     Ok(all.into_iter().filter_map(|(name, value)| Some(Argument { name, value: value? })).collect())
@@ -141,6 +150,7 @@ pub(super) fn can(feature: Feature) -> bool {
     matches!(
         feature,
         Feature::Block(BlockForm::ResPost | BlockForm::Parallel)
+            | Feature::Norm(Norm::Rms)
             | Feature::Registers
             | Feature::PositionRows(_)
             | Feature::QkvBias(QkvBias::None)
