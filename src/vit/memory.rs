@@ -247,14 +247,11 @@ impl Vit {
             numbers += rows * width;
             statistics += of_row * rows;
         }
-        // The last norm stands behind a mean, and before every other pooling.
-        let normed = match architecture.pooling {
-            _ if !architecture.variant.block.has_final_norm() => 0,
-            Pooling::Average => batch,
-            Pooling::Class | Pooling::Map => rows,
-        };
-        numbers += normed * width;
-        statistics += of_row * normed;
+        // The last norm stands before the pooling, a mean too.
+        if architecture.variant.block.has_final_norm() {
+            numbers += rows * width;
+            statistics += of_row * rows;
+        }
         match architecture.pooling {
             // A view of the normed tokens.
             Pooling::Class if projected => return step.bytes_of(numbers + rows * width, statistics),
