@@ -1,19 +1,23 @@
 //! Attention, forward: softmax(Q K^T / sqrt(head)) V of each head, its scores never in memory.
 //!
-//! A warp holds 16 or 32 queries and their results in registers; keys and values stream through shared memory. Clocks of
-//! one tile of `n` keys, on an SM that holds `r` blocks of `q` queries, heads of `d` stored elements:
+//! A warp holds 16 or 32 queries and their results in registers; keys and values stream through a ring in shared memory.
+//! Where tokens are few, it holds all scores of its queries, too: all keys pass first, then all values, and the softmax
+//! is taken once. Else it is online: each tile of keys comes with its values, and results are scaled as scores grow.
+//!
+//! Clocks of `t` keys, `n` in a stage, on an SM that holds `r` blocks of `q` queries, with heads of `d` stored elements:
 //!
 //! ```text
-//! products = 2 q n (2 d) / product            powers = q n / 16
-//! shared   = (warps + 1) 2 n (2 d) / 128      floats = q (d + 4 n) / floats
-//! l2       = 2 n (2 d) / l2
-//! step = max(products, powers, floats, shared, l2, LATENCY / ((s - 1) r))
-//!      + ((products + powers + floats) / 4 + BUBBLE) / r
+//! products = 4 q t d / product                powers = q t / 16
+//! shared   = (warps + 1) 4 t d / 128          floats = q (4 t + d [online: ceil(t / n)]) / floats
+//! l2       = 4 t d / l2                       waits  = stages LATENCY / ((s - 1) r)
+//! clocks = max(products, powers, floats, shared, l2, waits)
+//!        + ((products + powers + floats) / 4 + stages ENTRY + softmaxes TURN + LATENCY + 4 q d / l2) / r
 //! ```
 //!
-//! The last line is what one block alone cannot overlap, since each tile's weights need its scores. A head takes
-//! `ceil(tokens / q)` blocks of `ceil(tokens / n)` such steps; the plan with the least product of clocks over all GPUs
-//! and batches is taken, as in `tile.rs`.
+//! The last line is what one block alone cannot overlap, since weights need their scores: `stages` is `ceil(t / n)`, or
+//! twice that where values come after all keys; `softmaxes` is `ceil(t / n)`, or 1. A head takes `ceil(tokens / q)`
+//! blocks; the plan with the least product of clocks over all GPUs and batches is taken, as in `tile.rs`, of those that
+//! keep [`LEAST_WARPS`] on each GPU and issue no more than [`MOST_ISSUED`] of what 196 tokens and more ask for.
 
 use super::gemm::stored;
 use super::gpu::{GPUS, Gpu, MOST_REGISTERS, MOST_SHARED, REGISTERS, RESERVED, SHARED_RATE};
@@ -25,12 +29,22 @@ use crate::diagnostic::Diagnostic;
 const MOST_HEAD: u64 = 128;
 /// The most heads and tokens.
 const MOST: u64 = 1 << 20;
-/// The most keys of a step.
+/// The most keys of a stage.
 const MOST_KEYS: u64 = 96;
 /// Registers beside queries, scores and results.
 const OTHER_REGISTERS: u64 = 80;
-/// Clocks of one step that a warp waits for itself: a barrier, the first fragments, the largest of four lanes.
-const BUBBLE: f64 = 256.0;
+/// Registers beside queries and all scores, whose place results take.
+const OTHER_OF_WHOLE: u64 = 48;
+/// Warps that hide each other's waits on an SM.
+const LEAST_WARPS: u64 = 8;
+/// Most products to be issued, in percent of those that the tokens ask for.
+const MOST_ISSUED: u64 = 112;
+/// Fewest tokens of which that can be asked.
+const FEW_TOKENS: u64 = 196;
+/// Clocks that a warp waits for itself at a stage: a barrier and the first fragments.
+const ENTRY: f64 = 64.0;
+/// Clocks that a warp waits for itself at a softmax: the largest of four lanes.
+const TURN: f64 = 192.0;
 /// Powers of two that an SM takes in a clock.
 const POWERS: f64 = 16.0;
 
@@ -45,14 +59,25 @@ pub struct Attention {
     pub head_dim: u64,
 }
 
+/// When a row's scores become weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Softmax {
+    /// Once, all of them being in registers.
+    Whole,
+    /// Tile by tile, with what is summed so far scaled to the largest score so far.
+    Online,
+}
+
 /// How a block divides its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttentionTile {
+    /// When scores become weights.
+    pub softmax: Softmax,
     /// Warps.
     pub warps: u64,
-    /// Products of 16 queries that a warp stacks: 1 or 2.
+    /// Products of 16 queries that a warp stacks: 1 or 2, but 1 where it holds all scores.
     pub products_m: u64,
-    /// Keys of a step, a multiple of 16.
+    /// Keys of a stage, a multiple of 16.
     pub keys: u64,
     /// Stages of the ring of copies.
     pub stages: u64,
@@ -66,6 +91,14 @@ impl AttentionTile {
     const fn threads(&self) -> u64 {
         32 * self.warps
     }
+
+    /// Rows of a stage: keys and their values, or either.
+    const fn stage_rows(&self) -> u64 {
+        match self.softmax {
+            Softmax::Whole => self.keys,
+            Softmax::Online => 2 * self.keys,
+        }
+    }
 }
 
 impl Attention {
@@ -73,7 +106,7 @@ impl Attention {
     pub fn plan(&self) -> Result<KernelPlan, Diagnostic> {
         self.check()?;
         let mut best: Option<(f64, AttentionTile)> = None;
-        for tile in candidates().filter(|tile| self.is_legal(tile)) {
+        for tile in candidates().filter(|tile| self.is_legal(tile) && self.is_fit(tile)) {
             let pairs = GPUS.iter().flat_map(|gpu| BATCHES.iter().map(move |&images| (gpu, images)));
             let cost = pairs.map(|(gpu, images)| self.clocks(&tile, gpu, images) * 1e-6).product();
             if best.is_none_or(|(least, _)| cost < least) {
@@ -106,56 +139,87 @@ impl Attention {
     }
 
     const fn shared_bytes(&self, tile: &AttentionTile) -> u64 {
-        (tile.queries() + 2 * tile.stages * tile.keys) * self.row_bytes()
+        (tile.queries() + tile.stages * tile.stage_rows()) * self.row_bytes()
     }
 
     /// Registers of a thread: queries, scores, results, and the rest.
     const fn registers(&self, tile: &AttentionTile) -> u64 {
         let head = stored(self.head_dim);
-        tile.products_m * (tile.keys / 2 + head / 2 + head / 4) + OTHER_REGISTERS
+        match tile.softmax {
+            Softmax::Whole => self.tokens.next_multiple_of(8) / 2 + head / 4 + OTHER_OF_WHOLE,
+            Softmax::Online => tile.products_m * (tile.keys / 2 + head / 2 + head / 4) + OTHER_REGISTERS,
+        }
     }
 
     /// Blocks whose registers an SM holds.
     fn resident(&self, tile: &AttentionTile) -> u64 {
         let registers = self.registers(tile);
-        let most = REGISTERS / (tile.threads() * registers.next_multiple_of(8));
-        if registers > MOST_REGISTERS { 0 } else { most.min(MOST_RESIDENT) }
+        // An SM has room for a multiple of four warps.
+        let warps = REGISTERS / (32 * registers.next_multiple_of(8)) / 4 * 4;
+        if registers > MOST_REGISTERS { 0 } else { (warps / tile.warps).min(MOST_RESIDENT) }
     }
 
+    /// Blocks that an SM of this GPU holds.
+    fn resident_on(&self, tile: &AttentionTile, gpu: &Gpu) -> u64 {
+        let shared = gpu.shared / (self.shared_bytes(tile) + RESERVED);
+        self.resident(tile).min(shared).min(gpu.threads / tile.threads())
+    }
+
+    /// Whether the kernel can be built so.
     fn is_legal(&self, tile: &AttentionTile) -> bool {
         matches!(tile.warps, 1..=8)
-            && matches!((tile.products_m, tile.stages), (1..=2, 2..=4))
+            && matches!((tile.softmax, tile.products_m, tile.stages), (Softmax::Whole, 1, 2..=4) | (_, 1..=2, 2..=4))
             && matches!(tile.keys, 16..=MOST_KEYS)
             && tile.keys.is_multiple_of(16)
             && self.resident(tile) > 0
             && self.shared_bytes(tile) <= MOST_SHARED
     }
 
+    /// Whether enough warps hide their waits, and few enough products are for no one.
+    fn is_fit(&self, tile: &AttentionTile) -> bool {
+        // Keys are multiplied by eights, queries by a warp's stack.
+        let issued = self.tokens.next_multiple_of(16 * tile.products_m) * self.tokens.next_multiple_of(8);
+        let asked = self.tokens * self.tokens;
+        GPUS.iter().all(|gpu| self.resident_on(tile, gpu) * tile.warps >= LEAST_WARPS)
+            && (self.tokens < FEW_TOKENS || 100 * issued <= MOST_ISSUED * asked)
+    }
+
     fn clocks(&self, tile: &AttentionTile, gpu: &Gpu, images: u64) -> f64 {
-        let (head, queries, keys) = (stored(self.head_dim) as f64, tile.queries() as f64, tile.keys as f64);
-        let shared = gpu.shared / (self.shared_bytes(tile) + RESERVED);
-        let resident = self.resident(tile).min(shared).min(gpu.threads / tile.threads()).max(1) as f64;
+        let head = stored(self.head_dim) as f64;
+        // Of a block on average: warps without any wait for the others.
+        let (blocks, rows) = (self.tokens.div_ceil(tile.queries()), 16 * tile.products_m);
+        let queries = self.tokens.next_multiple_of(rows) as f64 / blocks as f64;
+        let (keys, tiles) = (self.tokens.next_multiple_of(8) as f64, self.tokens.div_ceil(tile.keys) as f64);
+        let (stages, softmaxes, scaled) = match tile.softmax {
+            Softmax::Whole => (2.0 * tiles, 1.0, 0.0),
+            Softmax::Online => (tiles, tiles, tiles * head),
+        };
+        let resident = self.resident_on(tile, gpu).max(1) as f64;
         let (products, powers) = (4.0 * queries * keys * head / gpu.product, queries * keys / POWERS);
-        let floats = queries * (head + 4.0 * keys) / gpu.floats;
+        let floats = queries * (4.0 * keys + scaled) / gpu.floats;
         let bytes = 4.0 * keys * head;
         let limits = [
             products,
             powers,
             floats,
-            (tile.warps + 1) as f64 * bytes / SHARED_RATE,
+            (queries / rows as f64 + 1.0) * bytes / SHARED_RATE,
             bytes / gpu.l2,
-            LATENCY / ((tile.stages - 1) as f64 * resident),
+            stages * LATENCY / ((tile.stages - 1) as f64 * resident),
         ];
-        let step = limits.into_iter().fold(0.0, f64::max) + ((products + powers + floats) / 4.0 + BUBBLE) / resident;
-        let one = self.tokens.div_ceil(tile.keys) as f64 * step + (LATENCY + 4.0 * queries * head / gpu.l2) / resident;
-        let blocks = images * self.heads * self.tokens.div_ceil(tile.queries());
-        blocks.div_ceil(gpu.sms) as f64 * one
+        let alone = (products + powers + floats) / 4.0 + stages * ENTRY + softmaxes * TURN;
+        let ends = LATENCY + 4.0 * queries * head / gpu.l2;
+        let one = limits.into_iter().fold(0.0, f64::max) + (alone + ends) / resident;
+        (images * self.heads * blocks).div_ceil(gpu.sms) as f64 * one
     }
 
     fn with(&self, tile: &AttentionTile) -> KernelPlan {
         let Self { tokens, heads, head_dim } = *self;
         let head = stored(head_dim);
         let tiles = tokens.div_ceil(tile.queries());
+        let softmax = match tile.softmax {
+            Softmax::Whole => "whole",
+            Softmax::Online => "online",
+        };
         let constants = [
             ("TOKENS", tokens),
             ("HEADS", heads),
@@ -178,7 +242,7 @@ impl Attention {
             constants: constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             // Weights are powers of two: log2(e) is part of the scale.
             reals: vec![("SCALE".to_owned(), std::f64::consts::LOG2_E / (head_dim as f64).sqrt())],
-            choices: Vec::new(),
+            choices: vec![("softmax".to_owned(), softmax.to_owned())],
             launch: Launch {
                 threads: tile.threads(),
                 rows_per_block: tokens,
@@ -198,30 +262,52 @@ impl Attention {
     }
 }
 
+/// Tiles with three stages or four.
 fn candidates() -> impl Iterator<Item = AttentionTile> {
-    let warps = [4, 8, 2].into_iter().flat_map(|warps| [1, 2].map(|products_m| (warps, products_m)));
-    let keys = warps.flat_map(|pair| (1..=MOST_KEYS / 16).map(move |n| (pair, 16 * n)));
-    keys.flat_map(|((warps, products_m), keys)| [2, 3].map(|stages| AttentionTile { warps, products_m, keys, stages }))
+    let kinds = [(Softmax::Online, 2), (Softmax::Online, 1), (Softmax::Whole, 1)];
+    let blocks = kinds.into_iter().flat_map(|kind| (2..=8).map(move |warps| (kind, warps)));
+    let keys = blocks.flat_map(|block| (1..=MOST_KEYS / 16).map(move |n| (block, 16 * n)));
+    keys.flat_map(|(((softmax, products_m), warps), keys)| {
+        [3, 4].map(|stages| AttentionTile { softmax, warps, products_m, keys, stages })
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn check(tokens: u64, heads: u64, head_dim: u64, expected: [u64; 4]) {
+    fn check(tokens: u64, heads: u64, head_dim: u64, softmax: &str, expected: [u64; 4]) {
         let plan = Attention { tokens, heads, head_dim }.plan().unwrap();
         let seen = ["WARPS", "PRODUCTS_M", "KEYS", "STAGES"].map(|name| plan.constant(name).unwrap());
-        assert_eq!(seen, expected, "{}", plan.entry);
+        assert_eq!((plan.choice("softmax").unwrap(), seen), (softmax, expected), "{}", plan.entry);
     }
 
     #[test]
     fn published_shapes() {
-        check(256, 16, 72, [2, 2, 64, 2]);
-        check(729, 16, 72, [2, 2, 64, 2]);
-        check(1024, 16, 72, [2, 2, 64, 2]);
-        check(256, 16, 55, [2, 2, 64, 2]);
-        check(197, 12, 64, [2, 2, 32, 2]);
-        check(256, 16, 128, [4, 1, 64, 2]);
+        check(196, 16, 72, "whole", [4, 1, 80, 3]);
+        check(197, 12, 64, "whole", [4, 1, 80, 3]);
+        check(257, 16, 64, "whole", [4, 1, 80, 3]);
+        check(256, 16, 128, "whole", [4, 1, 32, 3]);
+        check(256, 16, 72, "online", [4, 2, 32, 3]);
+        check(729, 16, 72, "online", [4, 2, 32, 3]);
+        check(1024, 16, 72, "online", [4, 2, 32, 3]);
+        check(256, 16, 55, "online", [4, 2, 48, 3]);
+    }
+
+    #[test]
+    fn plans_hide_their_waits_and_multiply_little_for_no_one() {
+        for head_dim in [8, 64, 72, 104, 128] {
+            for tokens in (1..1200).step_by(13).chain([196, 197, 209, 225, 257, 261]) {
+                let plan = Attention { tokens, heads: 16, head_dim }.plan().unwrap();
+                let constant = |name| plan.constant(name).unwrap();
+                let (warps, stack) = (constant("WARPS"), constant("PRODUCTS_M"));
+                let blocks = constant("RESIDENT").min((100 << 10) / (plan.launch.shared_bytes + RESERVED));
+                assert!(blocks * warps >= 8 && constant("STAGES") >= 3, "{}", plan.entry);
+                let issued = tokens.next_multiple_of(16 * stack) * tokens.next_multiple_of(8);
+                let asked = tokens * tokens;
+                assert!(tokens < 196 || issued as f64 <= 1.12 * asked as f64, "{}", plan.entry);
+            }
+        }
     }
 
     #[test]
@@ -236,7 +322,7 @@ mod tests {
             let refused = Attention { tokens, heads, head_dim }.plan().unwrap_err();
             assert_eq!(refused.code, codes::ATTENTION);
         }
-        let tile = AttentionTile { warps: 4, products_m: 1, keys: 24, stages: 2 };
+        let tile = AttentionTile { softmax: Softmax::Online, warps: 4, products_m: 1, keys: 24, stages: 2 };
         assert!(Attention { tokens: 256, heads: 16, head_dim: 72 }.plan_with(&tile).is_err());
     }
 }

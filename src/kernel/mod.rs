@@ -17,7 +17,7 @@ mod query_key;
 mod tile;
 mod weights;
 
-pub use attention::{Attention, AttentionTile};
+pub use attention::{Attention, AttentionTile, Softmax};
 pub use bf16::{narrow, widen};
 pub use forward::{Bound, Operand, Rows, Step};
 pub use gemm::{Epilogue, Gemm, Source};

@@ -227,7 +227,8 @@ fn the_kernels_of_models_agree_with_double_precision() {
 fn attention_agrees_with_double_precision() {
     let Some((gpu, library, arch)) = machine("attention_agrees_with_double_precision") else { return };
     let mut launches = 0;
-    for (tokens, head_dim) in [(256, 72), (729, 72), (197, 64), (1, 8), (50, 55), (257, 80), (256, 88), (100, 128)] {
+    let sizes = [(256, 72), (729, 72), (197, 64), (1, 8), (50, 55), (257, 80), (256, 88), (100, 128), (261, 64)];
+    for (tokens, head_dim) in sizes.into_iter().chain([(196, 72), (257, 64), (289, 72)]) {
         let attention = Attention { tokens, heads: 4, head_dim };
         let plan = attention.plan().unwrap();
         let kernel = load(&gpu, &library, &plan, &arch);

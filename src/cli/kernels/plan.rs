@@ -93,8 +93,11 @@ fn human(item: &Answer, kernels: &Kernels) -> String {
         let sizes = ["BLOCK_M", "BLOCK_N", "BLOCK_K"].map(|name| plan.constant(name));
         let tile = match (sizes, plan.constant("KEYS")) {
             ([Some(m), Some(n), Some(k)], _) => format!("{m} x {n} x {k}"),
+            // Queries by keys whose scores are in registers.
             (_, Some(keys)) => {
-                format!("{} x {keys}", plan.launch.threads / 32 * 16 * plan.constant("PRODUCTS_M").unwrap_or(1))
+                let queries = plan.launch.threads / 32 * 16 * plan.constant("PRODUCTS_M").unwrap_or(1);
+                let whole = plan.constant("TOKENS").filter(|_| plan.choice("softmax") == Some("whole"));
+                format!("{queries} x {}", whole.unwrap_or(keys))
             }
             _ => format!("{} rows", plan.launch.rows_per_block),
         };

@@ -136,9 +136,9 @@ pub mod flagship {
     pub static ATTENTION: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
         entry: "sovit_attention_h16x72_t256",
         source: include_str!("so400m/flagship/kernels/attention.cu"),
-        threads: 64,
+        threads: 128,
         rows_per_block: 256,
-        blocks_per_band: 64,
+        blocks_per_band: 32,
         rows_multiple: 256,
         shared_bytes: 46080,
         constants: &[
@@ -146,12 +146,12 @@ pub mod flagship {
             ("HEADS", 16),
             ("HEAD", 72),
             ("HEAD_DIM", 72),
-            ("WARPS", 2),
+            ("WARPS", 4),
             ("PRODUCTS_M", 2),
-            ("KEYS", 64),
-            ("STAGES", 2),
-            ("RESIDENT", 4),
-            ("QUERY_TILES", 4),
+            ("KEYS", 32),
+            ("STAGES", 3),
+            ("RESIDENT", 2),
+            ("QUERY_TILES", 2),
         ],
     };
     /// Fused kernel `sovit_projection_n1152_k1152`.
