@@ -2,9 +2,9 @@
 
 use sovitc::emit::kernel_source;
 use sovitc::hardware::device;
-use sovitc::kernel::{KernelPlan, Rows, plan};
+use sovitc::kernel::{KernelPlan, Rows, attention, plan};
 use sovitc::verify::{Profile, count};
-use sovitc::vit::{Architecture, Vit, named};
+use sovitc::vit::{Architecture, Shape, Variant, Vit, named};
 
 use crate::{compiled_folder, compiler};
 
@@ -50,19 +50,25 @@ fn gates(plan: &KernelPlan, seen: &Profile) -> Result<(), String> {
     if counts.loop_conflicts() > 0 {
         return Err(format!("{} conflicts", counts.loop_conflicts()));
     }
-    let stage = match (plan.constant("BLOCK_K"), plan.constant("K"), plan.constant("KEYS")) {
-        (Some(depth), Some(k), _) => k.div_ceil(depth),
-        (_, _, Some(keys)) => plan.constant("TOKENS").unwrap().div_ceil(keys),
+    let (stages, others) = match (plan.constant("BLOCK_K"), plan.constant("K"), plan.constant("KEYS")) {
+        // One before or after all; images take one for the places of their patches.
+        (Some(depth), Some(k), _) => (k.div_ceil(depth), 1.0 + f64::from(plan.choice("x") == Some("image"))),
+        (_, _, Some(keys)) => {
+            let tiles = plan.constant("TOKENS").unwrap().div_ceil(keys);
+            (if plan.choice("softmax") == Some("whole") { 2 * tiles } else { tiles }, 0.0)
+        }
         _ => return Ok(()),
     };
-    // One a stage, and one before or after all; images take one for the places of their patches.
     let barriers = counts.barriers as f64 / seen.blocks as f64;
-    let places = f64::from(plan.choice("x") == Some("image"));
-    if barriers > stage as f64 + 1.0 + places {
-        return Err(format!("{barriers:.1} barriers for {stage} stages"));
+    if barriers > stages as f64 + others {
+        return Err(format!("{barriers:.1} barriers for {stages} stages"));
     }
-    if plan.template == "gemm" && plan.constant("STAGES").unwrap() < 3 {
+    if plan.constant("STAGES").unwrap() < 3 {
         return Err("less than three stages".to_owned());
+    }
+    let warps = seen.resident * plan.launch.threads / 32;
+    if plan.template == "attention" && warps < 8 {
+        return Err(format!("{warps} warps an SM"));
     }
     Ok(())
 }
@@ -83,25 +89,73 @@ fn the_kernels_of_sovit_400m_pass_the_gates() {
     }
 }
 
+/// Two heads, as wide as those of SoViT-400m or of another size, over so many tokens.
+fn heads(tokens: u64, head_dim: u64) -> (Vit, KernelPlan) {
+    let (side, prefix) = (tokens.isqrt(), tokens - tokens.isqrt() * tokens.isqrt());
+    let variant = Variant { registers: prefix.saturating_sub(1), ..Variant::default() };
+    let architecture =
+        Architecture { image: 14 * side, heads: 2, class_token: prefix > 0, variant, ..Architecture::default() };
+    let vit = architecture.with(Shape { width: 2 * head_dim, depth: 1, mlp_dim: 64 }).unwrap();
+    let plan = attention(&vit).plan().unwrap();
+    assert_eq!(plan.constant("TOKENS"), Some(tokens));
+    (vit, plan)
+}
+
 #[test]
-fn attention_over_ragged_tokens_passes_the_gates() {
-    need_compiler!("gates::attention_over_ragged_tokens_passes_the_gates");
-    let vit = model(378);
-    let kernels = plan(&vit).unwrap();
-    let attention = kernels.named("attention").unwrap();
-    let seen = profile(&vit, attention, &kernel_source(attention).unwrap());
-    gates(attention, &seen).unwrap_or_else(|found| panic!("{found}: {seen:#?}"));
+fn attention_over_any_tokens_passes_the_gates() {
+    need_compiler!("gates::attention_over_any_tokens_passes_the_gates");
+    for head_dim in [64, 72] {
+        for tokens in [196, 197, 256, 257, 261, 576, 729, 1024] {
+            let (vit, plan) = heads(tokens, head_dim);
+            for seen in profiles(&vit, &plan, &kernel_source(&plan).unwrap(), IMAGES * tokens) {
+                gates(&plan, &seen).unwrap_or_else(|found| panic!("{}: {found}: {seen:#?}", plan.entry));
+            }
+        }
+    }
 }
 
 /// Makes a kernel slow and expects a gate to say so.
-fn caught(name: &str, (right, wrong): (&str, &str), finding: &str) {
+fn caught(name: &str, fault: (&str, &str), finding: &str) {
     let vit = model(224);
-    let kernels = plan(&vit).unwrap();
-    let plan = kernels.named(name).unwrap();
+    caught_in(&vit, plan(&vit).unwrap().named(name).unwrap(), fault, finding);
+}
+
+fn caught_in(vit: &Vit, plan: &KernelPlan, (right, wrong): (&str, &str), finding: &str) {
     let source = kernel_source(plan).unwrap();
     assert_eq!(source.matches(right).count(), 1, "`{right}` stands once in the source");
-    let found = gates(plan, &profile(&vit, plan, &source.replace(right, wrong))).unwrap_err();
+    let found = gates(plan, &profile(vit, plan, &source.replace(right, wrong))).unwrap_err();
     assert!(found.contains(finding), "`{wrong}` was found as: {found}");
+}
+
+#[test]
+fn planted_slow_attention_fails_a_gate() {
+    need_compiler!("gates::planted_slow_attention_fails_a_gate");
+    for (tokens, head_dim, softmax) in [(197, 64, "whole"), (261, 64, "online")] {
+        let (vit, plan) = heads(tokens, head_dim);
+        assert_eq!(plan.choice("softmax"), Some(softmax));
+        let caught = |fault, finding| caught_in(&vit, &plan, fault, finding);
+        // Products of keys that are not there.
+        caught(
+            (
+                "multiply<16>(score[m][at + n], q",
+                "multiply<16>(score[m][at], q.step[m][0], k + 2);\n                multiply<16>(score[m][at + n], q",
+            ),
+            "of the useful products",
+        );
+        // A barrier before the first stage.
+        caught(("if (copy > 0) {", "if (copy >= 0) {"), "barriers");
+        // Rows that meet in a bank.
+        caught(("16 * (CHUNKS | 1)", "16 * CHUNKS"), "conflicts");
+        let mut slow = plan.clone();
+        slow.launch.shared_bytes = 64 << 10;
+        let source = kernel_source(&plan).unwrap();
+        let [_, small] = profiles(&vit, &slow, &source, IMAGES * tokens);
+        assert!(gates(&slow, &small).unwrap_err().contains("warps an SM"));
+        let mut short = plan.clone();
+        short.constants.iter_mut().find(|(name, _)| name == "STAGES").unwrap().1 = 2;
+        let seen = profile(&vit, &short, &kernel_source(&short).unwrap());
+        assert_eq!(gates(&short, &seen).unwrap_err(), "less than three stages");
+    }
 }
 
 #[test]
