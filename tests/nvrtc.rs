@@ -148,6 +148,22 @@ fn attention_compiles_without_spills_over_any_tokens() {
     }
 }
 
+/// A compiler that moves the products of all stages behind the last barrier holds all fragments, and many more registers.
+#[test]
+fn whole_rows_multiply_each_stage_before_the_next() {
+    let Some(library) = library("nvrtc::whole_rows_multiply_each_stage_before_the_next") else { return };
+    let tile = AttentionTile { softmax: Softmax::Whole, warps: 4, products_m: 1, keys: 64, stages: 3 };
+    for (tokens, head_dim) in [(256, 72), (250, 64)] {
+        let kernel = Attention { tokens, heads: 16, head_dim }.plan_with(&tile).unwrap();
+        for arch in ["sm_80", "sm_89", "sm_90a", "sm_100", "sm_120"] {
+            let compiled = compile_plan(&library, &kernel, arch);
+            // Scores, queries, and what else there is.
+            let most = 128 + head_dim / 4 + 72;
+            assert!(u64::from(compiled.registers) <= most, "{} {arch}: {}", kernel.entry, compiled.registers);
+        }
+    }
+}
+
 #[test]
 fn norms_and_rotations_of_queries_and_keys_compile_without_spills() {
     let Some(library) = library("nvrtc::norms_and_rotations_of_queries_and_keys_compile_without_spills") else {
