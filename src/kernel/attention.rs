@@ -20,7 +20,7 @@
 //! keep [`LEAST_WARPS`] on each GPU and issue no more than [`MOST_ISSUED`] of what 196 tokens and more ask for.
 
 use super::gemm::stored;
-use super::gpu::{GPUS, Gpu, MOST_REGISTERS, MOST_SHARED, REGISTERS, RESERVED, SHARED_RATE};
+use super::gpu::{GPUS, Gpu, LEAST_WARPS, MOST_REGISTERS, MOST_SHARED, REGISTERS, RESERVED, SHARED_RATE};
 use super::tile::{BATCHES, LATENCY, MOST_RESIDENT};
 use super::{Access, Argument, Dtype, Extent, KernelPlan, Launch, codes};
 use crate::diagnostic::Diagnostic;
@@ -35,8 +35,6 @@ const MOST_KEYS: u64 = 96;
 const OTHER_REGISTERS: u64 = 80;
 /// Registers beside queries and all scores, whose place results take.
 const OTHER_OF_WHOLE: u64 = 48;
-/// Warps that hide each other's waits on an SM.
-const LEAST_WARPS: u64 = 8;
 /// Most products to be issued, in percent of those that the tokens ask for.
 const MOST_ISSUED: u64 = 112;
 /// Fewest tokens of which that can be asked.
@@ -47,6 +45,12 @@ const ENTRY: f64 = 64.0;
 const TURN: f64 = 192.0;
 /// Powers of two that an SM takes in a clock.
 const POWERS: f64 = 16.0;
+
+/// Clocks of a block, were it alone on an SM, in which it multiplies nothing: entries to so many stages, turns at so many
+/// softmaxes, the first copies and the way of its results.
+pub(super) fn idle(stages: u64, softmaxes: u64) -> f64 {
+    stages as f64 * ENTRY + softmaxes as f64 * TURN + 2.0 * LATENCY
+}
 
 /// One model's attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,6 +29,19 @@ pub(super) const GPUS: [Gpu; 4] = [
     Gpu { sms: 148, product: 2048.0, floats: 128.0, l2: 46.0, shared: 228 << 10, threads: 2048 },
 ];
 
+/// FLOPs a clock and SM of `mma.sync` on a GPU whose data sheet has so many: all of them up to Ada, then as estimated
+/// above.
+pub(crate) fn reachable(peak: f64) -> f64 {
+    // Between what an SM of an A100 and of an H100 does a clock by their data sheets, and twice the latter.
+    match peak {
+        peak if peak < 3000.0 => peak,
+        peak if peak < 6000.0 => 2540.0,
+        _ => 2048.0,
+    }
+}
+
+/// Warps that an SM must hold, so that each of its four schedulers has two.
+pub(super) const LEAST_WARPS: u64 = 8;
 /// Bytes a clock to or from shared memory, on all of them.
 pub(super) const SHARED_RATE: f64 = 128.0;
 /// Bytes of shared memory that a resident block costs beside its own.

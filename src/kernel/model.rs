@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Rows, Step};
+use super::{Rows, Step, attention, tile};
 
 /// Every kernel of one shape.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,29 @@ impl KernelPlan {
     /// A compile-time constant by name.
     pub fn constant(&self, name: &str) -> Option<u64> {
         self.constants.iter().find(|(n, _)| n == name).map(|&(_, value)| value)
+    }
+
+    /// Stages of its ring that a block goes through; none where there is no ring.
+    pub fn stages(&self) -> Option<u64> {
+        let of = |size: &str, step: &str| Some(self.constant(size)?.div_ceil(self.constant(step)?.max(1)));
+        match self.template.as_str() {
+            "gemm" => of("K", "BLOCK_K"),
+            // All keys, then all values.
+            "attention" if self.choice("softmax") == Some("whole") => Some(2 * of("TOKENS", "KEYS")?),
+            "attention" => of("TOKENS", "KEYS"),
+            _ => None,
+        }
+    }
+
+    /// Clocks of a block, were it alone on an SM, in which it multiplies nothing, as the choice of tiles estimates them; 0
+    /// where there is no ring.
+    pub fn idle_clocks(&self) -> f64 {
+        let Some(stages) = self.stages() else { return 0.0 };
+        match self.choice("softmax") {
+            None => tile::idle(stages),
+            Some("whole") => attention::idle(stages, 1),
+            Some(_) => attention::idle(stages, stages),
+        }
     }
 
     /// A choice by name.

@@ -15,7 +15,7 @@
 //! [`BATCHES`] images is taken: one source serves them all, and no GPU or batch counts more than another. A single image
 //! wants smaller tiles, which would cost large batches a fifth of their speed by this model; its batch is left out.
 
-use super::gpu::{GPUS, Gpu, MOST_REGISTERS, MOST_SHARED, REGISTERS, RESERVED, SHARED_RATE};
+use super::gpu::{GPUS, Gpu, LEAST_WARPS, MOST_REGISTERS, MOST_SHARED, REGISTERS, RESERVED, SHARED_RATE};
 
 /// Images of the batches that a tile is chosen for.
 pub(super) const BATCHES: [u64; 2] = [8, 64];
@@ -23,10 +23,6 @@ pub(super) const BATCHES: [u64; 2] = [8, 64];
 pub(super) const LATENCY: f64 = 800.0;
 /// Clocks that warps wait for each other between two stages where one block is alone: an estimate.
 const BUBBLE: f64 = 24.0;
-/// Warps that an SM of the smallest class must hold, so that its four schedulers have two each.
-const LEAST_WARPS: u64 = 8;
-/// Shared memory of such an SM.
-const LEAST_SHARED: u64 = 100 << 10;
 /// Registers beside sums and fragments: addresses and counters.
 const OTHER_REGISTERS: u64 = 32;
 /// Most registers that hold a part of the next tile of rows, where it does not come by asynchronous copies.
@@ -159,10 +155,15 @@ impl Product {
             && self.shared_bytes(tile) <= MOST_SHARED
     }
 
-    /// Warps that an SM of the smallest class holds.
-    const fn warps(&self, tile: &Tile) -> u64 {
-        let (shared, registers) = (LEAST_SHARED / (self.shared_bytes(tile) + RESERVED), self.resident(tile));
-        tile.warps_m * tile.warps_n * if shared < registers { shared } else { registers }
+    /// Blocks that an SM of this GPU holds.
+    fn resident_on(&self, tile: &Tile, gpu: &Gpu) -> u64 {
+        let shared = gpu.shared / (self.shared_bytes(tile) + RESERVED);
+        self.resident(tile).min(shared).min(gpu.threads / tile.threads())
+    }
+
+    /// Whether enough warps hide each other's waits on every GPU.
+    fn is_fit(&self, tile: &Tile) -> bool {
+        GPUS.iter().all(|gpu| 32 * LEAST_WARPS <= self.resident_on(tile, gpu) * tile.threads())
     }
 }
 
@@ -189,15 +190,20 @@ fn candidates(product: &Product) -> impl Iterator<Item = Tile> {
         [3, 4, 5].map(|stages| Tile { warps_m, warps_n, products_m, products_n, depth, stages })
     });
     let product = *product;
-    let fits = move |tile: &Tile| product.allows(tile) && product.warps(tile) >= LEAST_WARPS;
+    let fits = move |tile: &Tile| product.allows(tile) && product.is_fit(tile);
     tiles.filter(move |tile| fits(tile) && (tile.columns() <= most || tile.products_n == 1))
+}
+
+/// Clocks of a block, were it alone on an SM, in which it multiplies nothing: so many stages' barriers, the first copies
+/// and the way of its results.
+pub(super) fn idle(stages: u64) -> f64 {
+    stages as f64 * BUBBLE + 2.0 * LATENCY
 }
 
 /// Clocks until the last SM is done, by the formula above.
 fn clocks(product: &Product, tile: &Tile, gpu: &Gpu, images: u64) -> f64 {
     let (rows, columns, depth) = (tile.rows(), tile.columns(), tile.depth);
-    let shared = gpu.shared / (product.shared_bytes(tile) + RESERVED);
-    let resident = product.resident(tile).min(shared).min(gpu.threads / tile.threads()).max(1) as f64;
+    let resident = product.resident_on(tile, gpu).max(1) as f64;
     let read = 2 * depth * (rows * tile.warps_n + columns * tile.warps_m);
     let written = 2 * depth * (rows + columns);
     let limits = [

@@ -33,7 +33,7 @@ pub use noise::Noise;
 pub use norm::Norm;
 pub use pooled::Pooled;
 pub use product::Product;
-pub use profile::{COUNTING, Counted, Profile, count};
+pub use profile::{Built, COUNTING, Counted, Profile, count};
 pub use turned::Turned;
 
 use crate::diagnostic::Diagnostic;

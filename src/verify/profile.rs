@@ -1,15 +1,19 @@
-//! What a kernel costs on a device, from what the executor counts of a few blocks.
+//! What a kernel costs on a device, from what the executor counts of a few blocks and what the compiler made of it.
 //!
 //! ```text
-//! products = issued FLOPs / (rate * sustained) * busiest
-//! shared   = turns / (units * clock) * busiest            one turn of 128 bytes a clock
-//! memory   = bytes that must move / (bandwidth * reached)
-//! seconds  = max(products, shared, memory) + latency
-//! busiest  = ceil(blocks / units) * units / blocks        what the unit with most blocks has, over the mean
+//! products     = issued FLOPs / (FLOPs a clock of mma.sync * units * clock) * busiest
+//! instructions = products issued * instructions for each / (4 a clock * units * clock) * busiest
+//! shared       = turns / (units * clock) * busiest          one turn of 128 bytes a clock
+//! idle         = clocks in which a block multiplies nothing * its unit's blocks / those it holds / clock
+//! memory       = bytes that must move / (bandwidth * reached)
+//! seconds      = max(max(products, instructions, shared) + idle, memory) + latency
+//! busiest      = ceil(blocks / units) * units / blocks      what the unit with most blocks has, over the mean
 //! ```
 //!
-//! Sustained and reached shares and the latency are those of the time model of [`crate::hardware`]. Arithmetic outside
-//! of matrix products, powers of two and the L2 cache are not counted: attention may take longer than is said.
+//! Instructions are those of the main loop, where a disassembler told; idle clocks are those by which tiles are chosen.
+//! Reached shares and the latency are those of the time model of [`crate::hardware`]. The L2 cache and units that take
+//! less than an instruction a clock, such as that of powers of two, are not counted: attention may take longer than is
+//! said.
 
 use std::path::Path;
 
@@ -18,7 +22,7 @@ use serde::Serialize;
 use super::{Compiler, Counts, Failure, case};
 use crate::emit::kernel_source;
 use crate::hardware::Device;
-use crate::kernel::KernelPlan;
+use crate::kernel::{KernelPlan, Mix, reachable};
 use crate::vit::Vit;
 
 /// The flag that makes the executor count.
@@ -30,6 +34,20 @@ const RESERVED: u64 = 1 << 10;
 const REGISTERS: u64 = 64 << 10;
 /// Threads of a unit, on the smallest class of GPUs.
 const THREADS: u64 = 1536;
+
+/// FLOPs of one instruction that multiplies matrices, of 16 x 8 x 16.
+const PRODUCT: f64 = 4096.0;
+/// Instructions that the schedulers of a unit start in a clock.
+const SCHEDULERS: f64 = 4.0;
+
+/// What the compiler made of a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// Registers of a thread.
+    pub registers: u32,
+    /// Its instructions, where a disassembler told.
+    pub mix: Option<Mix>,
+}
 
 /// Counts of a few blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -61,13 +79,16 @@ pub struct Profile {
     pub moved_bytes: u64,
     /// Registers of a thread, where NVRTC told.
     pub registers: Option<u32>,
+    /// Its instructions, where a disassembler told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mix>,
     /// Blocks that a unit holds at a time, by shared memory, threads and known registers.
     pub resident: u64,
     /// Rounds of resident blocks.
     pub waves: f64,
     /// Predicted seconds.
     pub seconds: f64,
-    /// What limits them: `products`, `shared memory` or `memory`.
+    /// What limits them: `products`, `instructions`, `shared memory` or `memory`.
     pub limit: &'static str,
     /// The time of the useful FLOPs or bytes at the device's peaks, as a share of the predicted one.
     pub roofline: f64,
@@ -101,16 +122,16 @@ fn blocks(plan: &KernelPlan, rows: u64) -> u64 {
 
 impl Counted {
     /// What a launch over `rows` rows costs on a device.
-    pub fn on(&self, plan: &KernelPlan, device: &Device, rows: u64, registers: Option<u32>) -> Profile {
+    pub fn on(&self, plan: &KernelPlan, device: &Device, rows: u64, built: Option<Built>) -> Profile {
         let rows = rows.next_multiple_of(plan.launch.rows_multiple.max(1));
         let blocks = blocks(plan, rows);
         let counts = self.counts.scaled(blocks, self.blocks);
         let (useful_flops, moved_bytes) =
             (plan.flops_per_row * rows, plan.bytes_per_row * rows + plan.bytes_of_weights);
         let threads = plan.launch.threads.max(1);
-        let by_registers = registers
-            .filter(|&n| n > 0)
-            .map_or(u64::MAX, |registers| REGISTERS / (threads * u64::from(registers).next_multiple_of(8)));
+        let registers = built.map(|built| built.registers).filter(|&n| n > 0);
+        let by_registers =
+            registers.map_or(u64::MAX, |registers| REGISTERS / (threads * u64::from(registers).next_multiple_of(8)));
         let by_shared = device.shared / (plan.launch.shared_bytes + RESERVED);
         let resident = by_shared.min(by_registers).min(THREADS / threads).max(1);
 
@@ -118,12 +139,20 @@ impl Counted {
         let busiest = (blocks as f64 / units).ceil() * units / blocks.max(1) as f64;
         let rate = device.rate("bf16").unwrap_or(f64::INFINITY);
         let reached = if useful_flops == 0 { constants.norm } else { constants.product_bandwidth };
-        let times = [
-            ("products", counts.flops as f64 / (rate * constants.product) * busiest),
-            ("shared memory", counts.turns() as f64 / (units * device.clock) * busiest),
-            ("memory", moved_bytes as f64 / (device.bandwidth * reached)),
+        let clocks = units * device.clock;
+        let mix = built.and_then(|built| built.mix);
+        let for_each_product = mix.and_then(|mix| mix.main_loop.for_each_product()).unwrap_or(0.0);
+        let longer = |a: (&'static str, f64), b: (&'static str, f64)| if b.1 > a.1 { b } else { a };
+        let works = [
+            ("products", counts.flops as f64 / (reachable(rate / clocks) * clocks) * busiest),
+            ("instructions", counts.flops as f64 / PRODUCT * for_each_product / (SCHEDULERS * clocks) * busiest),
+            ("shared memory", counts.turns() as f64 / clocks * busiest),
         ];
-        let (limit, longest) = times.into_iter().fold(("memory", 0.0), |a, b| if b.1 > a.1 { b } else { a });
+        let (work, worked) = works.into_iter().fold(("products", 0.0), longer);
+        let of_one = (blocks as f64 / units).ceil();
+        let idle = plan.idle_clocks() * of_one / of_one.min(resident as f64).max(1.0) / device.clock;
+        let memory = ("memory", moved_bytes as f64 / (device.bandwidth * reached));
+        let (limit, longest) = longer((work, worked + idle), memory);
         let seconds = longest + constants.latency;
         let floor = (useful_flops as f64 / rate).max(moved_bytes as f64 / device.bandwidth);
         Profile {
@@ -135,6 +164,7 @@ impl Counted {
             useful_flops,
             moved_bytes,
             registers,
+            mix,
             resident,
             waves: blocks as f64 / (units * resident as f64),
             seconds,

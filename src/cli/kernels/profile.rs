@@ -1,6 +1,7 @@
 //! `sovitc kernels profile`
 
 use std::env;
+use std::path::Path;
 
 use clap::Args;
 use serde::Serialize;
@@ -13,9 +14,10 @@ use crate::hardware::{self, Device};
 use crate::kernel::{self, KernelPlan};
 use crate::nvrtc::{self, Library};
 use crate::plan::{Plan, no_device};
+use crate::sass::{self, Disassembler};
 use crate::shape::Answer;
 use crate::source::Sources;
-use crate::verify::{Failure, Profile, codes, count};
+use crate::verify::{Built, Failure, Profile, codes, count};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -23,9 +25,11 @@ A few blocks of each kernel are run on the CPU and counted exactly; the rest of 
 
   issued   matrix products issued over useful ones
   bytes    useful bytes of the 32-byte sectors that warps touch, tables left out
+  hmma     share of the main loop's instructions that multiply matrices, where nvdisasm is found
   bank     share of the turns of shared memory that bank conflicts add, in the main loop and elsewhere
 
-Times count matrix products, shared memory and device memory; powers of two and the L2 cache are left out.
+Times count matrix products, instructions, shared memory, device memory and waits at barriers; powers of two and the L2
+cache are left out.
 
 Example: sovitc kernels profile examples/so400m/plan.sov so400m --device a100 --rows 1024,16384")]
 pub(in crate::cli) struct Counts {
@@ -90,15 +94,19 @@ fn profiled<'a>(
     device: &Device,
 ) -> Result<Vec<Search<'a>>, Diagnostic> {
     let (compiler, folder) = workshop()?;
-    let library = nvrtc::find(&nvrtc::Search::from_environment(|name| env::var_os(name))).ok();
+    let search = nvrtc::Search::from_environment(|name| env::var_os(name));
+    let library = nvrtc::find(&search).ok();
+    let disassembler = sass::find(&search, |name| env::var_os(name));
     let mut searches = Vec::new();
     for answer in answers {
         let mut kernels = Vec::new();
         for plan in &kernel::plan_for(&answer.vit, plan.images_of(&answer.search))?.list {
             let counted =
                 count(&answer.vit, plan, None, &compiler, folder.path()).map_err(|found| failed(plan, found))?;
-            let registers = library.as_ref().and_then(|library| registers(library, plan, &arguments.arch));
-            kernels.extend(arguments.rows.iter().map(|&rows| counted.on(plan, device, rows, registers)));
+            let built = library
+                .as_ref()
+                .and_then(|library| built(library, disassembler.as_ref(), plan, &arguments.arch, folder.path()));
+            kernels.extend(arguments.rows.iter().map(|&rows| counted.on(plan, device, rows, built)));
         }
         searches.push(Search { search: &answer.search, kernels });
     }
@@ -118,23 +126,33 @@ fn failed(plan: &KernelPlan, found: Failure) -> Diagnostic {
     }
 }
 
-fn registers(library: &Library, plan: &KernelPlan, arch: &str) -> Option<u32> {
+fn built(
+    library: &Library,
+    disassembler: Option<&Disassembler>,
+    plan: &KernelPlan,
+    arch: &str,
+    folder: &Path,
+) -> Option<Built> {
     let source = kernel_source(plan).ok()?;
-    library.compile(&source, &plan.entry, arch).ok().map(|compiled| compiled.registers)
+    let compiled = library.compile(&source, &plan.entry, arch).ok()?;
+    let mix = disassembler.and_then(|disassembler| disassembler.mix(&compiled.cubin, folder).ok());
+    Some(Built { registers: compiled.registers, mix })
 }
 
 /// A line for each kernel and number of rows.
 fn human(search: &Search, device: &Device) -> String {
     let head = format!("{} on {}\n", search.search, device.name);
-    let columns =
-        ["kernel", "rows", "blocks", "waves", "issued", "bytes", "bank", "regs", "resident", "us", "roofline", "limit"];
+    let columns = [
+        "kernel", "rows", "blocks", "waves", "issued", "bytes", "bank", "regs", "hmma", "resident", "us", "roofline",
+        "limit",
+    ];
     let lines = std::iter::once(line(columns.map(str::to_owned))).chain(search.kernels.iter().map(cells).map(line));
     let closing = "  counted exactly for a few blocks of each kernel, extrapolated by the grid; times are predicted\n";
     head + &lines.collect::<String>() + closing
 }
 
-fn cells(profile: &Profile) -> [String; 12] {
-    let Profile { counts, useful_flops, registers, .. } = profile;
+fn cells(profile: &Profile) -> [String; 13] {
+    let Profile { counts, useful_flops, registers, mix, .. } = profile;
     let share = |value: f64| format!("{:.1}%", 100.0 * value);
     let conflicts = counts.loop_conflicts() + counts.shared_conflicts;
     [
@@ -146,6 +164,7 @@ fn cells(profile: &Profile) -> [String; 12] {
         share(counts.useful_bytes()),
         share(conflicts as f64 / counts.turns().max(1) as f64),
         registers.map_or_else(|| "-".to_owned(), |registers| registers.to_string()),
+        mix.and_then(|mix| mix.main_loop.for_each_product()).map_or_else(|| "-".to_owned(), |n| share(1.0 / n)),
         profile.resident.to_string(),
         format!("{:.1}", 1e6 * profile.seconds),
         share(profile.roofline),
@@ -154,8 +173,8 @@ fn cells(profile: &Profile) -> [String; 12] {
 }
 
 fn line(
-    [kernel, rows, blocks, waves, issued, bytes, bank, registers, resident, us, roofline, limit]: [String; 12],
+    [kernel, rows, blocks, waves, issued, bytes, bank, registers, hmma, resident, us, roofline, limit]: [String; 13],
 ) -> String {
     let counted = format!("{kernel:<19}{rows:>7}{blocks:>8}{waves:>8}{issued:>8}{bytes:>8}{bank:>7}");
-    format!("  {counted}{registers:>6}{resident:>10}{us:>9}{roofline:>10}  {limit}\n")
+    format!("  {counted}{registers:>6}{hmma:>7}{resident:>10}{us:>9}{roofline:>10}  {limit}\n")
 }
