@@ -11,6 +11,7 @@ use sovitc::kernel::{
     Attention, AttentionTile, KernelPlan, QueryKey, Softmax, codes, layernorm_residual, plan, plan_for,
 };
 use sovitc::nvrtc::{Compiled, Library, Missing, Search, find};
+use sovitc::sass;
 use sovitc::vit::{Activation, Architecture, ImageFormat, Layout, Pixels, Pooling, QkNorm, Shape, Variant, Vit, named};
 
 /// The library, or a loud word that the test did not run.
@@ -46,6 +47,37 @@ fn every_layer_norm_fits_in_registers() {
             assert!(compiled.cubin.starts_with(b"\x7fELF"));
             // 512 threads of 128 registers fill the file of registers.
             assert!(compiled.registers <= 128, "{width} {arch}: {}", compiled.registers);
+        }
+    }
+}
+
+/// The loops of the large products: what they copy goes 16 bytes at a time past the registers, warps meet once a stage,
+/// nothing lies in local memory, and the tensor cores have the work of eight clocks at less than three instructions.
+#[test]
+fn the_main_loops_of_products_are_tight() {
+    const TEST: &str = "nvrtc::the_main_loops_of_products_are_tight";
+    let Some(library) = library(TEST) else { return };
+    let search = Search::from_environment(|name| std::env::var_os(name));
+    let Some(disassembler) = sass::find(&search, |name| std::env::var_os(name)) else {
+        return support::skip("nvdisasm", TEST, "no nvdisasm was found");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (model, arch) in [("sovit_400m14", "sm_80"), ("sovit_400m14", "sm_89"), ("sovit_150m14", "sm_90a")] {
+        let kernels = plan(&named(model).unwrap().vit()).unwrap();
+        for kernel in &kernels.list {
+            let compiled = compile_plan(&library, kernel, arch);
+            let mix = disassembler.mix(&compiled.cubin, folder.path()).unwrap();
+            assert_eq!(mix.local, 0, "{} {arch}", kernel.entry);
+            if kernel.flops_per_row == 0 {
+                continue;
+            }
+            let found = mix.main_loop;
+            assert!(found.products > 0 && found.wide_copies == found.copies, "{} {arch}: {found:?}", kernel.entry);
+            if ["qkv", "projection", "fc1", "fc2"].contains(&kernel.name.as_str()) {
+                assert_eq!(found.barriers, 1, "{} {arch}", kernel.entry);
+                let share = 1.0 / found.for_each_product().unwrap();
+                assert!(found.copies > 0 && share >= 0.36, "{} {arch}: {share:.2} {found:?}", kernel.entry);
+            }
         }
     }
 }
