@@ -3,17 +3,19 @@
 //! `SOVIT_PYTHON` names an interpreter with the packages of `tests/requirements.txt`; models are built where it has
 //! torch and timm, as with those of `tests/requirements-full.txt`. What is missing is skipped aloud, or fails where `SOVIT_REQUIRE` lists it.
 
+#[path = "support/built.rs"]
+mod built;
 #[path = "support/python.rs"]
 mod python;
 #[path = "support/so400m.rs"]
 mod so400m;
 mod support;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use python::{has, run};
+use built::{PLAIN, ROTARY, SHAPES, build_all, class_token, emit_all};
+use python::{TORCH, has, run};
 use serde_json::{Value, json};
 use so400m::{Case, case};
 use sovitc::disk::write_all;
@@ -84,141 +86,16 @@ fn big_vision_config_loads() {
     assert_eq!(serde_json::from_str::<Value>(&said).unwrap(), expected);
 }
 
-/// One emitted model, and what the library must build of it.
-struct Built {
-    vit: Vit,
-    library: &'static str,
-    path: String,
-}
-
-/// Sizes with their heads: published, of the paper, and odd ones.
-const SHAPES: [[u64; 4]; 14] = [
-    [192, 12, 768, 3],
-    [384, 12, 1536, 6],
-    [768, 12, 3072, 12],
-    [896, 18, 2304, 14],
-    [832, 21, 2176, 13],
-    [880, 18, 2320, 16],
-    [1024, 24, 4096, 16],
-    [1152, 27, 4304, 16],
-    [1280, 32, 5120, 16],
-    [1408, 40, 6144, 16],
-    [88, 2, 120, 4],
-    [64, 1, 239, 1],
-    [96, 2, 392, 4],
-    [328, 3, 1048, 8],
-];
-
 /// Emits every shape in each architecture for a target, and builds them with its library.
-fn check_built(test: &str, target: Target, library: &'static str, architectures: &[Architecture], least: usize) {
+fn check_built(test: &str, target: Target, library: &str, architectures: &[Architecture], least: usize) {
     if let Err(reason) = has("torch").and_then(|()| has(library)) {
         return support::skip(library, test, &reason);
     }
     let out = tempfile::tempdir().unwrap();
-    let mut all = Vec::new();
-    for (i, [width, depth, mlp_dim, heads]) in SHAPES.into_iter().enumerate() {
-        for (j, architecture) in architectures.iter().enumerate() {
-            // Large models take a while to build: each shape has half of the architectures, in turn.
-            if j > 1 && (i + j) % 2 == 1 {
-                continue;
-            }
-            // Resolutions and patches go around with the shapes.
-            let (image, patch) = [(224, 14), (224, 16), (378, 14), (256, 16)][(i + j) % 4];
-            let mut case = case();
-            case.answers[0].vit.shape = Shape { width, depth, mlp_dim };
-            let architecture = Architecture { heads, image, patch, ..*architecture };
-            let Ok(vit) = architecture.with(Shape { width, depth, mlp_dim }) else { continue };
-            let folder = out.path().join(format!("{i}-{j}"));
-            let name = if target.ending().is_some() { "out.py" } else { "out" };
-            let artefacts = match render(&case.with(architecture).emitting(&[(target, name)]).request()) {
-                Ok(artefacts) => artefacts,
-                // What cannot be said is refused; how much must be said is counted below.
-                Err(refused) => {
-                    assert!(refused.iter().all(|found| found.code.name == "target-cannot-express"), "{refused:?}");
-                    continue;
-                }
-            };
-            write_all(&folder, &artefacts).expect("written files");
-            let path = folder.join("flagship").join(name).to_str().expect("UTF-8").to_owned();
-            all.push(Built { vit, library, path });
-        }
-    }
+    let all = emit_all(target, &SHAPES, architectures, out.path());
     assert!(all.len() >= least, "{} models", all.len());
-    let cases: Vec<Value> = all
-        .iter()
-        .map(|built| {
-            let architecture = &built.vit.architecture;
-            let (image, channels) = (architecture.image, architecture.channels);
-            json!({ "library": built.library, "path": built.path, "image": image, "channels": channels })
-        })
-        .collect();
-    let said = run("check_models.py", &[], &Value::from(cases).to_string()).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(said.lines().count(), all.len());
-    for (line, built) in said.lines().zip(&all) {
-        let got: Value = serde_json::from_str(line).unwrap();
-        is_built(&got, built);
-    }
+    build_all(TORCH, "check_models.py", library, &all);
 }
-
-fn is_built(got: &Value, Built { vit, path, .. }: &Built) {
-    let (architecture, cost) = (&vit.architecture, vit.cost());
-    let listed = cost.params_by_component.list().into_iter().filter(|(_, count)| *count > 0);
-    let parts: BTreeMap<String, u64> = listed.map(|(name, count)| (name.to_owned(), count)).collect();
-    assert_eq!(
-        serde_json::from_value::<BTreeMap<String, u64>>(got["parts"].clone()).unwrap(),
-        parts,
-        "{path}: {vit:?}"
-    );
-    assert_eq!(got["params"], cost.params, "{path}");
-    let mlp_dim = vit.shape.mlp_dim;
-    for (name, value) in [
-        ("width", vit.shape.width),
-        ("depth", vit.shape.depth),
-        ("mlp_dim", mlp_dim),
-        ("heads", architecture.heads),
-        ("tokens", architecture.tokens()),
-    ] {
-        assert_eq!(got[name], value, "{path}: {name} of {vit:?}, {got}");
-    }
-    assert_eq!(got["norm_epsilon"], architecture.norm_epsilon, "{path}");
-    let activation = match architecture.activation {
-        Activation::GeluTanh if got["activation"] == "gelu_pytorch_tanh" => "gelu_pytorch_tanh",
-        // Libraries have one gate, of SiLU, and may call it as they like.
-        Activation::SwiGlu => "silu",
-        activation => activation.name(),
-    };
-    assert_eq!(got["activation"], activation, "{path}");
-    if let Some(pool) = got["global_pool"].as_str() {
-        let map = architecture.pooling == Pooling::Map;
-        let want = match architecture.pooling {
-            Pooling::Map => "map",
-            Pooling::Average => "avg",
-            _ => "token",
-        };
-        assert_eq!(pool, want, "{path}");
-        // The MAP probe attends to every token, as in the FLOPs; a mean is over the patches.
-        assert_eq!(got["pools_prefix"], map && architecture.prefix() > 0, "{path}");
-    }
-}
-
-const PLAIN: Variant = Variant {
-    block: BlockForm::Pre,
-    norm: Norm::Layer,
-    registers: 0,
-    position: Position::Learned,
-    position_rows: PositionRows::Class,
-    qkv_bias: QkvBias::All,
-    layer_scale: None,
-    pre_norm: false,
-    patch_bias: true,
-    qk_norm: QkNorm::None,
-    mask_token: false,
-    masked: 0.0,
-};
-
-/// As DINOv3.
-const ROTARY: Variant =
-    Variant { position: Position::Rope, registers: 4, layer_scale: Some(1e-5), mask_token: true, ..PLAIN };
 
 /// Norms behind attention and MLP.
 const RES_POST: Variant = Variant { block: BlockForm::ResPost, ..PLAIN };
@@ -229,10 +106,6 @@ const PARALLEL: Variant =
 
 /// Norms without shift and centring, of queries and keys too, as ViT-22B.
 const UNCENTRED: Variant = Variant { norm: Norm::Rms, qk_norm: QkNorm::Rms, qkv_bias: QkvBias::None, ..PARALLEL };
-
-fn class_token(variant: Variant) -> Architecture {
-    Architecture { pooling: Pooling::Class, class_token: true, variant, ..Architecture::default() }
-}
 
 #[test]
 fn transformers_builds_what_was_priced() {

@@ -10,7 +10,8 @@ import json
 import re
 import sys
 
-from check_models import IN_BLOCK, apart, load, part
+from check_models import IN_BLOCK, apart, part
+from emitted import load
 
 import torch
 from torch.nn import functional

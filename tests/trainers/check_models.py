@@ -7,7 +7,6 @@ A case: {"library": "transformers", "timm", "open_clip" or "torchvision", "path"
 which is no part of it, is told apart. No weight is allocated.
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -17,6 +16,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 
 import torch
+from emitted import load
 
 IN_BLOCK = re.compile(r"(?:layers?|blocks|resblocks)\.(?:encoder_layer_)?(\d+)\.(.*)")
 OF_BLOCK = [
@@ -171,15 +171,6 @@ def torchvision(case):
         model = load(case["path"]).get_model()
     block = model.encoder.layers[0]
     return of_blocks(model, block, block.self_attention, case, library.__version__, named(block.mlp[1]), block.ln_1)
-
-
-def load(path):
-    spec = importlib.util.spec_from_file_location("emitted", path)
-    module = importlib.util.module_from_spec(spec)
-    # timm asks the module of a model for its names.
-    sys.modules["emitted"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 if __name__ == "__main__":
