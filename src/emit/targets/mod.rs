@@ -180,7 +180,7 @@ const fn about(target: Target) -> (&'static str, bool) {
         Target::BigVision => ("a Python file with `get_config` for big_vision", true),
         Target::Torchvision => ("a Python file with `get_model` for torchvision", true),
         Target::Scenic => ("a Python file with `get_config` for Scenic", false),
-        Target::KerasHub => ("a Python file with `get_model` for KerasHub", false),
+        Target::KerasHub => ("a Python file with `get_model` for KerasHub", true),
         Target::Mmpretrain => ("a Python config with the `model` of MMPretrain", false),
         Target::Lightning => ("a YAML file for a `LightningCLI` whose module takes an `encoder` of timm", false),
         Target::DinoV2 => ("a YAML file with the `student` of DINOv2, for the shapes that its repository names", false),
