@@ -1,12 +1,14 @@
 //! Text with a name, places in it, and the one door to the outside.
 
 mod pattern;
+mod yaml;
 
 use std::fmt;
 use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 pub use pattern::{Pattern, is_pattern};
+pub use yaml::{BadYaml, yaml};
 
 /// Which file of a [`Sources`] a [`Span`] lies in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

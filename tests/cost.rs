@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use serde_json::Value;
+use sovitc::PlanFile;
+use sovitc::source::MemoryWorld;
 use sovitc::vit::{Activation, Architecture, Pooling, Position, QkvBias, Shape, Variant, named};
 
 #[test]
@@ -168,6 +170,53 @@ fn emitted_configs_are_read_back() {
     assert_eq!(read, 2);
 }
 
+/// So is its YAML: of Lightning, and of timm's `train.py`, whose `args.yaml` has the same words.
+#[test]
+fn emitted_yaml_is_read_back() {
+    for parts in [
+        "pool = map, classes = 10, activation = gelu",
+        "pool = average, classes = 1000, channels = 4",
+        "pool = class, classes = 20, registers = 4, position_rows = patches, qk_norm = layer, layer_scale = 1e-5",
+        "pool = class, classes = 30, pre_norm = true, patch_bias = false, qkv_bias = none, activation = quick_gelu",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = format!(
+            "law shape = sovit {{ effective = {{ width = 0.0675, depth = 0.1055, mlp = 0.1633 }} }}\n\
+             start small {{ shape = {{ width = 192, depth = 12, mlp = 768 }}, compute = 0.70 EFLOP as forward }}\n\
+             budget big = forward(vit_ti16) * 1e6 example\n\
+             model encoder {{ image = 256 px, patch = 16 px, heads = 3, {parts} }}\n\
+             recipe web {{ batch = 512, processes = 4, dataset = 50000 example, schedule = cosine, warmup = 97 * 10,\n\
+             learning_rate = 1e-3, weight_decay = 0.05 }}\n\
+             search encoder {{ width in 192..192, depth in 12..12, mlp in 765..765 }}\n\
+             emit timm \"timm/\"\nemit lightning \"cli.yaml\"\n"
+        );
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("plan.sov"), plan).unwrap();
+        let build = Command::new(env!("CARGO_BIN_EXE_sovitc")).arg(at("plan.sov")).arg("--out").arg(at("out")).output();
+        let build = build.unwrap();
+        assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
+        let summary: Value = serde_json::from_str(&std::fs::read_to_string(at("out/summary.json")).unwrap()).unwrap();
+        let search = &summary["searches"][0];
+        for file in ["timm/config.json", "timm/train.yaml", "cli.yaml"] {
+            let path = at("out/encoder").join(file);
+            let again = counted(&[path.to_str().unwrap()]);
+            assert_eq!(again["params_by_component"], search["cost"]["params_by_component"], "{parts}: {file}");
+            assert_eq!(again["forward_flops"], search["cost"]["forward_flops_per_example"], "{parts}: {file}");
+            for (name, size) in again["shape"].as_object().unwrap() {
+                assert_eq!(*size, search["shape"][name], "{parts}: {name} of {file}");
+            }
+            // A model may begin so, too, and is the same encoder.
+            let text = std::fs::read(&path).unwrap();
+            let world = MemoryWorld::default().with("config", text).with("plan.sov", "model again from \"config\"\n");
+            let checked = sovitc::check(&world, &PlanFile::named("plan", "plan.sov"));
+            let model = checked.plan.models.first().unwrap_or_else(|| panic!("{:#?}", checked.diagnostics));
+            let cost = model.architecture.with(Shape { width: 192, depth: 12, mlp_dim: 765 }).unwrap().cost();
+            let parts = serde_json::to_value(cost.params_by_component).unwrap();
+            assert_eq!(parts, search["cost"]["params_by_component"], "{file}");
+        }
+    }
+}
+
 #[test]
 fn a_device_tells_the_time_and_whether_anybody_measured_it() {
     let on = |device: &str| counted(&["sovit_400m14", "--batch", "64", "--on", device])["device"].clone();
@@ -251,12 +300,16 @@ fn wrong_models_and_devices_are_named() {
     let config = folder.path().join("config.json");
     std::fs::write(&config, r#"{"model_type": "vit", "hidden_size": 768}"#).unwrap();
     let config = config.to_str().unwrap();
+    let yaml = folder.path().join("a_file.yaml");
+    std::fs::write(&yaml, "model: [1\ngp: map\n").unwrap();
+    let yaml = yaml.to_str().unwrap();
     for (arguments, said) in [
         (vec!["sovit_400m"], "there is `sovit_400m14`"),
         (vec!["vit_b16", "--on", "h20"], "there is `h200`"),
         (vec!["vit_b16", "--on", "h200", "--attention", "math"], "S0053"),
         (vec!["--width", "768", "--depth", "12"], "`--mlp`, `--heads`, `--patch`, `--image` are not given"),
         (vec![config], "leaves `intermediate_size` to its library"),
+        (vec![yaml], "a_file.yaml` is no config: it is no YAML: "),
         (vec!["vit_b16", "--masked", "1"], "S0404"),
         (vec!["vit_b16", "--heads", "7"], "7 heads do not divide the width 768"),
     ] {

@@ -148,6 +148,7 @@ fn logs_that_say_no_run_are_explained() {
         ),
         (arguments("a: [1\nb: 2"), "bad-log", "`runs/a/args.yaml` is no YAML"),
         (arguments(&"[".repeat(100_000)), "bad-log", "`runs/a/args.yaml` is no YAML"),
+        (arguments(&"- ".repeat(100_000)), "bad-log", "`runs/a/args.yaml` nests more than 64 deep"),
         (arguments(&laughs), "bad-log", "more than 8 aliases"),
         (arguments(&"a".repeat(2 << 20)), "bad-log", "has more than 1048576 bytes"),
         (arguments("batch_size: 8\nepoch_repeats: 2.0\n"), "bad-log", "`epoch_repeats`"),

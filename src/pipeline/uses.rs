@@ -146,7 +146,7 @@ impl Gatherer<'_> {
         };
         let read = match bytes.len() {
             0..=LARGEST_CONFIG => read_config(&String::from_utf8_lossy(&bytes)),
-            _ => Err(ConfigProblem::NotJson(format!("more than {LARGEST_CONFIG} bytes"))),
+            _ => Err(ConfigProblem::Broken(format!("it has more than {LARGEST_CONFIG} bytes"))),
         };
         match read {
             Ok(read) => {

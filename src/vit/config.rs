@@ -1,14 +1,15 @@
-//! Encoders read back from the configs of trainers: transformers, timm, open_clip and big_vision.
+//! Encoders read back from the configs of trainers: transformers, timm, open_clip, big_vision, Lightning and NeMo.
 //!
 //! A config that leaves a size to the library's own defaults gets those defaults where they are one number for the
 //! whole format, and is refused where they hang on a name that only the library knows.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     Activation, Architecture, BlockForm, Norm, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape, Variant, Vit,
     named,
 };
+use crate::source::yaml;
 
 /// What a config is of.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,9 +23,9 @@ pub struct ReadConfig {
 /// Why a config says no encoder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigProblem {
-    /// Not JSON, or no object; what the reader said.
-    NotJson(String),
-    /// JSON, but no config that is known.
+    /// Neither JSON nor YAML, or nothing with fields; what the reader said.
+    Broken(String),
+    /// JSON or YAML, but no config that is known.
     UnknownFormat,
     /// A model that is no encoder that is known.
     UnknownModel(String),
@@ -37,9 +38,9 @@ pub enum ConfigProblem {
 impl ConfigProblem {
     /// What is wrong with the config at `path`, and what to do.
     pub fn says(&self, path: &str) -> (String, String) {
-        let known = "configs of transformers, timm, open_clip and big_vision are read";
+        let known = "configs of transformers, timm, open_clip, big_vision, Lightning and NeMo are read";
         match self {
-            Self::NotJson(why) => (format!("`{path}` is not the JSON of a config: {why}"), known.to_owned()),
+            Self::Broken(why) => (format!("`{path}` is no config: {why}"), known.to_owned()),
             Self::UnknownFormat => (format!("`{path}` is the config of no trainer that is known"), known.to_owned()),
             Self::UnknownModel(name) => (
                 format!("`{path}` is of `{name}`, which is no encoder that can be counted"),
@@ -56,13 +57,12 @@ impl ConfigProblem {
     }
 }
 
-/// Reads a config.
+/// Reads a config, in JSON or YAML.
 ///
 /// # Errors
 /// Where the text is no config of an encoder that can be counted exactly.
 pub fn read_config(text: &str) -> Result<ReadConfig, ConfigProblem> {
-    let value: Value = serde_json::from_str(text).map_err(|error| ConfigProblem::NotJson(error.to_string()))?;
-    let Value::Object(object) = value else { return Err(ConfigProblem::NotJson("no object".to_owned())) };
+    let Value::Object(object) = parsed(text)? else { return Err(ConfigProblem::Broken("it has no fields".to_owned())) };
     if let Some(kind) = object.get("model_type").and_then(Value::as_str) {
         return transformers(kind, &Fields(&object));
     }
@@ -77,7 +77,26 @@ pub fn read_config(text: &str) -> Result<ReadConfig, ConfigProblem> {
     {
         return big_vision(&Fields(&object), &Fields(model));
     }
+    if object.get("model_kwargs").is_some_and(Value::is_object) || object.get("model").is_some_and(Value::is_string) {
+        return timm_arguments(&Fields(&object));
+    }
+    if let Some(Value::Object(model)) = object.get("model")
+        && model.contains_key("patch_dim")
+    {
+        return nemo(&Fields(model));
+    }
+    if let Some(encoder) = object.get("model").and_then(|model| model["init_args"].get("encoder")) {
+        return lightning(encoder);
+    }
     Err(ConfigProblem::UnknownFormat)
+}
+
+/// JSON where the text begins as such, else YAML, which may say anything in one line.
+fn parsed(text: &str) -> Result<Value, ConfigProblem> {
+    if text.trim_start().starts_with(['{', '[']) {
+        return serde_json::from_str(text).map_err(|error| ConfigProblem::Broken(format!("it is no JSON: {error}")));
+    }
+    yaml(text).map_err(|bad| ConfigProblem::Broken(format!("it {}", bad.what)))
 }
 
 struct Fields<'a>(&'a Map<String, Value>);
@@ -326,6 +345,71 @@ fn timm(config: &Fields<'_>, fields: &Fields<'_>) -> Result<ReadConfig, ConfigPr
     Ok(found("timm".to_owned(), architecture, shape))
 }
 
+/// The arguments of timm's `train.py`, as its `--config` takes them and its `args.yaml` tells them: sizes stand in
+/// `model_kwargs`, for `img_size` beside them is that of the data.
+fn timm_arguments(arguments: &Fields<'_>) -> Result<ReadConfig, ConfigProblem> {
+    let mut sizes = arguments.get("model_kwargs").and_then(Value::as_object).cloned().unwrap_or_default();
+    for (argument, name) in [("gp", "global_pool"), ("in_chans", "in_chans")] {
+        sizes.extend(arguments.get(argument).map(|value| (name.to_owned(), value.clone())));
+    }
+    let classes = arguments.or("num_classes", IMAGENET)?;
+    let config = Map::from_iter([("num_classes".to_owned(), json!(classes))]);
+    Ok(ReadConfig { format: "timm train.py".to_owned(), ..timm(&Fields(&config), &Fields(&sizes))? })
+}
+
+/// Classes of timm's models unless it is told otherwise.
+const IMAGENET: u64 = 1000;
+
+/// The `encoder` of a `LightningCLI`: timm's class with its arguments.
+fn lightning(encoder: &Value) -> Result<ReadConfig, ConfigProblem> {
+    let class = encoder["class_path"].as_str().unwrap_or("an encoder without `class_path`");
+    if !["timm.models.VisionTransformer", "timm.models.vision_transformer.VisionTransformer"].contains(&class) {
+        return Err(ConfigProblem::UnknownModel(class.to_owned()));
+    }
+    let mut arguments = encoder["init_args"].as_object().cloned().unwrap_or_default();
+    arguments.entry("num_classes").or_insert(json!(IMAGENET));
+    let arguments = Fields(&arguments);
+    Ok(ReadConfig { format: "Lightning, timm".to_owned(), ..timm(&arguments, &arguments)? })
+}
+
+/// The encoder of NeMo's ViT classification, without its classifier.
+fn nemo(fields: &Fields<'_>) -> Result<ReadConfig, ConfigProblem> {
+    let image = fields.needed("img_h")?;
+    if fields.or("img_w", image)? != image {
+        return Err(ConfigProblem::Field("img_w", "another than `img_h`".to_owned()));
+    }
+    if fields.flag("layerscale", false)? {
+        return Err(ConfigProblem::Field("layerscale", "true".to_owned()));
+    }
+    let rows = fields.or("class_token_length", 8)?;
+    let registers = rows.checked_sub(1).ok_or_else(|| ConfigProblem::Field("class_token_length", "0".to_owned()))?;
+    let is_tanh = fields.flag("openai_gelu", false)? || fields.flag("bias_activation_fusion", false)?;
+    let architecture = Architecture {
+        image,
+        patch: fields.needed("patch_dim")?,
+        channels: fields.or("num_channels", 3)?,
+        heads: fields.needed("num_attention_heads")?,
+        pooling: Pooling::Class,
+        class_token: true,
+        activation: if is_tanh { Activation::GeluTanh } else { Activation::Gelu },
+        norm_epsilon: fields.number("layernorm_epsilon")?.unwrap_or(1e-5),
+        variant: Variant {
+            registers,
+            position_rows: if registers > 0 { PositionRows::All } else { PositionRows::default() },
+            pre_norm: fields.flag("preprocess_layernorm", false)?,
+            masked: fields.number("drop_patch_rate")?.unwrap_or(0.0),
+            ..Variant::default()
+        },
+        ..Architecture::default()
+    };
+    let shape = Shape {
+        width: fields.needed("hidden_size")?,
+        depth: fields.needed("num_layers")?,
+        mlp_dim: fields.needed("ffn_hidden_size")?,
+    };
+    Ok(found("NeMo, without its classifier".to_owned(), architecture, shape))
+}
+
 fn open_clip(config: &Fields<'_>, fields: &Fields<'_>) -> Result<ReadConfig, ConfigProblem> {
     if fields.get("timm_model_name").is_some() {
         return Err(ConfigProblem::UnknownModel("a timm tower, whose sizes timm knows".to_owned()));
@@ -410,75 +494,4 @@ fn big_vision(config: &Fields<'_>, fields: &Fields<'_>) -> Result<ReadConfig, Co
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn params(text: &str) -> (String, u64) {
-        let read = read_config(text).unwrap_or_else(|problem| panic!("{problem:?}: {text}"));
-        let vit = read.vit.architecture.with(read.vit.shape).unwrap();
-        (read.format, vit.cost().params)
-    }
-
-    const SIZES: &str = r#""hidden_size": 1152, "num_hidden_layers": 27, "intermediate_size": 4304,
-        "num_attention_heads": 16, "patch_size": 14, "image_size": 224"#;
-
-    /// Counts of the libraries themselves, on the meta device; see `tests/data/vit-cost`.
-    #[test]
-    fn configs_count_as_their_libraries_do() {
-        for (kind, extra, counted) in [
-            ("siglip_vision_model", "", 427_680_704),
-            ("siglip_vision_model", r#", "vision_use_head": false"#, 412_442_352),
-            ("clip_vision_model", "", 412_445_808),
-            ("ijepa", "", 412_442_352),
-            ("dinov3_vit", r#", "num_register_tokens": 4"#, 412_185_456),
-            ("dinov3_vit", r#", "num_register_tokens": 4, "use_gated_mlp": true"#, 546_173_280),
-            // With a pooler of D^2 + D, which is no part of the encoder, 413 772 912.
-            ("vit", "", 413_772_912 - 1152 * 1152 - 1152),
-            ("vit", r#", "qkv_bias": false"#, 413_679_600 - 1152 * 1152 - 1152),
-            // Accepts the MLP size and builds 4 times the width.
-            ("dinov2", "", 431_427_456),
-        ] {
-            let text = format!(r#"{{"model_type": "{kind}", {SIZES}{extra}}}"#);
-            assert_eq!(params(&text), (format!("transformers {kind}"), counted), "{text}");
-        }
-        let two_towers = format!(r#"{{"model_type": "siglip", "vision_config": {{{SIZES}}}}}"#);
-        assert_eq!(params(&two_towers).1, 427_680_704);
-    }
-
-    #[test]
-    fn other_trainers_are_read_too() {
-        let timm = r#"{"architecture": "vit_so400m_patch14_siglip_224", "num_classes": 0, "model_args": {
-            "img_size": 224, "patch_size": 14, "embed_dim": 1152, "depth": 27, "num_heads": 16, "mlp_ratio": 3.7362,
-            "class_token": false, "global_pool": "map"}}"#;
-        assert_eq!(params(timm), ("timm".to_owned(), 427_680_704));
-        let parallel = r#"{"architecture": "vit_base_patch16_xp_224", "num_classes": 0, "model_args": {
-            "img_size": 224, "patch_size": 14, "embed_dim": 1152, "depth": 27, "num_heads": 16, "mlp_ratio": 3.7362,
-            "class_token": false, "global_pool": "map", "pre_norm": false, "norm_layer": "layernorm", "qk_norm": false,
-            "qkv_bias": true}}"#;
-        // A norm less in each block; and without shifts in all that are left.
-        assert_eq!(params(parallel).1, 427_680_704 - 27 * 2 * 1152);
-        assert_eq!(params(&parallel.replace("layernorm", "rmsnorm")).1, 427_680_704 - (27 * 3 + 2) * 1152);
-        let open_clip = r#"{"embed_dim": 512, "vision_cfg": {"image_size": 224, "layers": 27, "width": 1152,
-            "head_width": 72, "mlp_ratio": 3.7362, "patch_size": 14}}"#;
-        assert_eq!(params(open_clip).1, 412_445_808);
-        for model in [
-            r#"{"variant": "So400m/14", "pool_type": "map"}"#,
-            r#"{"width": 1152, "depth": 27, "mlp_dim": 4304, "num_heads": 16, "patch_size": [14, 14], "pool_type": "map"}"#,
-        ] {
-            let text = format!(r#"{{"model_name": "vit", "num_classes": 0, "model": {model}}}"#);
-            assert_eq!(params(&text), ("big_vision".to_owned(), 427_680_704));
-        }
-    }
-
-    #[test]
-    fn what_says_no_encoder_is_refused() {
-        let problem = |text: &str| read_config(text).unwrap_err();
-        assert!(matches!(problem("{"), ConfigProblem::NotJson(_)));
-        assert!(matches!(problem("[1]"), ConfigProblem::NotJson(_)));
-        assert_eq!(problem("{}"), ConfigProblem::UnknownFormat);
-        assert_eq!(problem(r#"{"model_type": "bert"}"#), ConfigProblem::UnknownModel("bert".to_owned()));
-        assert_eq!(problem(r#"{"model_type": "vit"}"#), ConfigProblem::Missing("hidden_size"));
-        let wide = r#"{"model_type": "vit", "hidden_size": "1152"}"#;
-        assert_eq!(problem(wide), ConfigProblem::Field("hidden_size", "\"1152\"".to_owned()));
-    }
-}
+mod tests;

@@ -37,7 +37,7 @@ Examples: sovitc cost siglip_so400m14 --image 384 --on h200 --batch 64
           sovitc cost vit_b16 --on ours --plan plan.sov --batch 256
           sovitc cost --width 1152 --depth 27 --mlp 4304 --heads 16 --patch 14 --image 224 --pool map")]
 pub(super) struct Arguments {
-    /// A name of the catalogue, or a config of transformers, timm, open_clip or big_vision.
+    /// A name of the catalogue, or a config of transformers, timm, open_clip, big_vision, Lightning or NeMo.
     #[arg(value_name = "NAME|FILE")]
     model: Option<String>,
     /// Show the catalogue.

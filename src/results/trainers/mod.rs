@@ -30,7 +30,7 @@ use super::codes;
 use super::row::short;
 use crate::diagnostic::{DataPlace, Diagnostic};
 use crate::plan::{Model, Results, Trainer, TrainerKind};
-use crate::source::{ReadError, World};
+use crate::source::{BadYaml, ReadError, World, yaml};
 use crate::vit::{Activation, Architecture, ConfigProblem, Vit, read_config};
 
 /// Largest log, in bytes.
@@ -69,6 +69,12 @@ pub(super) struct Run<'a> {
 /// Why a file of a run cannot be used: the line, what is wrong with it, and what to do.
 #[derive(Debug)]
 struct Problem(Option<u64>, String, &'static str);
+
+impl From<BadYaml> for Problem {
+    fn from(BadYaml { line, what }: BadYaml) -> Self {
+        Self(line, what, "keep it as the trainer wrote it")
+    }
+}
 
 /// The files of each run, of those that fit the first of its patterns.
 pub(super) fn runs<'a>(trainer: &Trainer, files: &'a [String]) -> Vec<&'a [String]> {
@@ -169,8 +175,7 @@ fn of_trainer<'a>(
     let asks_sizes = results.columns.iter().any(|column| SIZES.contains(&column.value.as_str()));
     let vit = match &config {
         Some((said, at)) if asks_sizes => {
-            let config = if trainer.kind == TrainerKind::Timm { timm::model_config(said) } else { said.clone() };
-            let vit = read_config(&config.to_string()).map_err(|problem| told(at, unknown_sizes(&problem)))?.vit;
+            let vit = read_config(&said.to_string()).map_err(|problem| told(at, unknown_sizes(&problem)))?.vit;
             same_parts(results, model, &vit).map_err(|problem| told(at, problem))?;
             Some(vit)
         }
@@ -199,7 +204,7 @@ fn text(input: impl Read, limit: u64) -> Result<String, Problem> {
 /// What a config says.
 fn parsed(kind: TrainerKind, text: &str) -> Result<Value, Problem> {
     if kind == TrainerKind::Timm {
-        return timm::yaml(text);
+        return Ok(yaml(text)?);
     }
     let broken = |error: serde_json::Error| {
         Problem(Some(error.line() as u64), format!("is no JSON: {error}"), "keep it as the trainer wrote it")
@@ -285,7 +290,7 @@ fn is_gated(architecture: &Architecture) -> bool {
 
 fn unknown_sizes(problem: &ConfigProblem) -> Problem {
     let what = match problem {
-        ConfigProblem::NotJson(why) => format!("is no JSON: {why}"),
+        ConfigProblem::Broken(why) => format!("is no config: {why}"),
         ConfigProblem::UnknownFormat => "says no encoder".to_owned(),
         ConfigProblem::UnknownModel(name) => format!("is of `{name}`, whose sizes are not known"),
         ConfigProblem::Missing(field) => format!("does not say `{field}`"),

@@ -4,7 +4,8 @@
 use super::{begun, given};
 use crate::diagnostic::Diagnostic;
 use crate::results::trainers::points::{Points, TrackedRun};
-use crate::results::trainers::{CONFIG, Opener, Problem, folder, timm};
+use crate::results::trainers::{CONFIG, Opener, Problem, folder};
+use crate::source::yaml;
 
 /// Largest file of a metric, in bytes.
 const METRIC: u64 = 256 << 20;
@@ -12,7 +13,7 @@ const METRIC: u64 = 256 << 20;
 /// The run whose `meta.yaml` lies at `path`; none where it was deleted.
 pub(super) fn run(points: &mut Points<'_>, path: &str, opener: &Opener<'_>) -> Result<Option<TrackedRun>, Diagnostic> {
     let text = opener.text(path, CONFIG)?.unwrap_or_default();
-    let said = timm::yaml(&text).map_err(|problem| opener.told(path, problem))?;
+    let said = yaml(&text).map_err(|bad| opener.told(path, bad.into()))?;
     let Some(id) = said["run_id"].as_str().or_else(|| said["run_uuid"].as_str()) else {
         let help = "name folders of runs, such as `mlruns/*/*`";
         return Err(opener.told(path, Problem(None, "is of no run: it has no `run_id`".to_owned(), help)));
