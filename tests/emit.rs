@@ -9,7 +9,9 @@ use so400m::case;
 use sovitc::diagnostic::{Diagnostic, Help};
 use sovitc::emit::{Artefact, RustModule, render, rust_module};
 use sovitc::plan::{EmitOptions, ModelType, Target, TextSizes};
-use sovitc::vit::{Activation, Architecture, BlockForm, Pooling, Position, QkNorm, QkvBias, Shape, Variant};
+use sovitc::vit::{
+    Activation, Architecture, BlockForm, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape, Variant, read_config,
+};
 
 /// Compares with `tests/golden/NAME`; `SOVIT_UPDATE=1` rewrites it.
 fn check_golden(name: &str, text: &str) {
@@ -287,6 +289,7 @@ fn hostile_names_stay_data() {
         (Target::Scenic, "out.py", class),
         (Target::KerasHub, "out.py", Architecture { activation: Activation::Gelu, ..average }),
         (Target::NanoVlm, "out.py", average),
+        (Target::Nemo, "out.yaml", Architecture { classes: 0, ..class }),
         (Target::Mmpretrain, "out.py", class),
         (Target::Lightning, "out.yaml", Architecture::default()),
         (Target::Burn, "out.rs", Architecture { activation: Activation::Gelu, ..average }),
@@ -344,6 +347,38 @@ fn dino_has_the_shapes_of_its_repositories() {
     ] {
         let refused = text(target, architecture, shape).unwrap_err();
         assert!(refused[0].code.id == "S0702" && refused[0].message.contains(says), "{}", refused[0].message);
+    }
+}
+
+/// NeMo has no encoder but one with a class token, and a classifier of its own: what it has is read back, the rest refused.
+#[test]
+fn nemo_has_encoders_with_a_class_token() {
+    let class = Architecture { pooling: Pooling::Class, class_token: true, ..Architecture::default() };
+    let with = |variant| Architecture { variant, activation: Activation::Gelu, ..class };
+    let plain = Variant::default();
+    let eight = Variant { registers: 7, position_rows: PositionRows::All, ..plain };
+    for architecture in [
+        class,
+        with(eight),
+        Architecture { channels: 4, norm_epsilon: 1e-5, ..with(Variant { pre_norm: true, masked: 0.5, ..plain }) },
+    ] {
+        let case = case().with(architecture).emitting(&[(Target::Nemo, "vit.yaml")]);
+        let artefacts = render(&case.request()).unwrap();
+        let text = find(&artefacts, "flagship/vit.yaml");
+        assert_eq!(read_config(text).unwrap().vit, case.answers[0].vit, "{text}");
+    }
+    for (architecture, says, helps) in [
+        (Architecture::default(), "MAP pooling", "emit for timm"),
+        (Architecture { pooling: Pooling::Average, ..Architecture::default() }, "average pooling", "emit for timm"),
+        (Architecture { classes: 10, ..class }, "a hidden layer as wide as the encoder", "leave `classes` out"),
+        (with(Variant { registers: 7, ..plain }), "registers without a position", "`position_rows = all`"),
+        (with(Variant { layer_scale: Some(1e-5), ..plain }), "a layer scale", "emit for timm"),
+        (Architecture { activation: Activation::SwiGlu, ..class }, "`swiglu`", ""),
+    ] {
+        let refused = refusal(Target::Nemo, architecture);
+        assert!(refused.message.contains(says), "{}", refused.message);
+        let helped = helps.is_empty() || refused.help.iter().any(|help| help.message.contains(helps));
+        assert!(helped, "{helps}: {:?}", refused.help);
     }
 }
 

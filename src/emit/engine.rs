@@ -133,6 +133,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "lightning.yaml.j2",
     "dino.yaml.j2",
     "nano_vlm.py.j2",
+    "nemo.yaml.j2",
     "burn.rs.j2",
     "candle.json.j2",
     "plan.rs.j2",

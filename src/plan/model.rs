@@ -553,6 +553,8 @@ pub enum Target {
     Burn,
     /// nanoVLM: a Python file with the vision fields of `VLMConfig`.
     NanoVlm,
+    /// `NeMo`: a YAML file over the config of its ViT classification.
+    Nemo,
     /// candle-transformers: a folder with the `config.json` of a `siglip::VisionConfig`.
     Candle,
     /// Fused CUDA kernels: a folder of sources.
@@ -563,7 +565,7 @@ pub enum Target {
 
 impl Target {
     /// All of them with their names in plans.
-    pub const ALL: [(&'static str, Self); 16] = [
+    pub const ALL: [(&'static str, Self); 17] = [
         ("transformers", Self::Transformers),
         ("timm", Self::Timm),
         ("open_clip", Self::OpenClip),
@@ -576,6 +578,7 @@ impl Target {
         ("dinov2", Self::DinoV2),
         ("dinov3", Self::DinoV3),
         ("nano_vlm", Self::NanoVlm),
+        ("nemo", Self::Nemo),
         ("burn", Self::Burn),
         ("candle", Self::Candle),
         ("kernels", Self::Kernels),
@@ -599,7 +602,7 @@ impl Target {
                 Some("py")
             }
             Self::Burn => Some("rs"),
-            Self::Lightning | Self::DinoV2 | Self::DinoV3 => Some("yaml"),
+            Self::Lightning | Self::DinoV2 | Self::DinoV3 | Self::Nemo => Some("yaml"),
             Self::Transformers | Self::Timm | Self::OpenClip | Self::Candle | Self::Kernels | Self::Template => None,
         }
     }

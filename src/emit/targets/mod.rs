@@ -9,6 +9,7 @@ mod kernels;
 mod lightning;
 mod mmpretrain;
 mod nano_vlm;
+mod nemo;
 mod open_clip;
 mod recipe;
 mod scenic;
@@ -63,6 +64,7 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
         Target::DinoV2 => dino::dinov2(job).map(one),
         Target::DinoV3 => dino::dinov3(job).map(one),
         Target::NanoVlm => nano_vlm::print(job).map(one),
+        Target::Nemo => nemo::print(job).map(one),
         Target::Burn => burn::print(job).map(one),
         Target::Candle => candle::print(job).map(one),
         Target::Kernels => kernels::print(job),
@@ -186,6 +188,7 @@ const fn about(target: Target) -> (&'static str, bool) {
         Target::DinoV2 => ("a YAML file with the `student` of DINOv2, for the shapes that its repository names", false),
         Target::DinoV3 => ("a YAML file with the `student` of DINOv3, for the shapes that its repository names", false),
         Target::NanoVlm => ("a Python file with the vision fields of nanoVLM's `VLMConfig`", false),
+        Target::Nemo => ("a YAML file with the encoder in the `model` of NeMo's ViT classification", false),
         Target::Burn => ("a Rust file with the blocks as a `TransformerEncoderConfig` of Burn", false),
         Target::Candle => ("`config.json` of candle's `siglip::VisionConfig`", false),
         Target::Kernels => ("CUDA sources specialised to the shape, and their `manifest.json`", true),
