@@ -75,6 +75,35 @@ fn tensorboard_runs_are_rows() {
     assert_eq!(read_as(&world(), curves).len(), 5);
 }
 
+/// Keras keeps a run in two folders with the same tags; hyperparameters lie beside them, or nothing does.
+#[test]
+fn runs_of_keras_are_rows() {
+    let events = |name: &str| sovitc::source::World::read(&world(), name).unwrap();
+    let (a, b) = (
+        events("tensorboard/a/events.out.tfevents.1795890334.host.1.0"),
+        events("tensorboard/b/events.out.tfevents.1795890335.host.1.3"),
+    );
+    let log = "events.out.tfevents.1.host.1.0.v2";
+    let keras = MemoryWorld::default()
+        .with(format!("keras/a/train/{log}"), b.as_slice())
+        .with(format!("keras/a/validation/{log}"), a.as_slice())
+        .with(format!("keras/b/validation/{log}"), a.as_slice())
+        .with(format!("keras/b/{log}"), b"".as_slice());
+    let told = "batch = 8, processes = 2, width = 64, depth = 2, mlp = 239";
+    let runs = format!(
+        "results runs from trainer tensorboard \"keras/*\" {{ {told}, error = 1 - column \"validation/val/top1\" }}"
+    );
+    let row = (Some(64), Some(3200.0), 0.5);
+    close(&read_as(&keras, &runs), &[row, row]);
+    let one = runs.replace("keras/*", "keras/a");
+    close(&read_as(&keras, &one), &[row]);
+    // A half by its own name has its tags as they are.
+    close(&read_as(&keras, &one.replace("keras/a", "keras/a/validation").replace("validation/val", "val")), &[row]);
+    let (_, found) = rows(&keras, &one.replace("validation/val/top1", "val/top1"));
+    assert!(found[0].message.contains("has no column `val/top1`"), "{found:#?}");
+    assert!(found[0].notes[0].contains("`train/train/loss`"), "{found:#?}");
+}
+
 /// Every form in which MLflow holds runs has the same ones: finished, not deleted, the last written of the last step.
 #[test]
 fn mlflow_runs_are_rows() {
@@ -99,6 +128,8 @@ fn mlflow_runs_are_rows() {
         let (_, found) = rows(&world(), &loss);
         let says = "`loss` is infinite in line ";
         assert!(found.len() == 1 && found[0].message.contains("must be positive and finite"), "{says} {found:#?}");
+        // A place of several runs does not tell which.
+        assert!(found[0].notes.iter().any(|note| note.starts_with("in run `")), "{found:#?}");
         if has_steps {
             // Steps are those of the metrics that the plan asks for: one was logged late at an early step.
             let every =
@@ -140,6 +171,7 @@ fn what_is_no_run_of_mlflow_is_explained() {
             "has no `run_id` and `status`",
         ),
         (world(), &runs.replace("val/top1", "val/top5"), "has no column `metrics.val/top5`"),
+        (world(), &runs.replace("mlflow/mlflow.db", "http://localhost:5000"), "is an address, and only files are read"),
     ] {
         let world = world.with("mlflow/../tensorboard.csv", "step,value\n1,2\n");
         let (_, found) = rows(&world, results);
@@ -177,6 +209,33 @@ fn wandb_runs_are_rows() {
     let frame = ",run_id,_step,train/global_step,val/top1\n0,a,4,200,\n1,a,5,200,0.5\n2,b,1,100,\n3,b,7,300,0.65\n";
     let other = MemoryWorld::default().with("history.csv", frame);
     close(&read_as(&other, &history.replace("wandb/w*.jsonl", "history.csv")), &[a, b]);
+}
+
+/// A chart has a line for each run and metric, over steps; what bounds a line is none.
+#[test]
+fn charts_of_wandb_are_rows() {
+    let chart = "\"Step\",\"w - 64 - val/top1\",\"w - 64 - val/top1__MIN\",\"w - 64 - val/top1__MAX\",\"w96 - val/top1\",\"w96 - val/top1__MIN\",\"w96 - val/top1__MAX\"\n\
+                 \"100\",\"0.4\",\"0.4\",\"0.4\",\"0.45\",\"0.45\",\"0.45\"\n\"200\",\"0.5\",\"0.5\",\"0.5\",\"\",\"\",\"\"\n\"300\",\"\",\"\",\"\",\"0.65\",\"0.65\",\"0.65\"\n";
+    let plan = "results runs from trainer wandb \"chart.csv\" { width = 64, depth = 2, mlp = 239, examples = column `Step` * 16, error = 1 - column `val/top1`, where = column run != \"\" }";
+    let last = plan.replace("column run != \"\"", "column kind == \"final\"");
+    let with = |text: &str| MemoryWorld::default().with("chart.csv", text);
+    let row = |examples, error| (Some(64), Some(examples), error);
+    let (a, b) = ([row(1600.0, 0.6), row(3200.0, 0.5)], [row(1600.0, 0.55), row(4800.0, 0.35)]);
+    close(&read_as(&with(chart), plan), &[a, b].concat());
+    close(&read_as(&with(chart), &last), &[a[1], b[1]]);
+    close(&read_as(&with(chart), &last.replace("kind == \"final\"", "run == \"w96\"")), &b);
+    close(&read_as(&with(&chart.replace("Step", "train/global_step")), &last.replace("Step", "step")), &[a[1], b[1]]);
+    for (text, says) in [
+        (chart.replace("w - 64", "w96"), "has two columns `w96 - val/top1`: its runs are not told apart"),
+        (chart.replace("\"100\"", "\"1.5\""), "has no step in line 2: its first column is no count"),
+        (chart.replace("\"0.4\",", "\"high\","), "has `high` in column `w - 64 - val/top1`, line 2"),
+        (chart.replace("0.65", "1.65"), "`error` is "),
+    ] {
+        let (_, found) = rows(&with(&text), plan);
+        let found = found.first().unwrap_or_else(|| panic!("{says}"));
+        assert!(found.message.contains(says), "{says}: {found:#?}");
+        assert!(!says.starts_with("`error`") || found.notes.contains(&"in run `w96`".to_owned()), "{found:#?}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::records::{Record, open};
 use super::row::{Reader, short};
 use super::{Table, codes, trainers};
 use crate::diagnostic::{DataPlace, Diagnostic, any_error, nearest};
-use crate::plan::{Plan, Results, Trainer};
+use crate::plan::{Plan, Results, Trainer, TrainerKind};
 use crate::source::{ReadError, World, is_pattern};
 
 /// Reads every table of a plan: one slot for each of `plan.results`, empty where its table has an error.
@@ -32,8 +32,15 @@ pub fn read(plan: &Plan, world: &dyn World) -> (Vec<Option<Table>>, Vec<Diagnost
 }
 
 fn read_one(plan: &Plan, results: &Results, world: &dyn World) -> (Option<Table>, Vec<Diagnostic>) {
+    if let Some(found) = no_file(results) {
+        return (None, vec![found]);
+    }
     let path = &sources(results).swap_remove(0);
-    let files = match files(path, world) {
+    let found = match &results.trainer {
+        Some(trainer) => trainers::logs(results, trainer, world),
+        None => files(path, world),
+    };
+    let files = match found {
         Ok(files) => files,
         Err(why) => return (None, vec![unreadable(results, path, &why)]),
     };
@@ -44,7 +51,7 @@ fn read_one(plan: &Plan, results: &Results, world: &dyn World) -> (Option<Table>
     match &results.trainer {
         None => files.iter().for_each(|file| read_file(results, file, world, &mut reader)),
         Some(trainer) => {
-            for files in trainers::runs(trainer, &files) {
+            for files in trainers::runs(results, trainer, &files) {
                 read_run(plan, results, trainer, files, world, &mut reader);
             }
         }
@@ -125,8 +132,9 @@ fn read_run(
         return wrong.into_iter().for_each(|found| reader.push(found));
     }
     let before = reader.seen;
-    for (line, cells) in run.rows {
-        reader.row(&Record::of(line, &cells));
+    for row in run.rows {
+        reader.run = row.run;
+        reader.row(&Record::of(row.line, &row.cells));
     }
     if reader.seen == before {
         reader.push(empty(results, path, "no step of it has all that the plan reads"));
@@ -138,6 +146,23 @@ fn unreadable(results: &Results, path: &str, why: &ReadError) -> Diagnostic {
         .from_world()
         .label(results.path.span, why.to_string())
         .help("write the path relative to the plan's folder")
+}
+
+/// Runs that a server keeps.
+fn no_file(results: &Results) -> Option<Diagnostic> {
+    let (trainer, path) = (results.trainer.as_ref()?, &results.path.value);
+    if !path.contains("://") {
+        return None;
+    }
+    let error = Diagnostic::error(codes::NO_FILES, format!("`{path}` is an address, and only files are read"))
+        .label(results.path.span, "no file");
+    Some(error.help(match trainer.kind {
+        TrainerKind::Mlflow => {
+            "export its runs by `mlflow experiments csv -x ID -o runs.csv` and name that file, or name its database"
+        }
+        TrainerKind::Wandb => "export the table of the project's runs as CSV, and name that file",
+        _ => "copy the logs beside the plan, and name their folder",
+    }))
 }
 
 fn no_files(results: &Results) -> Diagnostic {

@@ -21,6 +21,8 @@ pub(super) struct Reader<'a> {
     results: &'a Results,
     /// The file that is read.
     file: Arc<str>,
+    /// The run that the row is of, where the file holds several.
+    pub(super) run: Option<Arc<str>>,
     /// Place in the record of each of `results.columns`; none where the file has no such column so far.
     pub(super) places: Vec<Option<usize>>,
     /// Cells of a whole row; none where rows may lack some.
@@ -54,6 +56,7 @@ struct Fraction {
 #[derive(Clone)]
 struct Offender {
     file: Arc<str>,
+    run: Option<Arc<str>>,
     line: u64,
     value: f64,
     cell: Option<f64>,
@@ -65,6 +68,7 @@ impl<'a> Reader<'a> {
             plan,
             results,
             file: Arc::from(results.path.value.as_str()),
+            run: None,
             places: Vec::new(),
             cells: None,
             seen: 0,
@@ -81,6 +85,7 @@ impl<'a> Reader<'a> {
     /// Begins a file whose rows have that many cells; where any number is right, none is given.
     pub(super) fn begin(&mut self, file: &str, cells: Option<usize>) {
         self.file = Arc::from(file);
+        self.run = None;
         self.cells = cells;
         self.before = (self.found.len(), self.more);
     }
@@ -176,7 +181,7 @@ impl<'a> Reader<'a> {
         for (metric, fraction) in self.results.metrics.iter().zip(std::mem::take(&mut self.fractions)) {
             if let Some(first) = &fraction.first {
                 self.file = Arc::clone(&first.file);
-                self.found.push(self.no_fraction(metric, first, &fraction));
+                self.found.push(of_run(self.no_fraction(metric, first, &fraction), first.run.as_deref()));
             }
         }
         if self.rows.is_empty() && self.found.is_empty() {
@@ -269,7 +274,13 @@ impl<'a> Reader<'a> {
             return Some(value);
         }
         known.count += 1;
-        known.first.get_or_insert_with(|| Offender { file: Arc::clone(&self.file), line, value, cell });
+        known.first.get_or_insert_with(|| Offender {
+            file: Arc::clone(&self.file),
+            run: self.run.clone(),
+            line,
+            value,
+            cell,
+        });
         None
     }
 
@@ -334,7 +345,7 @@ impl<'a> Reader<'a> {
     /// Adds a finding, or counts it where there are many.
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
         if self.found.len() < LIMIT {
-            self.found.push(diagnostic);
+            self.found.push(of_run(diagnostic, self.run.as_deref()));
         } else {
             self.more += 1;
         }
@@ -437,6 +448,14 @@ impl<'a> Reader<'a> {
             ))
             .help("an error is a fraction of 1; a loss of any other range is written `loss = ...`"),
         }
+    }
+}
+
+/// A finding about a row of a run that has a name.
+fn of_run(diagnostic: Diagnostic, run: Option<&str>) -> Diagnostic {
+    match run {
+        Some(run) => diagnostic.note(format!("in run `{}`", short(run))),
+        None => diagnostic,
     }
 }
 

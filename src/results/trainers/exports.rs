@@ -1,7 +1,9 @@
 //! Tables of runs that a tracker exports: a row a run with its state, its hyperparameters and its last metrics.
 
+use std::sync::Arc;
+
 use super::points::{TrackedRun, parsed, sizes};
-use super::{Opener, Run};
+use super::{Opener, Run, RunRow};
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Model, Results};
 use crate::results::records::{Record, Records};
@@ -70,7 +72,7 @@ pub(super) fn runs<'a>(
                     .map_or_else(String::new, |size| size.to_string()),
             },
         });
-        rows.push((record.line, cells.collect::<Vec<_>>()));
+        rows.push((record.line, Arc::from(run.name.as_str()), cells.collect::<Vec<_>>()));
     }
     let sizes = Axis::ALL.map(Axis::name);
     let is_ours = move |name: &str| ["run", "kind"].contains(&name) || sizes.contains(&name);
@@ -79,8 +81,9 @@ pub(super) fn runs<'a>(
     let mut header: Vec<String> =
         wanted.iter().zip(&keep).filter(|(_, is_kept)| **is_kept).map(|(name, _)| (*name).to_owned()).collect();
     header.extend(names.into_iter().filter(|name| !wanted.contains(&name.as_str())));
-    let rows = rows.into_iter().map(move |(line, cells)| {
-        (line, cells.into_iter().zip(&keep).filter(|(_, is_kept)| **is_kept).map(|(cell, _)| cell).collect())
+    let rows = rows.into_iter().map(move |(line, run, cells)| {
+        let kept = cells.into_iter().zip(&keep).filter(|(_, is_kept)| **is_kept).map(|(cell, _)| cell);
+        RunRow { line, run: Some(run), cells: kept.collect() }
     });
     Ok(Run { header, rows: Box::new(rows) })
 }

@@ -11,6 +11,7 @@
 //! and every metric under the name that the trainer logs.
 
 mod big_vision;
+mod charts;
 mod exports;
 mod lightning;
 mod mlflow;
@@ -23,10 +24,12 @@ mod wandb;
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::codes;
+use super::files::{files, sources};
 use super::row::short;
 use crate::diagnostic::{DataPlace, Diagnostic};
 use crate::plan::{Model, Results, Trainer, TrainerKind};
@@ -60,10 +63,19 @@ struct Entry {
     values: Values,
 }
 
-/// The rows of one run, or of all that a tracker holds in one place: lines and cells, which may be fewer than the header.
+/// The rows of one run, or of all that a tracker holds in one place.
 pub(super) struct Run<'a> {
     pub(super) header: Vec<String>,
-    pub(super) rows: Box<dyn Iterator<Item = (u64, Vec<String>)> + 'a>,
+    pub(super) rows: Box<dyn Iterator<Item = RunRow> + 'a>,
+}
+
+/// One row of a run.
+pub(super) struct RunRow {
+    pub(super) line: u64,
+    /// The run's name, where one place holds several.
+    pub(super) run: Option<Arc<str>>,
+    /// Its cells, which may be fewer than the header.
+    pub(super) cells: Vec<String>,
 }
 
 /// Why a file of a run cannot be used: the line, what is wrong with it, and what to do.
@@ -77,12 +89,26 @@ impl From<BadYaml> for Problem {
 }
 
 /// The files of each run, of those that fit the first of its patterns.
-pub(super) fn runs<'a>(trainer: &Trainer, files: &'a [String]) -> Vec<&'a [String]> {
+pub(super) fn runs<'a>(results: &Results, trainer: &Trainer, files: &'a [String]) -> Vec<&'a [String]> {
     match trainer.kind {
-        TrainerKind::Tensorboard => files.chunk_by(|a, b| folder(a) == folder(b)).collect(),
+        TrainerKind::Tensorboard => {
+            let folder = tensorboard::folders(results);
+            files.chunk_by(|a, b| folder(a) == folder(b)).collect()
+        }
         // One of them may have failed before it logged anything.
         TrainerKind::Mlflow => files.chunk_by(|a, b| mlflow::is_of_store(a) && mlflow::is_of_store(b)).collect(),
         _ => files.chunks(1).collect(),
+    }
+}
+
+/// The logs of a trainer's runs, those of a run one after another.
+///
+/// # Errors
+/// Those of [`World::list`].
+pub(super) fn logs(results: &Results, trainer: &Trainer, world: &dyn World) -> Result<Vec<String>, ReadError> {
+    match trainer.kind {
+        TrainerKind::Tensorboard => tensorboard::logs(results, world),
+        _ => files(sources(results).first().map_or("", String::as_str), world),
     }
 }
 
@@ -256,7 +282,7 @@ fn table<'a>(results: &Results, log: &Log, folder: &str, vit: Option<&Vit>) -> R
     if let Some((_, last)) = rows.last_mut().filter(|_| log.has_ended) {
         "final".clone_into(&mut last[1]);
     }
-    Run { header, rows: Box::new(rows.into_iter()) }
+    Run { header, rows: Box::new(rows.into_iter().map(|(line, cells)| RunRow { line, run: None, cells })) }
 }
 
 /// The parts of the encoder are those of the plan's model, by which FLOPs are counted; the classifier is left aside.

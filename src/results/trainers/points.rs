@@ -3,10 +3,11 @@
 //! Only the columns that the plan asks for are held, so that logs may be of any length.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Problem, Run, cell, same_parts, unknown_sizes};
+use super::{Problem, Run, RunRow, cell, same_parts, unknown_sizes};
 use crate::plan::{Model, Results, Trainer};
 use crate::vit::{Axis, PerAxis, read_config};
 
@@ -114,7 +115,9 @@ impl<'a> Points<'a> {
             }
         }
         let of_step = self.trainer.batch.map(|batch| self.trainer.examples_of_a_step(batch));
+        let is_one = whole.len() == 1;
         let rows = whole.into_iter().flat_map(move |(run, sizes)| {
+            let named: Option<Arc<str>> = (!is_one).then(|| Arc::from(run.name.as_str()));
             let last = run.steps.last_key_value().map(|(&step, _)| step).filter(|_| run.has_ended);
             let columns = columns.clone();
             run.steps.into_iter().map(move |(step, at)| {
@@ -131,7 +134,8 @@ impl<'a> Points<'a> {
                         },
                     },
                 };
-                (step.max(1) as u64, columns.iter().map(cell).collect())
+                let cells = columns.iter().map(cell).collect();
+                RunRow { line: step.max(1) as u64, run: named.clone(), cells }
             })
         });
         Ok(Run { header, rows: Box::new(rows) })

@@ -1,10 +1,11 @@
-//! Weights & Biases: the table of a project's runs as its page exports it, and histories of runs.
+//! Weights & Biases: the table of a project's runs as its page exports it, its charts, and histories of runs.
 //!
 //! `_step` counts calls of `wandb.log`, not steps of an optimizer: the plan says the examples. A history does not say
 //! whether its run has ended: its last row is taken for its end.
 
 use std::collections::BTreeMap;
 
+use super::charts;
 use super::exports::{self, Export};
 use super::points::{Points, TrackedRun};
 use super::{Opener, Problem, Run};
@@ -38,9 +39,13 @@ pub(super) fn run<'a>(
         (None, Some(_)) if place(&["Name", "name"]).is_none() => {
             history(results, trainer, model, (path, opener), records)
         }
+        (None, _) if charts::is_chart(&header) => {
+            charts::runs(results, trainer, model, (path, opener), (&header, records))
+        }
         (None, _) => {
             let what = "has no `State` of runs, as the table of a project has, and is no history, which has `_step`";
-            let help = "export the table of the project's runs as CSV with their states, or the history of a run";
+            let help =
+                "export the table of the project's runs as CSV with their states, a chart, or the history of a run";
             Err(opener.told(path, Problem(Some(1), what.to_owned(), help)))
         }
     }

@@ -3,13 +3,17 @@
 //! Numbers are of 32 bits, so that a copy of them in a table may differ behind the seventh digit. Hyperparameters are
 //! those of its plugin, also where PyTorch's `add_hparams` writes them: in a folder below the run's. How long a run was
 //! to be is not written: its last row is taken for its end, unless its hyperparameters say that it failed.
+//! Keras keeps a run in two folders, `train` and `validation`, whose tags are the same: here they begin with the folder.
 
 mod event;
+mod folders;
 mod records;
 
 use std::io::Read;
 
 use event::{Given, Logged, event};
+use folders::half;
+pub(super) use folders::{folders, logs};
 use records::{EventRecords, Unread};
 use serde_json::{Value, json};
 
@@ -29,16 +33,27 @@ pub(super) fn run<'a>(
 ) -> Result<Run<'a>, Diagnostic> {
     let Some(first) = paths.first() else { return Ok(Run { header: Vec::new(), rows: Box::new(std::iter::empty()) }) };
     let mut points = Points::new(results, trainer);
-    let mut run = TrackedRun::new(folder(first), true);
-    for path in paths {
-        let read = read(opener.open(path)?, &mut points, &mut run, true);
+    let here = folders(results)(first);
+    let mut run = TrackedRun::new(here, true);
+    for path in paths.iter().filter(|path| folder(path) == here) {
+        let read = read(opener.open(path)?, &mut points, &mut run, Part::Run);
         read.map_err(|problem| opener.told(path, problem))?;
     }
-    for path in &below(results, folder(first), opener) {
-        let read = read(opener.open(path)?, &mut points, &mut run, false);
+    for path in &below(results, here, opener) {
+        let part = half(path).map_or(Part::Hyperparameters, |(_, half)| Part::Half(half));
+        let read = read(opener.open(path)?, &mut points, &mut run, part);
         read.map_err(|problem| opener.told(path, problem))?;
     }
     points.rows(vec![run], model).map_err(|problem| opener.told(first, problem))
+}
+
+/// What a file holds of a run.
+#[derive(Clone, Copy)]
+enum Part<'a> {
+    Run,
+    /// Numbers of the half of that name.
+    Half(&'a str),
+    Hyperparameters,
 }
 
 /// Event files in the folders right below a run's.
@@ -50,8 +65,9 @@ fn below(results: &Results, folder: &str, opener: &Opener<'_>) -> Vec<String> {
     found.into_iter().filter(|path| here.matches(path)).collect()
 }
 
-/// Reads one file; of one below the run's folder, its hyperparameters only.
-fn read(input: impl Read, points: &mut Points<'_>, run: &mut TrackedRun, is_of_run: bool) -> Result<(), Problem> {
+/// Reads one file, of which a part counts.
+fn read(input: impl Read, points: &mut Points<'_>, run: &mut TrackedRun, part: Part<'_>) -> Result<(), Problem> {
+    let is_of_run = matches!(part, Part::Run);
     let mut records = EventRecords::new(std::io::BufReader::with_capacity(1 << 16, input));
     loop {
         let next = records.next();
@@ -74,7 +90,8 @@ fn read(input: impl Read, points: &mut Points<'_>, run: &mut TrackedRun, is_of_r
         let (step, logged) = event(data);
         for logged in logged {
             match logged {
-                Logged::Scalar(tag, number) if is_of_run => {
+                Logged::Scalar(tag, number) if !matches!(part, Part::Hyperparameters) => {
+                    let tag = if let Part::Half(half) = part { format!("{half}/{tag}") } else { tag };
                     if let Some(metric) = points.wanted(&tag) {
                         points.add(run, metric, step, (0, number))?;
                     }
