@@ -7,6 +7,7 @@ difference from the reference, and the largest value of that.
 """
 
 import json
+import math
 import re
 import sys
 
@@ -45,9 +46,41 @@ def activate(kind, x):
     return functional.gelu(x, approximate="tanh" if kind == "gelu_tanh" else "none")
 
 
-def attend(w, name, queries, keys, vit, bias=True):
+def grid(vit):
+    """Row and column of every patch, from 0, and how many there are of each."""
+    side = vit["architecture"]["image"] // vit["architecture"]["patch"]
+    at = torch.arange(side, dtype=torch.float64)
+    return at.repeat_interleave(side), at.repeat(side), side
+
+
+def sines(vit):
+    """MAE's fixed positions: a quarter of the width for each of sine and cosine of column and row."""
+    row, column, _ = grid(vit)
+    quarter = vit["shape"]["width"] // 4
+    frequency = 10_000.0 ** (-torch.arange(quarter, dtype=torch.float64) / quarter)
+    column, row = (at[:, None] * frequency for at in (column, row))
+    return torch.cat([column.sin(), column.cos(), row.sin(), row.cos()], 1)
+
+
+def turn(x, vit):
+    """DINOv3's rotary positions: patches turn by where their centre lies in the image, what stands before them stays."""
+    row, column, side = grid(vit)
+    quarter = x.shape[-1] // 4
+    frequency = 2 * math.pi * 100.0 ** (-torch.arange(quarter, dtype=torch.float64) / quarter)
+    angle = torch.cat([((2 * at + 1) / side - 1)[:, None] * frequency for at in (row, column)], 1)
+    still, x = x[..., :-len(row), :], x[..., -len(row):, :]
+    a, b = x.chunk(2, -1)
+    turned = torch.cat([a * angle.cos() - b * angle.sin(), b * angle.cos() + a * angle.sin()], -1)
+    return torch.cat([still, turned], -2)
+
+
+# Queries, keys and values that have a bias.
+BIASED = {"all": "qkv", "no_key": "qv", "none": ""}
+
+
+def attend(w, name, queries, keys, vit, biased="qkv"):
     width, heads = vit["shape"]["width"], vit["architecture"]["heads"]
-    q, k, v = (functional.linear(x, *w.linear(f"{name}.{part}", width, width, bias))
+    q, k, v = (functional.linear(x, *w.linear(f"{name}.{part}", width, width, part in biased))
                for x, part in ((queries, "q"), (keys, "k"), (keys, "v")))
     split = lambda x: x.unflatten(-1, (heads, -1)).transpose(1, 2)
     q, k, v = split(q), split(k), split(v)
@@ -55,6 +88,8 @@ def attend(w, name, queries, keys, vit, bias=True):
     if kind != "none" and name != "map.attention":
         q, k = (w.norm(f"{name}.{part}_", x, width // heads, vit["architecture"]["norm_epsilon"], kind)
                 for x, part in ((q, "q"), (k, "k")))
+    if vit["architecture"].get("position") == "rope" and name != "map.attention":
+        q, k = turn(q, vit), turn(k, vit)
     scores = q @ k.transpose(-1, -2) / (width // heads) ** 0.5
     mixed = (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
     return functional.linear(mixed, *w.linear(f"{name}.o", width, width))
@@ -81,7 +116,7 @@ def blocks(w, vit, x):
     form = a.get("block", "pre")
     for i in range(vit["shape"]["depth"]):
         name = f"blocks.{i}"
-        attention = lambda x: attend(w, f"{name}.attention", x, x, vit, a.get("qkv_bias", "all") == "all")
+        attention = lambda x: attend(w, f"{name}.attention", x, x, vit, BIASED[a.get("qkv_bias", "all")])
         hidden = lambda x: mlp(w, f"{name}.mlp", x, vit, a["activation"])
         branches = [lambda x: attention(x) + hidden(x)] if form == "parallel" else [attention, hidden]
         for number, branch in enumerate(branches, 1):
@@ -107,7 +142,18 @@ def reference(w, vit, image, blocks=blocks):
     early = prefix if rows == "all" else [] if rows == "patches" or class_token is None else prefix[:1]
     late = [token for token in prefix if not any(token is other for other in early)]
     x = torch.cat([*early, x], 1)
-    x = x + w.of("position", x.shape[1], width)
+    position = a.get("position", "learned")
+    if position == "learned":
+        x = x + w.of("position", x.shape[1], width)
+    elif position == "sin_cos2d":
+        # The class token's row is zero.
+        x = x + functional.pad(sines(vit), (0, 0, x.shape[1] - len(sines(vit)), 0))
+    if a.get("masked"):
+        # The patches of least noise are seen; their order says nothing, for each has its position.
+        w.noise = torch.rand(len(x), len(sines(vit)), dtype=torch.float64)
+        seen = w.noise.argsort(1)[:, :int(w.noise.shape[1] * (1 - a["masked"]))] + x.shape[1] - w.noise.shape[1]
+        seen = torch.cat([torch.arange(x.shape[1] - w.noise.shape[1]).expand(len(x), -1), seen], 1)
+        x = x.gather(1, seen[..., None].expand(-1, -1, width))
     # What has no position stands where it would stand with one: class token first, then registers.
     at = sum(token.shape[1] for token in early)
     x = torch.cat([x[:, :at], *late, x[:, at:]], 1)
@@ -170,7 +216,8 @@ def fill(model, w):
     model = model.double()
     with torch.no_grad():
         for name, parameter in apart(model):
-            if part(name) != "mask_token":
+            # A mask token is for training; what is not trained is the library's own.
+            if part(re.sub(r"^(trunk|vision_model|visual)\.", "", name)) != "mask_token":
                 parameter.copy_(weight(w, name).reshape(parameter.shape))
     return model.eval()
 
@@ -180,6 +227,12 @@ def transformers(case, w, image):
 
     config = library.AutoConfig.from_pretrained(case["path"])
     model = fill(getattr(library, config.architectures[0])(config), w)
+    if config.model_type == "vit_mae":
+        # Built from a config alone, its fixed positions are zero: its patch embedding counts as initialised before.
+        model.embeddings.patch_embeddings.projection._is_hf_initialized = False
+        model.embeddings.initialize_weights()
+        fill(model, w)
+        return model(pixel_values=image, noise=w.noise).last_hidden_state[:, 0]
     found = model(pixel_values=image)
     return found.logits if hasattr(found, "logits") else found.pooler_output
 
