@@ -231,6 +231,63 @@ fn open_clip_trains_by_the_emitted_file() {
     assert!(rates.iter().zip(want).all(|(rate, want)| (rate - want).abs() < 1e-6), "{rates:?}");
 }
 
+/// timm's own `train.py`, a copy of which `TIMM_TRAIN` names, trains by the emitted file; what it leaves is read back.
+#[test]
+fn timm_trains_by_the_emitted_file() {
+    let test = "recipes::timm_trains_by_the_emitted_file";
+    let Ok(script) = std::env::var("TIMM_TRAIN") else {
+        return support::skip(
+            "timm_train",
+            test,
+            "TIMM_TRAIN names no copy of timm's train.py, which its package lacks",
+        );
+    };
+    let python = std::env::var("SOVIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let found = Command::new(&python).args(["-c", "import timm, PIL"]).output();
+    if !found.is_ok_and(|output| output.status.success()) {
+        return support::skip("timm", test, &format!("{python} cannot import timm and PIL; set SOVIT_PYTHON"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = "batch = 8, dataset = 48 example, schedule = cosine, warmup = 0, learning_rate = 1e-3, \
+                  weight_decay = 0.05, precision = fp32";
+    let tiny = |emits: &str, budget: &str| {
+        let plan = plan_with(budget, recipe, "pool = class, classes = 2", emits).replace("224 px", "32 px");
+        let plan = plan.replace("width in 192..192", "width in 48..48").replace("depth in 12..12", "depth in 1..1");
+        plan.replace("mlp in 768..768", "mlp in 95..95")
+    };
+    let flops =
+        &summary(folder.path(), &tiny("", "1 GFLOP as forward"))["searches"][0]["cost"]["forward_flops_per_example"];
+    let told =
+        summary(folder.path(), &tiny("emit timm \"timm/\"", &format!("{flops} FLOP/example * 96 example as forward")));
+    let output = Command::new(python)
+        .current_dir(folder.path())
+        .env("HF_HUB_OFFLINE", "1")
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trainers/train_by_timm.py"))
+        .args([&script, "out/encoder/timm/train.yaml", "."])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    // The arguments that it writes are the model that was priced.
+    let arguments = std::fs::read_to_string(folder.path().join("runs/first/args.yaml")).unwrap();
+    let read = sovitc::vit::read_config(&arguments).unwrap();
+    let cost = read.vit.architecture.with(read.vit.shape).unwrap().cost();
+    assert_eq!(
+        serde_json::to_value(cost.params_by_component).unwrap(),
+        told["searches"][0]["cost"]["params_by_component"]
+    );
+    let plan = "model m { image = 32 px, patch = 16 px, heads = 3, pool = class, classes = 2 }\n\
+                results runs from trainer timm \"runs/*\" { dataset = 48 example, loss = column eval_loss }\n\
+                law l = sovit fitted to runs.loss\n";
+    std::fs::write(folder.path().join("runs.sov"), plan).unwrap();
+    let world = sovitc::disk::DiskWorld::of_plan(&folder.path().join("runs.sov"));
+    let checked = sovitc::check(&world, &sovitc::PlanFile::named("runs", "runs.sov"));
+    let (tables, found) = sovitc::results::read(&checked.plan, &world);
+    assert!(checked.diagnostics.is_empty() && found.is_empty(), "{:#?} {found:#?}", checked.diagnostics);
+    let rows = &tables[0].as_ref().unwrap().rows;
+    assert_eq!((rows.len(), rows[0].examples), (1, Some(96.0)));
+    assert_eq!(rows[0].shape, Some(read.vit.shape));
+}
+
 /// So many images that the budget, 1e6 images, is whole epochs of whole batches.
 const WHOLE: &str = "batch = 500, processes = 4, dataset = 50000 example, learning_rate = 1e-3, weight_decay = 0.05";
 
