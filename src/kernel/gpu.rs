@@ -31,6 +31,7 @@ pub(super) const GPUS: [Gpu; 4] = [
 
 /// FLOPs a clock and SM of `mma.sync` on a GPU whose data sheet has so many: all of them up to Ada, then as estimated
 /// above.
+#[cfg(feature = "verify")]
 pub(crate) fn reachable(peak: f64) -> f64 {
     // Between what an SM of an A100 and of an H100 does a clock by their data sheets, and twice the latter.
     match peak {
