@@ -34,7 +34,7 @@ use cudarc::driver::sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMI
 use cudarc::driver::{CudaContext, CudaFunction, CudaStream, DriverError, LaunchArgs, LaunchConfig};
 use cudarc::nvrtc::Ptx;
 
-use crate::Kernel;
+use crate::{ByRows, Kernel};
 
 /// One GPU's primary context, the one that other libraries of the process use too.
 #[derive(Clone, Debug)]
@@ -47,6 +47,13 @@ pub struct Gpu {
 pub struct Loaded {
     function: CudaFunction,
     kernel: Kernel,
+}
+
+/// The kernels of one launch on a GPU, of which the number of rows chooses.
+#[derive(Clone, Debug)]
+pub struct LoadedByRows {
+    up_to: Vec<(u32, Loaded)>,
+    beyond: Loaded,
 }
 
 /// Why a GPU did not do what was asked.
@@ -129,6 +136,29 @@ impl Gpu {
                 .map_err(while_doing("reserving shared memory"))?;
         }
         Ok(Loaded { function, kernel: *kernel })
+    }
+
+    /// Loads the compiled kernels of one launch; `cubin` finds each by its entry point, such as in the index beside it.
+    ///
+    /// # Safety
+    ///
+    /// As [`Gpu::load`], for each kernel.
+    pub unsafe fn load_by_rows<'a>(
+        &self,
+        kernels: &ByRows,
+        cubin: impl Fn(&Kernel) -> &'a [u8],
+    ) -> Result<LoadedByRows, Error> {
+        // SAFETY: the caller answers for the CUBINs.
+        let load = |kernel: &Kernel| unsafe { self.load(kernel, cubin(kernel)) };
+        let up_to = kernels.up_to.iter().map(|&(rows, kernel)| Ok((rows, load(kernel)?)));
+        Ok(LoadedByRows { up_to: up_to.collect::<Result<_, Error>>()?, beyond: load(kernels.beyond)? })
+    }
+}
+
+impl LoadedByRows {
+    /// The kernel for so many rows.
+    pub fn of(&self, rows: u32) -> &Loaded {
+        self.up_to.iter().find(|&&(most, _)| rows <= most).map_or(&self.beyond, |(_, loaded)| loaded)
     }
 }
 

@@ -60,6 +60,38 @@ impl Kernel {
     }
 }
 
+/// The kernels of one launch, of which the number of rows chooses: what a plan with `batches` compiles to.
+///
+/// All compute the same, as fast as can be for their rows.
+///
+/// ```
+/// use sovit_kernels::{ByRows, Kernel};
+///
+/// # const FC1: Kernel = Kernel {
+/// #     entry: "sovit_fc1_n4304_k1152", source: "", threads: 128, rows_per_block: 128, blocks_per_band: 39,
+/// #     rows_multiple: 1, shared_bytes: 0, constants: &[],
+/// # };
+/// # const FC1_B4: Kernel = Kernel { entry: "sovit_fc1_n4304_k1152_b4", rows_per_block: 64, ..FC1 };
+/// // In the module of the plan: batches of up to 4 images of 256 tokens have a kernel of their own.
+/// static FC1_BY_ROWS: ByRows = ByRows { up_to: &[(1024, &FC1_B4)], beyond: &FC1 };
+/// assert_eq!(FC1_BY_ROWS.of(1024), &FC1_B4);
+/// assert_eq!(FC1_BY_ROWS.of(1025), &FC1);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ByRows {
+    /// The most rows that each of these is for, rising, and the kernel.
+    pub up_to: &'static [(u32, &'static Kernel)],
+    /// The kernel for more rows.
+    pub beyond: &'static Kernel,
+}
+
+impl ByRows {
+    /// The kernel for so many rows.
+    pub fn of(&self, rows: u32) -> &'static Kernel {
+        self.up_to.iter().find(|&&(most, _)| rows <= most).map_or(self.beyond, |&(_, kernel)| kernel)
+    }
+}
+
 /// Includes the module that a build script wrote for a plan, by the plan's name.
 ///
 /// ```ignore
@@ -93,5 +125,25 @@ mod tests {
         assert_eq!([0, 1, 4, 5, u32::MAX].map(|rows| kernel.blocks(rows)), [0, 1, 1, 2, 1 << 30]);
         assert_eq!(Kernel { blocks_per_band: 30, ..kernel }.blocks(5), 60);
         assert_eq!(kernel.constant("WIDTH"), None);
+    }
+
+    #[test]
+    fn every_number_of_rows_has_one_kernel() {
+        const BEYOND: Kernel = Kernel {
+            entry: "k",
+            source: "",
+            threads: 128,
+            rows_per_block: 128,
+            blocks_per_band: 1,
+            rows_multiple: 1,
+            shared_bytes: 0,
+            constants: &[],
+        };
+        const ONE: Kernel = Kernel { entry: "k_b1", ..BEYOND };
+        const FOUR: Kernel = Kernel { entry: "k_b4", ..BEYOND };
+        let kernels = ByRows { up_to: &[(256, &ONE), (1024, &FOUR)], beyond: &BEYOND };
+        let entries = [0, 1, 256, 257, 1024, 1025, u32::MAX].map(|rows| kernels.of(rows).entry);
+        assert_eq!(entries, ["k_b1", "k_b1", "k_b1", "k_b4", "k_b4", "k", "k"]);
+        assert_eq!(ByRows { up_to: &[], beyond: &BEYOND }.of(1).entry, "k");
     }
 }
