@@ -3,6 +3,7 @@
 #[path = "support/so400m.rs"]
 mod so400m;
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use so400m::case;
@@ -10,7 +11,8 @@ use sovitc::diagnostic::{Diagnostic, Help};
 use sovitc::emit::{Artefact, RustModule, render, rust_module};
 use sovitc::plan::{EmitOptions, ModelType, Target, TextSizes};
 use sovitc::vit::{
-    Activation, Architecture, BlockForm, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape, Variant, read_config,
+    Activation, Architecture, Batches, BlockForm, Inputs, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape,
+    Variant, read_config,
 };
 
 /// Compares with `tests/golden/NAME`; `SOVIT_UPDATE=1` rewrites it.
@@ -66,6 +68,7 @@ fn kernels_come_with_a_manifest() {
     let artefacts = render(&case().emitting(&[(Target::Kernels, "kernels/")]).request()).unwrap();
     let source = find(&artefacts, "flagship/kernels/layernorm_residual.cu");
     let manifest: serde_json::Value = serde_json::from_str(find(&artefacts, "flagship/kernels/manifest.json")).unwrap();
+    assert_eq!(manifest["version"], 4);
     let kernel = &manifest["kernels"][0];
     assert_eq!(kernel["file"], "layernorm_residual.cu");
     assert_eq!(kernel["entry"], "sovit_layernorm_residual_w1152");
@@ -106,6 +109,48 @@ fn kernels_come_with_a_manifest() {
         let source = find(&artefacts, &format!("flagship/kernels/{}", kernel["file"].as_str().unwrap()));
         assert!(source.contains(kernel["entry"].as_str().unwrap()));
     }
+}
+
+#[test]
+fn batches_have_kernels_in_the_manifest_and_the_module() {
+    let mut case = case().emitting(&[(Target::Kernels, "kernels/")]);
+    let usual = render(&case.request()).unwrap();
+    let batches = Batches::new(&[1, 4, 64]).unwrap();
+    case.plan.emits[0].options.inputs = Inputs { batches, ..Inputs::default() };
+    let artefacts = render(&case.request()).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(find(&artefacts, "flagship/kernels/manifest.json")).unwrap();
+    let kernels = manifest["kernels"].as_array().unwrap();
+    let mut launches = String::new();
+    for step in manifest["forward"].as_array().unwrap() {
+        let small = step["up_to"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let small = small.iter().map(|small| format!("{} up to {}, ", small["kernel"], small["images"]));
+        writeln!(launches, "{}{}", small.collect::<String>(), step["kernel"]).unwrap();
+        // Each is listed with a file and an entry of its own, and stands for the launch's.
+        for small in step["up_to"].as_array().into_iter().flatten() {
+            let own = |kernel: &&serde_json::Value| kernel["name"] == small["kernel"];
+            let Some(kernel) = kernels.iter().find(own) else { panic!("{small}") };
+            let source = find(&artefacts, &format!("flagship/kernels/{}", kernel["file"].as_str().unwrap()));
+            assert!(source.contains(&format!("{}(\n", kernel["entry"].as_str().unwrap())), "{kernel}");
+            assert!(kernel["instead_of"] == step["kernel"] || kernel["name"] == step["kernel"], "{kernel}");
+        }
+    }
+    check_golden("so400m/batches.txt", &launches.replace('"', ""));
+    // What does not depend on the batch is as it was.
+    let same = |path: &str| assert_eq!(find(&artefacts, path), find(&usual, path));
+    same("flagship/kernels/layernorm.cu");
+    same("flagship/kernels/map_pool.cu");
+
+    let module = RustModule { folder: "so400m", runtime: Some("::sovit_kernels") };
+    let text = rust_module(&case.request(), &module).unwrap().text;
+    let by_rows = "    pub static FC2_BY_ROWS: ::sovit_kernels::ByRows = ::sovit_kernels::ByRows {
+        up_to: &[
+            (256, &FC2_B1),
+            (1024, &FC2_B4),
+        ],
+        beyond: &FC2,
+    };\n";
+    assert!(text.contains(by_rows) && text.contains("pub static FC2_B1: ::sovit_kernels::Kernel"), "{text}");
+    assert!(!text.contains("LAYERNORM_BY_ROWS"));
 }
 
 #[test]

@@ -12,7 +12,9 @@ use sovitc::kernel::{
 };
 use sovitc::nvrtc::{Compiled, Library, Missing, Search, find};
 use sovitc::sass;
-use sovitc::vit::{Activation, Architecture, ImageFormat, Layout, Pixels, Pooling, QkNorm, Shape, Variant, Vit, named};
+use sovitc::vit::{
+    Activation, Architecture, Batches, ImageFormat, Inputs, Layout, Pixels, Pooling, QkNorm, Shape, Variant, Vit, named,
+};
 
 /// The library, or a loud word that the test did not run.
 fn library(test: &str) -> Option<Library> {
@@ -108,6 +110,27 @@ fn every_kernel_of_a_model_compiles_without_spills() {
             }
         }
     }
+}
+
+/// The kernels that small batches have, on every class of GPUs.
+#[test]
+fn kernels_of_small_batches_compile_without_spills() {
+    let Some(library) = library("nvrtc::kernels_of_small_batches_compile_without_spills") else { return };
+    let archs = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"];
+    let mut seen = 0;
+    for (name, archs) in [("sovit_400m14", &archs[..]), ("vit_b16", &archs[..1]), ("dinov3_l16", &archs[3..4])] {
+        let inputs = Inputs { batches: Batches::new(&[1, 4, 64]).unwrap(), ..Inputs::default() };
+        let kernels = plan_for(&named(name).unwrap().vit(), inputs).unwrap();
+        for kernel in kernels.list.iter().filter(|kernel| kernel.instead_of.is_some()) {
+            for arch in archs {
+                let compiled = compile_plan(&library, kernel, arch);
+                assert_eq!(compiled.file, format!("{}.{arch}.cubin", kernel.entry));
+                assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 50, "{seen} CUBINs");
 }
 
 /// All that reads images or makes vectors of tokens, on every class of GPUs.

@@ -25,7 +25,6 @@ pub use trajectory::{Trajectory, trajectory_csv, trajectory_json, trajectory_svg
 use std::collections::BTreeSet;
 
 use crate::diagnostic::Diagnostic;
-use crate::kernel::KernelPlan;
 use crate::law::{NamedLaw, NamedStart};
 use crate::lock::Warning;
 use crate::plan::{Emit, Plan};
@@ -90,7 +89,7 @@ pub(crate) struct Printed<'a> {
     pub(crate) emit: &'a Emit,
     pub(crate) artefact: Artefact,
     /// The kernel whose source it is.
-    pub(crate) kernel: Option<KernelPlan>,
+    pub(crate) kernel: Option<targets::Kernel>,
 }
 
 /// Artefacts of every target, in the order of the answers, then of the plan's `emit`s.

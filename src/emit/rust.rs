@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Artefact, Printed, Request, engine, printed, targets, whole_examples};
 use crate::diagnostic::Diagnostic;
+use crate::emit::targets::Kernel as Source;
 use crate::kernel::KernelPlan;
 use crate::plan::Target;
 use crate::shape::{Answer, Spending};
@@ -60,6 +61,7 @@ struct Search<'a> {
     examples: u64,
     configs: Vec<Config>,
     kernels: Vec<Kernel<'a>>,
+    by_rows: Vec<ByRows>,
 }
 
 #[derive(Serialize)]
@@ -76,6 +78,14 @@ struct Kernel<'a> {
     plan: &'a KernelPlan,
 }
 
+/// The constants of one launch's kernels: those of small batches with the most rows that each is for, and the other.
+#[derive(Serialize)]
+struct ByRows {
+    name: String,
+    up_to: Vec<(u32, String)>,
+    beyond: String,
+}
+
 impl<'a> Search<'a> {
     fn new(
         module_name: String,
@@ -84,14 +94,23 @@ impl<'a> Search<'a> {
         module: &RustModule<'_>,
     ) -> Self {
         let mut taken = Names::default();
-        let (mut configs, mut kernels) = (Vec::new(), Vec::new());
+        let (mut configs, mut kernels, mut by_rows) = (Vec::new(), Vec::<Kernel>::new(), Vec::new());
         for Printed { emit, artefact, kernel, .. } in printed {
             let path = format!("{}/{}", module.folder, artefact.path);
             match (config(emit.target.value, &artefact.path), kernel) {
                 (Some((name, about)), _) => configs.push(Config { name: taken.take(&name), about, path }),
-                (None, Some(plan)) if module.runtime.is_some() => {
+                (None, Some(Source { plan, up_to })) if module.runtime.is_some() => {
                     let name = taken.take(&plan.name.to_ascii_uppercase());
-                    kernels.push(Kernel { name, path, plan });
+                    kernels.push(Kernel { name: name.clone(), path, plan });
+                    if !up_to.is_empty() {
+                        // The last of that name: of this `emit`, which lists those of small batches first.
+                        let constant = |kernel: &str| kernels.iter().rfind(|known| known.plan.name == kernel);
+                        let small = |(rows, kernel): &(u64, String)| {
+                            Some((u32::try_from(*rows).unwrap_or(u32::MAX), constant(kernel)?.name.clone()))
+                        };
+                        let up_to = up_to.iter().filter_map(small).collect();
+                        by_rows.push(ByRows { name: taken.take(&format!("{name}_BY_ROWS")), up_to, beyond: name });
+                    }
                 }
                 _ => {}
             }
@@ -109,6 +128,7 @@ impl<'a> Search<'a> {
             examples: whole_examples(&answer.budget),
             configs,
             kernels,
+            by_rows,
         }
     }
 }

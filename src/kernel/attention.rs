@@ -21,7 +21,7 @@
 
 use super::gemm::stored;
 use super::gpu::{GPUS, Gpu, LEAST_WARPS, MOST_REGISTERS, MOST_SHARED, REGISTERS, RESERVED, SHARED_RATE};
-use super::tile::{BATCHES, LATENCY, MOST_RESIDENT};
+use super::tile::{BATCHES, LATENCY, MOST_RESIDENT, cheapest};
 use super::{Access, Argument, Dtype, Extent, KernelPlan, Launch, codes};
 use crate::diagnostic::Diagnostic;
 
@@ -108,16 +108,15 @@ impl AttentionTile {
 impl Attention {
     /// The plan with the tile that costs least, or why there is none.
     pub fn plan(&self) -> Result<KernelPlan, Diagnostic> {
+        self.plan_at(BATCHES)
+    }
+
+    /// The same where it is chosen for two batches of so many images.
+    pub(super) fn plan_at(&self, batches: [u64; 2]) -> Result<KernelPlan, Diagnostic> {
         self.check()?;
-        let mut best: Option<(f64, AttentionTile)> = None;
-        for tile in candidates().filter(|tile| self.is_legal(tile) && self.is_fit(tile)) {
-            let pairs = GPUS.iter().flat_map(|gpu| BATCHES.iter().map(move |&images| (gpu, images)));
-            let cost = pairs.map(|(gpu, images)| self.clocks(&tile, gpu, images) * 1e-6).product();
-            if best.is_none_or(|(least, _)| cost < least) {
-                best = Some((cost, tile));
-            }
-        }
-        best.map(|(_, tile)| self.with(&tile)).ok_or_else(|| self.no_kernel())
+        let tiles = candidates().filter(|tile| self.is_legal(tile) && self.is_fit(tile)).collect();
+        let best = cheapest(tiles, batches, |tile, gpu, images| self.clocks(tile, gpu, images));
+        best.map(|tile| self.with(&tile)).ok_or_else(|| self.no_kernel())
     }
 
     /// The plan with a tile of one's own, or why it is not legal.
@@ -243,6 +242,7 @@ impl Attention {
             name: "attention".to_owned(),
             template: "attention".to_owned(),
             entry: format!("sovit_attention_h{heads}x{head_dim}_t{tokens}"),
+            instead_of: None,
             constants: constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             // Weights are powers of two: log2(e) is part of the scale.
             reals: vec![("SCALE".to_owned(), std::f64::consts::LOG2_E / (head_dim as f64).sqrt())],
@@ -296,6 +296,16 @@ mod tests {
         check(729, 16, 72, "online", [4, 2, 32, 3]);
         check(1024, 16, 72, "online", [4, 2, 32, 3]);
         check(256, 16, 55, "online", [4, 2, 48, 3]);
+    }
+
+    #[test]
+    fn small_batches_have_more_blocks() {
+        for (tokens, head_dim) in [(256, 72), (196, 64), (1024, 72)] {
+            let attention = Attention { tokens, heads: 16, head_dim };
+            let [one, usual] = [[1, 1], BATCHES].map(|batches| attention.plan_at(batches).unwrap());
+            assert_eq!(attention.plan().unwrap(), usual);
+            assert!(one.launch.blocks_per_band > usual.launch.blocks_per_band, "{tokens} tokens");
+        }
     }
 
     #[test]

@@ -8,14 +8,26 @@ use crate::vit::{Activation, Pooling, Position, PositionRows, QkNorm, QkvBias, V
 /// One launch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// The kernel's name.
+    /// The kernel's name; of those that differ by the size of the batch, the one that [`Self::up_to`] leaves the rest to.
     pub kernel: String,
+    /// Which kernels small batches launch in its place, the smallest first; each has the batches that those before it leave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub up_to: Vec<UpTo>,
     /// Whether it is one of a block's, which run together for each block.
     pub each_block: bool,
     /// What its rows are.
     pub rows: Rows,
     /// What its buffers hold; strides and the number of rows are the caller's.
     pub arguments: Vec<Bound>,
+}
+
+/// The kernel of small batches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpTo {
+    /// Images of the largest of them.
+    pub images: u64,
+    /// The kernel's name.
+    pub kernel: String,
 }
 
 /// The rows of a launch: so many for each image.
@@ -67,10 +79,23 @@ fn step<const N: usize>(kernel: &str, rows: Rows, buffers: [(&str, &str); N]) ->
         argument: argument.to_owned(),
         operand: Operand::Buffer(buffer.to_owned()),
     };
-    Step { kernel: kernel.to_owned(), each_block: false, rows, arguments: buffers.map(bound).into() }
+    Step { kernel: kernel.to_owned(), up_to: Vec::new(), each_block: false, rows, arguments: buffers.map(bound).into() }
 }
 
 impl Step {
+    /// The kernel that a batch of so many images launches, by name.
+    pub fn kernel_for(&self, images: u64) -> &str {
+        self.up_to.iter().find(|small| images <= small.images).map_or(&self.kernel, |small| &small.kernel)
+    }
+
+    /// Every kernel by name, with the smallest and the largest batch that launch it; the last has no largest.
+    pub fn ranges(&self) -> impl Iterator<Item = (&str, u64, Option<u64>)> {
+        let first = std::iter::once(1).chain(self.up_to.iter().map(|before| before.images.saturating_add(1)));
+        let small = self.up_to.iter().map(|small| (small.kernel.as_str(), Some(small.images)));
+        let all = small.chain([(self.kernel.as_str(), None)]);
+        first.zip(all).map(|(first, (kernel, last))| (kernel, first, last))
+    }
+
     /// The same with weights that are copied from those of these names; zeros where there is none.
     fn weights(mut self, argument: &str, rule: Rule, from: &[Option<&str>]) -> Self {
         let from = from.iter().map(|name| name.map(str::to_owned)).collect();

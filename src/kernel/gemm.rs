@@ -6,7 +6,7 @@
 //! every epilogue, which the next product's zero columns ignore.
 
 use super::image::Images;
-use super::tile::{Product, Tile, cheapest};
+use super::tile::{BATCHES, Product, Tile, cheapest_tile};
 use super::{Access, Argument, Dtype, Extent, KernelPlan, Launch, codes};
 use crate::diagnostic::Diagnostic;
 use crate::vit::Activation;
@@ -96,8 +96,13 @@ impl Gemm {
 
     /// The plan with the tile that costs least, or the size for which there is none.
     pub fn plan(&self) -> Result<KernelPlan, Diagnostic> {
+        self.plan_at(BATCHES)
+    }
+
+    /// The same where it is chosen for two batches of so many images.
+    pub(super) fn plan_at(&self, batches: [u64; 2]) -> Result<KernelPlan, Diagnostic> {
         self.check()?;
-        let tile = cheapest(&self.product()).ok_or_else(|| self.no_kernel("the sizes"))?;
+        let tile = cheapest_tile(&self.product(), batches).ok_or_else(|| self.no_kernel("the sizes"))?;
         Ok(self.with(&tile))
     }
 
@@ -258,6 +263,7 @@ impl Gemm {
             name: self.name.to_owned(),
             template: "gemm".to_owned(),
             entry,
+            instead_of: None,
             constants: constants.into_iter().map(owned).collect(),
             reals: Vec::new(),
             choices: choices.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),

@@ -104,6 +104,7 @@ fn plan(width: u64, epsilon: f64, rows: Rows) -> Result<KernelPlan, Diagnostic> 
         name: name.to_owned(),
         template: "layernorm_residual".to_owned(),
         entry,
+        instead_of: None,
         constants: constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         reals: vec![("EPSILON".to_owned(), epsilon)],
         choices: [

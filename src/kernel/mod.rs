@@ -4,6 +4,7 @@
 
 mod attention;
 mod bf16;
+mod buckets;
 pub mod codes;
 mod forward;
 mod gemm;
@@ -20,7 +21,7 @@ mod weights;
 
 pub use attention::{Attention, AttentionTile, Softmax};
 pub use bf16::{narrow, widen};
-pub use forward::{Bound, Operand, Rows, Step};
+pub use forward::{Bound, Operand, Rows, Step, UpTo};
 pub use gemm::{Epilogue, Gemm, Source};
 #[cfg(feature = "verify")]
 pub(crate) use gpu::reachable;
@@ -35,7 +36,8 @@ pub use tile::Tile;
 pub use weights::{Weight, weights};
 
 use crate::diagnostic::Diagnostic;
-use crate::vit::{Activation, Architecture, Feature, ImageFormat, Pooling, Position, QkNorm, Vit};
+use crate::vit::{Activation, Architecture, Feature, ImageFormat, Inputs, Pooling, Position, QkNorm, Vit};
+use buckets::Buckets;
 
 /// The kernels of a model's forward pass, from images to a vector for each or to classes, each specialised to its shape; or
 /// the first size that no kernel is written for.
@@ -46,24 +48,29 @@ use crate::vit::{Activation, Architecture, Feature, ImageFormat, Pooling, Positi
 ///
 /// Pure arithmetic: needs no GPU and no compiler, and gives the same plan everywhere.
 pub fn plan(vit: &Vit) -> Result<Kernels, Diagnostic> {
-    plan_for(vit, ImageFormat::default())
+    plan_for(vit, Inputs::default())
 }
 
-/// The same for images that come so; [`plan`] takes the usual ones.
-pub fn plan_for(vit: &Vit, format: ImageFormat) -> Result<Kernels, Diagnostic> {
+/// The same for inputs that come so, such as images of an [`ImageFormat`]; [`plan`] takes the usual ones.
+///
+/// Matrix products and attention have kernels for each bucket of batches, where there are buckets: see [`Step::up_to`].
+pub fn plan_for(vit: &Vit, inputs: impl Into<Inputs>) -> Result<Kernels, Diagnostic> {
     expressible(vit)?;
+    let Inputs { images, batches } = inputs.into();
+    let mut buckets = Buckets::new(&batches);
     let (width, epsilon) = (vit.shape.width, vit.architecture.norm_epsilon);
     let mut list = vec![layernorm_residual(width, epsilon)?];
-    for gemm in products(vit, format) {
-        let plan = gemm.plan()?;
+    for gemm in products(vit, images) {
+        let plans = buckets.kernels(|batches| gemm.plan_at(batches))?;
         match gemm.name {
             "qkv" => {
-                list.extend([layernorm(width, epsilon)?, plan]);
+                list.push(layernorm(width, epsilon)?);
+                list.extend(plans);
                 list.extend(query_key(vit).map(|query_key| query_key.plan()).transpose()?);
-                list.push(attention(vit).plan()?);
+                list.extend(buckets.kernels(|batches| attention(vit).plan_at(batches))?);
             }
             "fc2" => {
-                list.push(plan);
+                list.extend(plans);
                 match vit.architecture.pooling {
                     Pooling::Class => list.push(class_norm(width, epsilon, served_tokens(vit))?),
                     Pooling::Average => list.extend(pool(vit).map(|pool| pool.plan()).transpose()?),
@@ -71,13 +78,13 @@ pub fn plan_for(vit: &Vit, format: ImageFormat) -> Result<Kernels, Diagnostic> {
                 }
             }
             "map_scores" => {
-                list.push(plan);
+                list.extend(plans);
                 list.extend(pool(vit).map(|pool| pool.plan()).transpose()?);
             }
-            _ => list.push(plan),
+            _ => list.extend(plans),
         }
     }
-    Ok(Kernels { list, forward: forward::forward(vit) })
+    Ok(Kernels { list, forward: buckets.launches(forward::forward(vit)) })
 }
 
 /// A model's attention.

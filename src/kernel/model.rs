@@ -21,7 +21,26 @@ impl Kernels {
 
     /// What a kernel's rows are in a forward pass; tokens where it has no part in it.
     pub fn rows(&self, name: &str) -> Rows {
-        self.forward.iter().find(|step| step.kernel == name).map_or(Rows::Tokens, |step| step.rows)
+        self.step(name).map_or(Rows::Tokens, |step| step.rows)
+    }
+
+    /// The batches that launch the kernel of that name: the images of the smallest and of the largest, if there is one;
+    /// all batches where it has no part in a forward pass.
+    pub fn ranges(&self, name: &str) -> Vec<(u64, Option<u64>)> {
+        let own = |step: &Step| {
+            step.ranges().filter(|(kernel, ..)| *kernel == name).map(|(_, first, last)| (first, last)).collect()
+        };
+        self.step(name).map_or_else(|| vec![(1, None)], own)
+    }
+
+    /// Whether a batch of so many images launches the kernel of that name.
+    pub fn serves(&self, name: &str, images: u64) -> bool {
+        self.ranges(name).iter().any(|&(first, last)| first <= images && last.is_none_or(|last| images <= last))
+    }
+
+    /// The first launch of a kernel.
+    fn step(&self, name: &str) -> Option<&Step> {
+        self.forward.iter().find(|step| step.ranges().any(|(kernel, ..)| kernel == name))
     }
 }
 
@@ -34,6 +53,9 @@ pub struct KernelPlan {
     pub template: String,
     /// The entry point, such as `sovit_fc1_n4304_k1152`.
     pub entry: String,
+    /// The kernel that larger batches launch, by name, where this one is for small ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
     /// Compile-time constants by name, in the order the source prints them.
     pub constants: Vec<(String, u64)>,
     /// Those that are `float`.
@@ -53,6 +75,11 @@ pub struct KernelPlan {
 }
 
 impl KernelPlan {
+    /// What it does in the model, whatever batch it is for.
+    pub fn part(&self) -> &str {
+        self.instead_of.as_deref().unwrap_or(&self.name)
+    }
+
     /// A compile-time constant by name.
     pub fn constant(&self, name: &str) -> Option<u64> {
         self.constants.iter().find(|(n, _)| n == name).map(|&(_, value)| value)

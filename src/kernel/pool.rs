@@ -108,6 +108,7 @@ impl Pool {
             name: name.to_owned(),
             template: "pool".to_owned(),
             entry,
+            instead_of: None,
             constants: constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             reals: Vec::new(),
             choices: vec![("weights".to_owned(), if scored { "scores" } else { "equal" }.to_owned())],

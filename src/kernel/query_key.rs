@@ -93,6 +93,7 @@ impl QueryKey {
             name: "query_key".to_owned(),
             template: "query_key".to_owned(),
             entry,
+            instead_of: None,
             constants: constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             reals: epsilon.into_iter().map(|epsilon| ("EPSILON".to_owned(), epsilon)).collect(),
             choices: [("norm", norm.name()), ("rotated", if rotated.is_some() { "halves" } else { "none" })]

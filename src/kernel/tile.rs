@@ -14,10 +14,13 @@
 //! on `ceil(tiles / SMs)` tiles. The tile whose clocks have the least product over all [`GPUS`] and batches of
 //! [`BATCHES`] images is taken: one source serves them all, and no GPU or batch counts more than another. A single image
 //! wants smaller tiles, which would cost large batches a fifth of their speed by this model; its batch is left out.
+//!
+//! Where the plan has buckets of batches, each has a tile of its own, for its smallest and its largest batch in the place
+//! of [`BATCHES`]: the least product of clocks of those tiles that are at neither slower than the tile without buckets.
 
 use super::gpu::{GPUS, Gpu, LEAST_WARPS, MOST_REGISTERS, MOST_SHARED, REGISTERS, RESERVED, SHARED_RATE};
 
-/// Images of the batches that a tile is chosen for.
+/// Images of the batches that a tile is chosen for, where the plan has no buckets.
 pub(super) const BATCHES: [u64; 2] = [8, 64];
 /// Clocks from a copy's start to its end.
 pub(super) const LATENCY: f64 = 800.0;
@@ -167,17 +170,25 @@ impl Product {
     }
 }
 
-/// The cheapest legal tile.
-pub(super) fn cheapest(product: &Product) -> Option<Tile> {
-    let mut best: Option<(f64, Tile)> = None;
-    for tile in candidates(product) {
-        let pairs = GPUS.iter().flat_map(|gpu| BATCHES.iter().map(move |&images| (gpu, images)));
-        let cost = pairs.map(|(gpu, images)| clocks(product, &tile, gpu, images) * 1e-6).product();
-        if best.is_none_or(|(least, _)| cost < least) {
-            best = Some((cost, tile));
-        }
-    }
-    best.map(|(_, tile)| tile)
+/// The cheapest legal tile for batches of so many images.
+pub(super) fn cheapest_tile(product: &Product, batches: [u64; 2]) -> Option<Tile> {
+    cheapest(candidates(product).collect(), batches, |tile, gpu, images| clocks(product, tile, gpu, images))
+}
+
+/// Of these tiles the first that costs least at two batches, and at neither more than the one for [`BATCHES`].
+pub(super) fn cheapest<T: Copy>(tiles: Vec<T>, batches: [u64; 2], clocks: impl Fn(&T, &Gpu, u64) -> f64) -> Option<T> {
+    let cost = |tile: &T, batches: &[u64]| -> f64 {
+        let pairs = GPUS.iter().flat_map(|gpu| batches.iter().map(move |&images| (gpu, images)));
+        pairs.map(|(gpu, images)| clocks(tile, gpu, images) * 1e-6).product()
+    };
+    let least = |tiles: Vec<T>, batches: &[u64]| {
+        let costs = tiles.into_iter().map(|tile| (cost(&tile, batches), tile));
+        costs.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, tile)| tile)
+    };
+    let usual = least(tiles.clone(), &BATCHES)?;
+    let at_most = batches.map(|images| (images, cost(&usual, &[images])));
+    let no_slower = |tile: &T| at_most.iter().all(|&(images, most)| cost(tile, &[images]) <= most);
+    least(tiles.into_iter().filter(no_slower).collect(), &batches)
 }
 
 fn candidates(product: &Product) -> impl Iterator<Item = Tile> {
@@ -229,7 +240,7 @@ mod tests {
     }
 
     fn check(columns: u64, depth: u64, expected: [u64; 4]) {
-        let tile = cheapest(&product(256, columns, depth, false)).unwrap();
+        let tile = cheapest_tile(&product(256, columns, depth, false), BATCHES).unwrap();
         let seen = [tile.rows(), tile.columns(), tile.depth, tile.stages];
         assert_eq!(seen, expected, "{columns} x {depth}: {tile:?}");
     }
@@ -241,6 +252,19 @@ mod tests {
         check(4304, 1152, [128, 112, 32, 3]);
         check(1152, 4304, [128, 72, 32, 3]);
         check(1152, 592, [128, 72, 32, 3]);
+    }
+
+    /// The clocks of all GPUs at a batch, as a product.
+    fn cost(product: &Product, tile: &Tile, images: u64) -> f64 {
+        GPUS.iter().map(|gpu| clocks(product, tile, gpu, images) * 1e-6).product()
+    }
+
+    #[test]
+    fn small_batches_have_smaller_tiles() {
+        let fc2 = product(256, 1152, 4304, false);
+        let [one, many] = [[1, 1], [64, 64]].map(|batches| cheapest_tile(&fc2, batches).unwrap());
+        assert!(one.rows() * one.columns() < many.rows() * many.columns(), "{one:?} {many:?}");
+        assert!(cost(&fc2, &one, 1) < 0.5 * cost(&fc2, &many, 1), "four GPUs have less than half of the product");
     }
 
     #[test]
@@ -266,9 +290,21 @@ mod tests {
         #[test]
         fn every_product_has_a_legal_tile(rows in 1u64..2000, columns in 1u64..1000, depth in 1u64..1000, paired: bool) {
             let columns = if paired { 16 } else { 8 } * columns;
-            let tile = cheapest(&product(rows, columns, 8 * depth, paired)).unwrap();
+            let tile = cheapest_tile(&product(rows, columns, 8 * depth, paired), BATCHES).unwrap();
             prop_assert!(tile.is_legal());
             prop_assert!(!paired || tile.products_n.is_multiple_of(2));
+        }
+
+        #[test]
+        fn no_bucket_is_slower_for_being_one(
+            rows in 1u64..1000, columns in 1u64..1000, depth in 1u64..1000, first in 1u64..100, more in 0u64..10_000,
+        ) {
+            let product = product(rows, 8 * columns, 8 * depth, false);
+            let batches = [first, first + more];
+            let [own, usual] = [batches, BATCHES].map(|batches| cheapest_tile(&product, batches).unwrap());
+            for images in batches {
+                prop_assert!(cost(&product, &own, images) <= cost(&product, &usual, images), "{own:?} {usual:?}");
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Cluster, Expression, Input, KnownForm, RecipeSpec, Results, Serving,
 use crate::hardware::Device;
 use crate::source::{Span, Spanned};
 use crate::units::Dimension;
-use crate::vit::{Architecture, Contrastive, ImageFormat, PerAxis, Shape, Step};
+use crate::vit::{Architecture, Contrastive, Inputs, PerAxis, Shape, Step};
 
 /// A checked plan. Indices point into its own lists.
 #[derive(Clone, Debug, PartialEq)]
@@ -609,7 +609,7 @@ impl Target {
 }
 
 /// What an emit says beyond its path.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EmitOptions {
     /// The model class of transformers; the first that can express the model where absent.
     pub model_type: Option<ModelType>,
@@ -619,8 +619,8 @@ pub struct EmitOptions {
     pub text: Option<TextSizes>,
     /// Whether the search's recipe stays out.
     pub model_alone: bool,
-    /// How images come to the kernels.
-    pub images: ImageFormat,
+    /// How images come to the kernels, and in what batches.
+    pub inputs: Inputs,
 }
 
 /// Model classes of transformers, by the `model_type` of their configs.

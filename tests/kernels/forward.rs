@@ -6,8 +6,8 @@ use sovitc::emit::kernel_source;
 use sovitc::kernel::{Access, KernelPlan, Kernels, Normalisation, Operand, Pack, Packed, Step, plan_for, weights};
 use sovitc::verify::{Argument, Noise, ORDERS, bytes, halves, narrow, widen};
 use sovitc::vit::{
-    Activation, Architecture, ImageFormat, Layout, Pixels, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape,
-    Variant, Vit,
+    Activation, Architecture, Batches, ImageFormat, Inputs, Layout, Pixels, Pooling, Position, PositionRows, QkNorm,
+    QkvBias, Shape, Variant, Vit,
 };
 
 use crate::block::{Rows, attend, norm};
@@ -122,7 +122,7 @@ impl Machine<'_> {
     }
 
     fn launch(&mut self, step: &Step, block: u64) {
-        let plan = self.kernels.named(&step.kernel).unwrap();
+        let plan = self.kernels.named(step.kernel_for(self.images.count as u64)).unwrap();
         let rows = self.images.count as u64 * step.rows.of(self.pack.vit);
         let arguments: Vec<Argument> =
             (0..plan.arguments.len()).map(|number| self.argument(plan, step, number, rows, block)).collect();
@@ -369,11 +369,17 @@ fn distance(got: &[f64], exact: &[f64]) -> f64 {
 }
 
 fn check(architecture: Architecture, format: ImageFormat) {
+    check_batch(architecture, &format.into(), 2);
+}
+
+/// A forward pass of so many images, by the kernels that they launch; returns these by name.
+fn check_batch(architecture: Architecture, inputs: &Inputs, count: usize) -> Vec<String> {
+    let format = inputs.images;
     let vit = architecture.with(Shape { width: 144, depth: 2, mlp_dim: 272 }).unwrap();
     let mut noise = Noise(architecture.prefix() + 17);
     let weights = checkpoint(&vit, &mut noise);
-    let images = Images::new(&vit, format.pixels, 2, &mut noise);
-    let kernels = plan_for(&vit, format).unwrap();
+    let images = Images::new(&vit, format.pixels, count, &mut noise);
+    let kernels = plan_for(&vit, inputs.clone()).unwrap();
     let pack = Pack { vit: &vit, format, normalisation: &images.normalisation };
     let buffers = BTreeMap::from([("image".to_owned(), images.buffer(format.layout))]);
     let mut machine = Machine { kernels: &kernels, pack, weights: &weights, images: &images, buffers };
@@ -395,6 +401,18 @@ fn check(architecture: Architecture, format: ImageFormat) {
         let off = distance(&rows.copied().collect::<Vec<_>>(), &exact.concat());
         assert!(off < limit, "the classes are {off:.2e} of their size off");
     }
+    kernels.forward.iter().map(|step| step.kernel_for(count as u64).to_owned()).collect()
+}
+
+#[test]
+fn batches_on_both_sides_of_a_bucket() {
+    need_compiler!("forward::batches_on_both_sides_of_a_bucket");
+    let architecture = Architecture { image: 56, heads: 2, classes: 10, ..Architecture::default() };
+    let inputs = Inputs { batches: Batches::new(&[2, 4096]).unwrap(), ..Inputs::default() };
+    let [small, large] = [2, 3].map(|images| check_batch(architecture, &inputs, images));
+    let differ = small.iter().zip(&large).filter(|(small, large)| **small == format!("{large}_b2")).count();
+    assert!(differ >= 3, "{small:?} and {large:?}");
+    assert!(small.iter().zip(&large).all(|(small, large)| small == large || small.ends_with("_b2")));
 }
 
 #[test]

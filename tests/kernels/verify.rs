@@ -118,6 +118,26 @@ fn the_command_profiles_every_kernel() {
     assert!(flops(one) >= one["useful_flops"].as_u64().unwrap());
     assert!(list.iter().all(|kernel| kernel["seconds"].as_f64().unwrap() > 0.0));
 
+    // Each number of rows has the kernel for so many images of 16 tokens.
+    let batches = folder.path().join("batches.sov");
+    std::fs::write(&batches, PLAN.to_owned() + "emit kernels \"kernels/\" { batches = [2, 4096] }\n").unwrap();
+    let more = ["--device", "a100", "--rows", "32,33,2000", "--format", "json"];
+    let (status, text, said) = kernels("profile", &batches, &more, |command| {
+        command.env("SOVIT_NVRTC", folder.path());
+    });
+    assert_eq!((status, said.as_str()), (0, ""));
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let list = value["searches"][0]["kernels"].as_array().unwrap();
+    let of = |name: &str| {
+        let own = list.iter().filter(|kernel| kernel["kernel"] == name);
+        own.map(|kernel| kernel["rows"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!((of("fc1_b2"), of("fc1")), (vec![32], vec![33, 2000]), "{text}");
+    assert_eq!(of("layernorm"), [32, 33, 2000]);
+    let (status, text, said) = verify(&batches, &["--format", "json"], |_| {});
+    assert_eq!((status, said.as_str()), (0, ""));
+    assert!(text.contains("\"kernel\": \"fc1_b2\"") && text.contains("\"kernel\": \"fc1\""), "{text}");
+
     let (status, _, said) = kernels("profile", &plan(&folder), &["--device", "a10"], |_| {});
     assert!(status == 1 && said.contains("there is `a100`"), "{said}");
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::super::{Common, Format, Located, Status, Uses, answer, build, report};
 use crate::diagnostic::{Diagnostic, sort};
-use crate::kernel::{self, KernelPlan, Kernels, Launch};
+use crate::kernel::{self, KernelPlan, Kernels, Launch, Step, UpTo};
 use crate::shape::Answer;
 
 #[derive(Debug, Args)]
@@ -29,13 +29,30 @@ pub(in crate::cli) struct Show {
 #[derive(Serialize)]
 struct Planned<'a> {
     plan: &'a str,
-    searches: Vec<Search<'a>>,
+    searches: Vec<Listed<'a>>,
 }
 
 #[derive(Serialize)]
-struct Search<'a> {
+struct Listed<'a> {
     search: &'a str,
     kernels: &'a [KernelPlan],
+    /// The launches that have kernels for small batches.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    batches: Vec<ByBatch<'a>>,
+}
+
+#[derive(Serialize)]
+struct ByBatch<'a> {
+    kernel: &'a str,
+    up_to: &'a [UpTo],
+}
+
+impl<'a> Listed<'a> {
+    fn new(item: &'a Answer, Kernels { list, forward }: &'a Kernels) -> Self {
+        let differ = forward.iter().filter(|step| !step.up_to.is_empty());
+        let batches = differ.map(|Step { kernel, up_to, .. }| ByBatch { kernel, up_to });
+        Self { search: &item.search, kernels: list, batches: batches.collect() }
+    }
 }
 
 pub(super) fn run(arguments: &Show) -> Status {
@@ -45,7 +62,7 @@ pub(super) fn run(arguments: &Show) -> Status {
     let Some(outcome) = &compiled.outcome else { return report(&compiled.diagnostics, &compiled.sources, format) };
     let (mut planned, mut found) = (Vec::new(), Vec::<Diagnostic>::new());
     for item in &outcome.answers {
-        match kernel::plan_for(&item.vit, outcome.plan.images_of(&item.search)) {
+        match kernel::plan_for(&item.vit, outcome.plan.inputs_of(&item.search)) {
             Ok(kernels) => planned.push((item, kernels)),
             Err(diagnostic) => found.push(diagnostic),
         }
@@ -57,7 +74,7 @@ pub(super) fn run(arguments: &Show) -> Status {
     let text = match format {
         Format::Human => planned.iter().map(|(item, kernels)| human(item, kernels)).collect::<Vec<_>>().join("\n"),
         Format::Json => {
-            let list = planned.iter().map(|(item, kernels)| Search { search: &item.search, kernels: &kernels.list });
+            let list = planned.iter().map(|(item, kernels)| Listed::new(item, kernels));
             let whole = Planned { plan: &outcome.plan.name, searches: list.collect() };
             // Plain data: no map with odd keys, hence no error.
             serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
@@ -71,8 +88,9 @@ fn human(item: &Answer, kernels: &Kernels) -> String {
     let (vit, architecture) = (&item.vit, &item.vit.architecture);
     let shape = &vit.shape;
     let tokens = architecture.patches() + architecture.prefix();
+    let by_batch = kernels.forward.iter().any(|step| !step.up_to.is_empty());
     let mut text = format!(
-        "{}: width {}, depth {}, MLP {}, {} heads of {}; {tokens} tokens\n  {:<19}{:>14}{:>9}{:>12}{:>9}{:>11}{:>10}\n",
+        "{}: width {}, depth {}, MLP {}, {} heads of {}; {tokens} tokens\n  {:<19}{:>14}{:>9}{:>12}{:>9}{:>11}{:>10}{}\n",
         item.search,
         shape.width,
         shape.depth,
@@ -86,6 +104,7 @@ fn human(item: &Answer, kernels: &Kernels) -> String {
         "blocks",
         "GFLOP",
         "MB",
+        if by_batch { "  images" } else { "" },
     );
     let lines = kernels.list.iter().map(|plan| {
         let rows = kernels.rows(&plan.name).of(vit);
@@ -105,8 +124,19 @@ fn human(item: &Answer, kernels: &Kernels) -> String {
         let moved = (plan.bytes_per_row * rows + plan.bytes_of_weights) as f64 / 1e6;
         let Launch { threads, shared_bytes, .. } = plan.launch;
         let name = &plan.name;
-        format!("  {name:<19}{tile:>14}{threads:>9}{shared_bytes:>12}{blocks:>9}{work:>11.3}{moved:>10.2}\n")
+        let images = if by_batch { format!("  {}", images(kernels, name)) } else { String::new() };
+        format!("  {name:<19}{tile:>14}{threads:>9}{shared_bytes:>12}{blocks:>9}{work:>11.3}{moved:>10.2}{images}\n")
     });
     text.extend(lines);
     text
+}
+
+/// The batches that launch a kernel, such as `1`, `2..4` or `5..`.
+fn images(kernels: &Kernels, name: &str) -> String {
+    let shown = |(first, last): (u64, Option<u64>)| match last {
+        Some(last) if last == first => format!("{first}"),
+        Some(last) => format!("{first}..{last}"),
+        None => format!("{first}.."),
+    };
+    kernels.ranges(name).into_iter().map(shown).collect::<Vec<_>>().join(", ")
 }

@@ -38,7 +38,8 @@ pub(in crate::cli) struct Counts {
     /// The device.
     #[arg(long, value_name = "DEVICE")]
     device: String,
-    /// Rows of the launches; as many as whole images need where a kernel tells images apart.
+    /// Rows of the launches; as many as whole images need where a kernel tells images apart. With `batches` in the plan,
+    /// each launch has the kernel for so many images.
     #[arg(long, value_delimiter = ',', default_values_t = [1024, 16384])]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     rows: Vec<u64>,
@@ -100,13 +101,20 @@ fn profiled<'a>(
     let mut searches = Vec::new();
     for answer in answers {
         let mut kernels = Vec::new();
-        for plan in &kernel::plan_for(&answer.vit, plan.images_of(&answer.search))?.list {
+        let planned = kernel::plan_for(&answer.vit, plan.inputs_of(&answer.search))?;
+        for plan in &planned.list {
+            let one_image = planned.rows(&plan.name).of(&answer.vit).max(1);
+            let is_launched = |rows: &u64| planned.serves(&plan.name, rows.div_ceil(one_image));
+            let rows: Vec<u64> = arguments.rows.iter().copied().filter(is_launched).collect();
+            if rows.is_empty() {
+                continue;
+            }
             let counted =
                 count(&answer.vit, plan, None, &compiler, folder.path()).map_err(|found| failed(plan, found))?;
             let built = library
                 .as_ref()
                 .and_then(|library| built(library, disassembler.as_ref(), plan, &arguments.arch, folder.path()));
-            kernels.extend(arguments.rows.iter().map(|&rows| counted.on(plan, device, rows, built)));
+            kernels.extend(rows.iter().map(|&rows| counted.on(plan, device, rows, built)));
         }
         searches.push(Search { search: &answer.search, kernels });
     }

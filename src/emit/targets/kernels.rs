@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
-use super::{Job, Piece};
+use super::{Job, Kernel, Piece};
 use crate::diagnostic::Diagnostic;
 use crate::emit::{kernel_source, summary};
-use crate::kernel::{self, Argument, KernelPlan, Launch, Step, Weight, weights};
+use crate::kernel::{self, Argument, KernelPlan, Launch, Step, UpTo, Weight, weights};
+use crate::vit::Vit;
 
 pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
-    let kernels = kernel::plan_for(&job.answer.vit, job.emit.options.images)
+    let kernels = kernel::plan_for(&job.answer.vit, job.emit.options.inputs.clone())
         .map_err(|diagnostic| diagnostic.label(job.emit.target.span, ""))?;
     let mut pieces = Vec::new();
     let mut entries = Vec::new();
@@ -16,13 +17,26 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
         let file = format!("{}.cu", plan.name);
         let source = kernel_source(plan)?;
         entries.push(Listed::new(plan, &file, &source, &job.emit.arch));
-        pieces.push(Piece { artefact: job.in_folder(&file, source)?, kernel: Some(plan.clone()) });
+        let up_to = up_to(&job.answer.vit, &kernels.forward, &plan.name);
+        let kernel = Some(Kernel { plan: plan.clone(), up_to });
+        pieces.push(Piece { artefact: job.in_folder(&file, source)?, kernel });
     }
     let (forward, weights) = (&kernels.forward, weights(&job.answer.vit));
-    let text = summary::pretty(&Manifest { version: 3, kernels: entries, forward, weights })?;
+    let text = summary::pretty(&Manifest { version: VERSION, kernels: entries, forward, weights })?;
     pieces.push(job.in_folder("manifest.json", text)?.into());
     Ok(pieces)
 }
+
+/// The kernels of small batches by rows.
+fn up_to(vit: &Vit, forward: &[Step], kernel: &str) -> Vec<(u64, String)> {
+    let step = forward.iter().find(|step| step.kernel == kernel);
+    let small = step.into_iter().flat_map(|step| step.up_to.iter().map(|small| (step.rows.of(vit), small)));
+    small.map(|(rows, UpTo { images, kernel })| (images.saturating_mul(rows), kernel.clone())).collect()
+}
+
+/// Of the manifest. From 4 on a launch may name kernels for small batches in `up_to`, and a kernel the one that it
+/// stands for in `instead_of`; who reads 3 launches `kernel` for all batches, which is right and may be slower.
+const VERSION: u32 = 4;
 
 #[derive(Serialize)]
 struct Manifest<'a> {
@@ -38,6 +52,8 @@ struct Manifest<'a> {
 struct Listed<'a> {
     name: &'a str,
     entry: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead_of: Option<&'a str>,
     file: String,
     /// Of the source.
     blake3: String,
@@ -63,6 +79,7 @@ impl<'a> Listed<'a> {
         Self {
             name: &plan.name,
             entry: &plan.entry,
+            instead_of: plan.instead_of.as_deref(),
             file: file.to_owned(),
             blake3: blake3::hash(source.as_bytes()).to_hex().to_string(),
             archs,

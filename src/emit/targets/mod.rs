@@ -40,7 +40,14 @@ pub(super) struct Job<'a> {
 /// An artefact, and the kernel whose source it is.
 pub(super) struct Piece {
     pub(super) artefact: Artefact,
-    pub(super) kernel: Option<KernelPlan>,
+    pub(super) kernel: Option<Kernel>,
+}
+
+/// A kernel, and those that small batches launch in its place.
+pub(crate) struct Kernel {
+    pub(crate) plan: KernelPlan,
+    /// The most rows that each is launched over, rising, and its name.
+    pub(crate) up_to: Vec<(u64, String)>,
 }
 
 impl From<Artefact> for Piece {

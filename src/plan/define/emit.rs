@@ -1,17 +1,19 @@
 //! `emit TARGET "PATH" { ... }`
 
+use std::collections::BTreeSet;
+
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::plan::check::{Checker, Scope};
 use crate::plan::names::list_of;
 use crate::plan::schema::{Field, Fields, Schema};
 use crate::plan::values::optional;
 use crate::plan::{Emit, EmitOptions, ModelType, Target, TextSizes, codes};
-use crate::source::Spanned;
+use crate::source::{Span, Spanned};
 use crate::syntax::ast::{Item, ItemKind, Name};
 use crate::units::Dimension;
-use crate::vit::{Architecture, ImageFormat, Layout, Pixels};
+use crate::vit::{Architecture, Batches, ImageFormat, Inputs, Layout, Pixels};
 
-const KERNELS: Schema = Schema::of(&["search", "arch", "dtype", "pixels", "layout"]);
+const KERNELS: Schema = Schema::of(&["search", "arch", "dtype", "pixels", "layout", "batches"]);
 const CONFIGS: Schema = Schema::of(&["search"]);
 const TRAINED: Schema = Schema::of(&["search", "recipe"]);
 const TRANSFORMERS: Schema = Schema::of(&["search", "recipe", "model_type", "text"]);
@@ -129,12 +131,13 @@ impl Checker<'_> {
         let with_recipe = fields.get("recipe").map_or(Some(true), |field| self.switch(field));
         let pixels = fields.get("pixels").map_or(Some(Pixels::default()), |field| self.word(field, &Pixels::ALL));
         let layout = fields.get("layout").map_or(Some(Layout::default()), |field| self.word(field, &Layout::ALL));
+        let batches = fields.get("batches").map_or(Some(Batches::default()), |field| self.batches(field));
         let options = EmitOptions {
             model_type: model_type?,
             embed_dim: embed_dim?,
             text: text?,
             model_alone: !with_recipe?,
-            images: ImageFormat { pixels: pixels?, layout: layout? },
+            inputs: Inputs { images: ImageFormat { pixels: pixels?, layout: layout? }, batches: batches? },
         };
         if let (Some(field), Some(kind)) = (fields.get("text"), options.model_type)
             && kind != ModelType::Siglip
@@ -245,6 +248,54 @@ impl Checker<'_> {
             return None;
         }
         Some(path.clone())
+    }
+
+    /// Buckets by their largest batches.
+    fn batches(&mut self, field: Field<'_>) -> Option<Batches> {
+        let list = self.list(field)?;
+        if list.is_empty() {
+            let error = Diagnostic::error(codes::WRONG_TYPE, "`batches` must name a batch")
+                .label(field.value.span, "this list is empty")
+                .fix("name the largest batch", field.value.span, "[64]");
+            self.report(error);
+            return None;
+        }
+        if let Some(beyond) = list.get(Batches::MOST) {
+            let message = format!("`batches` has more than {} buckets", Batches::MOST);
+            let error = Diagnostic::error(codes::TOO_LARGE, message)
+                .label(beyond.span, "the first beyond that")
+                .label(field.name.span, "has kernels for each bucket")
+                .help("leave some out: larger buckets serve their batches, too");
+            self.report(error);
+            return None;
+        }
+        let images = |expr| self.count(expr, Dimension::NONE, (1, Batches::LARGEST), field.owner());
+        // All of them are checked.
+        let largest: Vec<Option<u64>> = list.iter().map(images).collect();
+        let largest: Vec<u64> = largest.into_iter().collect::<Option<_>>()?;
+        let written: Vec<(u64, Span)> = largest.iter().copied().zip(list.iter().map(|expr| expr.span)).collect();
+        let falls = written.windows(2).find_map(|pair| match *pair {
+            [before, after] if after.0 <= before.0 => Some((before, after)),
+            _ => None,
+        });
+        if let Some(((before, earlier), (after, later))) = falls {
+            let (code, message, label) = if before == after {
+                (codes::DUPLICATE_FIELD, format!("a batch of {after} is named twice"), "named already")
+            } else {
+                let message = format!("`batches` must rise, and {after} comes after {before}");
+                (codes::OUT_OF_RANGE, message, "less than the one before it")
+            };
+            let rising: BTreeSet<u64> = largest.into_iter().collect();
+            let rising: Vec<String> = rising.iter().map(u64::to_string).collect();
+            let error = Diagnostic::error(code, message).label(later, label).label(earlier, "comes before it").fix(
+                "write each once, the smallest first",
+                field.value.span,
+                format!("[{}]", rising.join(", ")),
+            );
+            self.report(error);
+            return None;
+        }
+        Batches::new(&largest)
     }
 
     fn architectures(&mut self, field: Field<'_>) -> Option<Vec<String>> {

@@ -1,6 +1,6 @@
 //! Names that are taken, unknown, left out or misplaced.
 
-use super::check;
+use super::{check, plan};
 
 #[test]
 fn a_name_is_defined_once_for_each_kind() {
@@ -303,6 +303,47 @@ fn emits_name_their_search() {
         //                                                        ^^^ S0210 `dtype` has no `fp8`
         "#,
     );
+}
+
+#[test]
+fn batches_of_kernels_rise_from_one() {
+    const SEARCH: &str = r"
+        model m { image = 224 px; patch = 14 px; heads = 16 }
+        law l = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }
+        budget b = 1 ZFLOP as forward
+        search s { width in 384..2048; depth in 6..60; mlp in 512..4096 }
+";
+    check(&format!(
+        "{SEARCH}{}",
+        r#"
+        emit kernels "a/" { batches = [4, 64, 64] }
+        //                                    ^^ S0204 a batch of 64 is named twice
+        //                             > emit kernels "a/" { batches = [4, 64] }
+        emit kernels "b/" { batches = [64, 4, 8] }
+        //                                 ^ S0402 `batches` must rise, and 4 comes after 64
+        //                             > emit kernels "b/" { batches = [4, 8, 64] }
+        emit kernels "c/" { batches = [0, 4] }
+        //                             ^ S0402 `batches` must lie between 1 and 65536
+        emit kernels "d/" { batches = [4, 1e30] }
+        //                                ^^^^ S0402 `batches` must lie between 1 and 65536
+        emit kernels "e/" { batches = [4.5] }
+        //                             ^^^ S0403 `batches` must be a whole number
+        //                           > emit kernels "e/" { batches = [4] }
+        emit kernels "f/" { batches = [] }
+        //                            ^^ S0401 `batches` must name a batch
+        //                             > emit kernels "f/" { batches = [64] }
+        emit kernels "g/" { batches = 4 }
+        //                            ^ S0401 `batches` takes a list
+        //                          > emit kernels "g/" { batches = [4] }
+        emit kernels "h/" { batches = [1, 2, 3, 4, 5, 6, 7, 8, 9] }
+        //                                                     ^ S0417 `batches` has more than 8 buckets
+        emit timm "t/" { batches = [4] }
+        //               ^^^^^^^ S0203 `emit timm` has no `batches`
+        "#
+    ));
+    let plan = plan(&format!("{SEARCH}emit kernels \"k/\" {{ batches = [4, 64] }}\n"));
+    let inputs = plan.inputs_of("s");
+    assert_eq!(inputs.batches.buckets().collect::<Vec<_>>(), [[1, 4], [5, 64]]);
 }
 
 #[test]
