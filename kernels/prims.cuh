@@ -119,15 +119,20 @@ template <int N> SOVIT_DEVICE void store(unsigned short* to, const Vector<N>& v)
 #endif
 }
 
-// Writes 4 floats. `to` is aligned to 16 bytes.
-SOVIT_DEVICE void store_floats(float* to, const float* from) {
+// Writes N floats. `to` is aligned to 4 N bytes.
+template <int N = 4> SOVIT_DEVICE void store_floats(float* to, const float* from) {
+    static_assert(N == 2 || N == 4, "an access moves 8 or 16 bytes");
 #ifdef __CUDACC__
-    asm volatile("st.global.v4.f32 [%0], {%1, %2, %3, %4};"
-                 :
-                 : "l"(to), "f"(from[0]), "f"(from[1]), "f"(from[2]), "f"(from[3])
-                 : "memory");
+    if constexpr (N == 4) {
+        asm volatile("st.global.v4.f32 [%0], {%1, %2, %3, %4};"
+                     :
+                     : "l"(to), "f"(from[0]), "f"(from[1]), "f"(from[2]), "f"(from[3])
+                     : "memory");
+    } else {
+        asm volatile("st.global.v2.f32 [%0], {%1, %2};" : : "l"(to), "f"(from[0]), "f"(from[1]) : "memory");
+    }
 #else
-    sovit_host::write(to, from, 16);
+    sovit_host::write(to, from, 4 * N);
 #endif
 }
 

@@ -11,7 +11,7 @@ use sovitc::diagnostic::{Diagnostic, Help};
 use sovitc::emit::{Artefact, RustModule, render, rust_module};
 use sovitc::plan::{EmitOptions, ModelType, Target, TextSizes};
 use sovitc::vit::{
-    Activation, Architecture, Batches, BlockForm, Inputs, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape,
+    Activation, Architecture, Batches, BlockForm, KernelForm, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape,
     Variant, read_config,
 };
 
@@ -116,7 +116,7 @@ fn batches_have_kernels_in_the_manifest_and_the_module() {
     let mut case = case().emitting(&[(Target::Kernels, "kernels/")]);
     let usual = render(&case.request()).unwrap();
     let batches = Batches::new(&[1, 4, 64]).unwrap();
-    case.plan.emits[0].options.inputs = Inputs { batches, ..Inputs::default() };
+    case.plan.emits[0].options.form = KernelForm { batches, ..KernelForm::default() };
     let artefacts = render(&case.request()).unwrap();
     let manifest: serde_json::Value = serde_json::from_str(find(&artefacts, "flagship/kernels/manifest.json")).unwrap();
     let kernels = manifest["kernels"].as_array().unwrap();

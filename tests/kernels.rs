@@ -20,6 +20,8 @@ macro_rules! need_compiler {
 mod attention;
 #[path = "kernels/block.rs"]
 mod block;
+#[path = "kernels/fold.rs"]
+mod fold;
 #[path = "kernels/forward.rs"]
 mod forward;
 #[path = "kernels/gates.rs"]

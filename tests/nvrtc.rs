@@ -13,7 +13,8 @@ use sovitc::kernel::{
 use sovitc::nvrtc::{Compiled, Library, Missing, Search, find};
 use sovitc::sass;
 use sovitc::vit::{
-    Activation, Architecture, Batches, ImageFormat, Inputs, Layout, Pixels, Pooling, QkNorm, Shape, Variant, Vit, named,
+    Activation, Architecture, Batches, ImageFormat, KernelForm, Layout, Pixels, Pooling, QkNorm, Shape, Variant, Vit,
+    named,
 };
 
 /// The library, or a loud word that the test did not run.
@@ -119,7 +120,7 @@ fn kernels_of_small_batches_compile_without_spills() {
     let archs = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"];
     let mut seen = 0;
     for (name, archs) in [("sovit_400m14", &archs[..]), ("vit_b16", &archs[..1]), ("dinov3_l16", &archs[3..4])] {
-        let inputs = Inputs { batches: Batches::new(&[1, 4, 64]).unwrap(), ..Inputs::default() };
+        let inputs = KernelForm { batches: Batches::new(&[1, 4, 64]).unwrap(), ..KernelForm::default() };
         let kernels = plan_for(&named(name).unwrap().vit(), inputs).unwrap();
         for kernel in kernels.list.iter().filter(|kernel| kernel.instead_of.is_some()) {
             for arch in archs {

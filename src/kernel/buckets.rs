@@ -86,11 +86,11 @@ mod tests {
 
     use super::*;
     use crate::kernel::{Kernels, plan, plan_for};
-    use crate::vit::{ImageFormat, Inputs, Shape, Vit, named};
+    use crate::vit::{KernelForm, Shape, Vit, named};
 
     fn kernels(vit: &Vit, largest: &[u64]) -> Kernels {
         let batches = Batches::new(largest).unwrap();
-        plan_for(vit, Inputs { images: ImageFormat::default(), batches }).unwrap()
+        plan_for(vit, KernelForm { batches, ..KernelForm::default() }).unwrap()
     }
 
     fn vit() -> Vit {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Packing, Rule};
-use crate::vit::{Activation, Pooling, Position, PositionRows, QkNorm, QkvBias, Vit};
+use crate::vit::{Activation, LayerNorm, Pooling, Position, PositionRows, QkNorm, QkvBias, Vit};
 
 /// One launch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,20 +114,44 @@ impl Step {
         self.weights("weight", Rule::Copy, &[Some(&weight)]).weights("bias", Rule::Copy, &[Some(&bias)])
     }
 
+    /// The parts of a product, each with its bias where it has one, behind the layer norm of that name: folded into the
+    /// weights, or to be applied before.
+    fn behind_norm(self, layernorm: LayerNorm, norm: &str, parts: &[(String, Option<String>)]) -> Self {
+        let weights = parts.iter().map(|(weight, _)| Some(weight.as_str()));
+        let biases = parts.iter().map(|(_, bias)| bias.as_deref());
+        match layernorm {
+            LayerNorm::Apart => {
+                let (weights, biases): (Vec<_>, Vec<_>) = weights.zip(biases).unzip();
+                self.weights("weight", Rule::Copy, &weights).weights("bias", Rule::Copy, &biases)
+            }
+            LayerNorm::Folded => {
+                let [gamma, beta] = ["weight", "bias"].map(|kind| format!("{norm}.{kind}"));
+                let both = weights.clone().zip(biases).flat_map(|(weight, bias)| [weight, bias]);
+                let shifts: Vec<_> = std::iter::once(Some(beta.as_str())).chain(both).collect();
+                let gains: Vec<_> = std::iter::once(Some(gamma.as_str())).chain(weights).collect();
+                self.weights("weight", Rule::FoldedWeight, &gains).weights("sums", Rule::FoldedSums, &gains).weights(
+                    "bias",
+                    Rule::FoldedBias,
+                    &shifts,
+                )
+            }
+        }
+    }
+
     fn in_block(self) -> Self {
         Self { each_block: true, ..self }
     }
 }
 
 /// All launches of a forward pass, those of a block once.
-pub(super) fn forward(vit: &Vit) -> Vec<Step> {
+pub(super) fn forward(vit: &Vit, layernorm: LayerNorm) -> Vec<Step> {
     let architecture = &vit.architecture;
     let mut steps = vec![embedding(vit)];
     if architecture.variant.pre_norm {
         let buffers = [("x", "tokens"), ("normalised", "tokens")];
         steps.push(step("layernorm", Rows::Tokens, buffers).norm("pre_norm"));
     }
-    steps.extend(block(vit).into_iter().map(Step::in_block));
+    steps.extend(block(vit, layernorm).into_iter().map(Step::in_block));
     let normed = || step("layernorm", Rows::Tokens, [("x", "tokens"), ("normalised", "normed")]).norm("norm");
     match architecture.pooling {
         Pooling::Class => {
@@ -171,47 +195,46 @@ fn embedding(vit: &Vit) -> Step {
     step.weights("prefix", Rule::Prefix, &before)
 }
 
-fn block(vit: &Vit) -> Vec<Step> {
+fn block(vit: &Vit, layernorm: LayerNorm) -> Vec<Step> {
     let (architecture, variant) = (&vit.architecture, &vit.architecture.variant);
-    let parts = ["q", "k", "v"];
-    let weights = parts.map(|part| format!("blocks.*.{part}.weight"));
-    let biases = parts.map(|part| match (variant.qkv_bias, part) {
-        (QkvBias::None, _) | (QkvBias::NoKey, "k") => None,
-        _ => Some(format!("blocks.*.{part}.bias")),
+    let part = |name: &str, bias: bool| {
+        let [weight, own] = ["weight", "bias"].map(|kind| format!("blocks.*.{name}.{kind}"));
+        (weight, bias.then_some(own))
+    };
+    let qkv = ["q", "k", "v"].map(|name| match (variant.qkv_bias, name) {
+        (QkvBias::None, _) | (QkvBias::NoKey, "k") => part(name, false),
+        _ => part(name, true),
     });
-    let norm = |number: u64| {
-        step("layernorm", Rows::Tokens, [("x", "tokens"), ("normalised", "normed")])
-            .norm(&format!("blocks.*.norm{number}"))
+    let gate = (architecture.activation == Activation::SwiGlu).then(|| part("gate", true));
+    let fc1: Vec<_> = gate.into_iter().chain([part("fc1", true)]).collect();
+    // A norm, and the product that it stands before.
+    let normed = |number: u64, kernel: &str, parts: &[_], out: &str| {
+        let name = format!("blocks.*.norm{number}");
+        let [norm, product] = match layernorm {
+            LayerNorm::Apart => [
+                step("layernorm", Rows::Tokens, [("x", "tokens"), ("normalised", "normed")]).norm(&name),
+                step(kernel, Rows::Tokens, [("x", "normed"), ("out", out)]),
+            ],
+            LayerNorm::Folded => [
+                step("layernorm_statistics", Rows::Tokens, [("x", "tokens"), ("statistics", "statistics")]),
+                step(kernel, Rows::Tokens, [("x", "tokens"), ("statistics", "statistics"), ("out", out)]),
+            ],
+        };
+        [norm, product.behind_norm(layernorm, &name, parts)]
     };
     let scaled = |step: Step, number: u64| match variant.layer_scale {
         Some(_) => step.weights("gamma", Rule::Copy, &[Some(&format!("blocks.*.scale{number}"))]),
         None => step,
     };
-    let (fc1_weight, fc1_bias): (&[_], &[_]) = if architecture.activation == Activation::SwiGlu {
-        (
-            &[Some("blocks.*.gate.weight"), Some("blocks.*.fc1.weight")],
-            &[Some("blocks.*.gate.bias"), Some("blocks.*.fc1.bias")],
-        )
-    } else {
-        (&[Some("blocks.*.fc1.weight")], &[Some("blocks.*.fc1.bias")])
-    };
     let residual = |kernel, x| step(kernel, Rows::Tokens, [("x", x), ("residual", "tokens"), ("out", "tokens")]);
-    let mut steps = vec![
-        norm(1),
-        step("qkv", Rows::Tokens, [("x", "normed"), ("out", "qkv")])
-            .weights("weight", Rule::Copy, &weights.each_ref().map(|name| Some(name.as_str())))
-            .weights("bias", Rule::Copy, &biases.each_ref().map(Option::as_deref)),
-    ];
+    let mut steps: Vec<Step> = normed(1, "qkv", &qkv, "qkv").into();
     steps.extend(query_key(vit));
     steps.extend([
         step("attention", Rows::Tokens, [("qkv", "qkv"), ("out", "attended")]),
         scaled(residual("projection", "attended").linear("blocks.*.projection"), 1),
-        norm(2),
-        step("fc1", Rows::Tokens, [("x", "normed"), ("out", "hidden")])
-            .weights("weight", Rule::Copy, fc1_weight)
-            .weights("bias", Rule::Copy, fc1_bias),
-        scaled(residual("fc2", "hidden").linear("blocks.*.fc2"), 2),
     ]);
+    steps.extend(normed(2, "fc1", &fc1, "hidden"));
+    steps.push(scaled(residual("fc2", "hidden").linear("blocks.*.fc2"), 2));
     steps
 }
 
@@ -255,10 +278,10 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::kernel::{Access, Kernels, plan, weights};
-    use crate::vit::{Architecture, CATALOGUE, Named, Shape, Variant};
+    use crate::kernel::{Access, Kernels, plan_for, weights};
+    use crate::vit::{Architecture, CATALOGUE, KernelForm, Named, Shape, Variant};
 
-    /// Published models, and small ones with what these lack.
+    /// Published models, and small ones with what these lack, in every form.
     fn models() -> Vec<(Vit, Kernels)> {
         let mut list: Vec<Vit> = CATALOGUE.iter().map(Named::vit).collect();
         let variant = Variant { registers: 4, layer_scale: Some(1e-5), pre_norm: true, ..Variant::default() };
@@ -273,7 +296,9 @@ mod tests {
                 }
             }
         }
-        list.into_iter().filter_map(|vit| plan(&vit).ok().map(|kernels| (vit, kernels))).collect()
+        let forms = LayerNorm::ALL.map(|(_, layernorm)| KernelForm { layernorm, ..KernelForm::default() });
+        let in_form = |vit: Vit| forms.clone().map(|form| plan_for(&vit, form).ok().map(|kernels| (vit, kernels)));
+        list.into_iter().flat_map(in_form).flatten().collect()
     }
 
     #[test]
@@ -306,7 +331,7 @@ mod tests {
     fn every_launch_reads_what_another_wrote() {
         const IMAGES: u64 = 3;
         let models = models();
-        assert!(models.len() > 30);
+        assert!(models.len() > 60);
         for (vit, kernels) in models {
             let mut sizes = BTreeMap::new();
             for step in &kernels.forward {

@@ -6,6 +6,7 @@
 //! every epilogue, which the next product's zero columns ignore.
 
 use super::image::Images;
+use super::layernorm::STATISTICS;
 use super::tile::{BATCHES, Product, Tile, cheapest_tile};
 use super::{Access, Argument, Dtype, Extent, KernelPlan, Launch, codes};
 use crate::diagnostic::Diagnostic;
@@ -45,6 +46,9 @@ pub enum Source {
     /// A matrix.
     #[default]
     Rows,
+    /// A matrix whose rows the product is to see layer-normed: the norm's gain is folded into W, and the mean and the
+    /// deviation of each row come off the sums.
+    Normed,
     /// A matrix for each of so many heads: each reads its own and makes its own columns of the result.
     Heads(u64),
     /// The patches of images, read where they lie.
@@ -132,7 +136,7 @@ impl Gemm {
         }
         let tokens = matches!(self.epilogue, Epilogue::Tokens { .. });
         let fits = match self.source {
-            Source::Rows => !tokens,
+            Source::Rows | Source::Normed => !tokens,
             Source::Heads(heads) => self.epilogue == Epilogue::Bias && heads > 0 && self.outputs.is_multiple_of(heads),
             Source::Images(images) => {
                 tokens && self.inputs == images.numbers() && self.rows_per_image == images.patches()
@@ -238,6 +242,10 @@ impl Gemm {
         let mut read = 2 * k;
         match self.source {
             Source::Rows => {}
+            Source::Normed => {
+                entry = format!("{entry}_normed");
+                (x, read) = ("normed", 2 * k + STATISTICS);
+            }
             Source::Heads(heads) => {
                 constants.extend([("HEADS", heads), ("HEAD", n / heads), ("HEAD_TILES", columns / heads)]);
                 entry = format!("{entry}_h{heads}");
@@ -324,7 +332,13 @@ impl Gemm {
             Source::Images(images) => vec![images.argument()],
             _ => vec![wide("x", &of_head, &of_head)],
         };
+        if self.source == Source::Normed {
+            arguments.push(Argument::statistics(Access::Read));
+        }
         arguments.push(wide("weight", &rows, &used));
+        if self.source == Source::Normed {
+            arguments.push(table("sums").padded(used.clone()));
+        }
         arguments.push(table("bias").padded(used.clone()));
         match self.epilogue {
             Epilogue::Residual { layer_scale } => {

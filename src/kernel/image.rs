@@ -1,21 +1,23 @@
 //! Images as a kernel reads them: where a patch's numbers lie, and how many of them one access takes.
 
 use super::{Access, Argument, Dtype, Extent, KernelPlan};
-use crate::vit::{ImageFormat, Layout, Pixels};
+use crate::vit::{ImageFormat, KernelForm, LayerNorm, Layout, Pixels};
 
 /// Numbers that 16 bytes of bf16 hold: a chunk of a tile in shared memory.
 const CHUNK: u64 = 8;
 
 impl KernelPlan {
-    /// The images that it was planned for; the usual ones where it reads none.
-    pub fn format(&self) -> ImageFormat {
+    /// The form that it was planned for, as far as it shows; the usual one elsewhere.
+    pub fn form(&self) -> KernelForm {
         let named = |name: &str| self.choice(name).unwrap_or_default();
         let pixels = Pixels::ALL.into_iter().find(|(name, _)| *name == named("pixels"));
         let layout = Layout::ALL.into_iter().find(|(name, _)| *name == named("order"));
-        ImageFormat {
+        let images = ImageFormat {
             pixels: pixels.map_or_else(Pixels::default, |(_, pixels)| pixels),
             layout: layout.map_or_else(Layout::default, |(_, layout)| layout),
-        }
+        };
+        let layernorm = if named("x") == "normed" { LayerNorm::Folded } else { LayerNorm::Apart };
+        KernelForm { images, layernorm, ..KernelForm::default() }
     }
 }
 

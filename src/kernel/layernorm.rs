@@ -43,7 +43,13 @@ pub fn class_norm(width: u64, epsilon: f64, tokens: u64) -> Result<KernelPlan, D
     plan(width, epsilon, Rows::First { tokens })
 }
 
-/// Which rows are normalised.
+/// The mean of rows of `width` bf16 and one over their deviation, for products that a layer norm is folded into. Fails as
+/// the others.
+pub fn layernorm_statistics(width: u64, epsilon: f64) -> Result<KernelPlan, Diagnostic> {
+    plan(width, epsilon, Rows::Measured)
+}
+
+/// What is done with which rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rows {
     /// All, after a residual has been added.
@@ -52,6 +58,18 @@ enum Rows {
     All,
     /// One in so many.
     First { tokens: u64 },
+    /// All are measured, and none is normalised.
+    Measured,
+}
+
+/// Bytes of a row's statistics: two `float`.
+pub(super) const STATISTICS: u64 = 8;
+
+impl Argument {
+    /// The mean of each row and one over its deviation.
+    pub(super) fn statistics(access: Access) -> Self {
+        Self::new("statistics", Dtype::F32, [Extent::ROWS, Extent::Size(2)], access)
+    }
 }
 
 fn plan(width: u64, epsilon: f64, rows: Rows) -> Result<KernelPlan, Diagnostic> {
@@ -81,6 +99,7 @@ fn plan(width: u64, epsilon: f64, rows: Rows) -> Result<KernelPlan, Diagnostic> 
         Rows::Added => "layernorm_residual",
         Rows::All => "layernorm",
         Rows::First { .. } => "class_norm",
+        Rows::Measured => "layernorm_statistics",
     };
     let mut entry = format!("sovit_{name}_w{width}");
     let matrix = |name, access| Argument::new(name, Dtype::Bf16, [Extent::ROWS, Extent::Size(width)], access);
@@ -99,6 +118,9 @@ fn plan(width: u64, epsilon: f64, rows: Rows) -> Result<KernelPlan, Diagnostic> 
         entry = format!("{entry}_t{tokens}");
         arguments[0].shape = vec![Extent::ROWS, Extent::Size(tokens), Extent::Size(width)];
     }
+    if rows == Rows::Measured {
+        arguments = vec![matrix("x", Access::Read), Argument::statistics(Access::Write), Argument::rows()];
+    }
     arguments.retain(|argument| residual || !matches!(argument.name.as_str(), "residual" | "sum"));
     Ok(KernelPlan {
         name: name.to_owned(),
@@ -109,7 +131,14 @@ fn plan(width: u64, epsilon: f64, rows: Rows) -> Result<KernelPlan, Diagnostic> 
         reals: vec![("EPSILON".to_owned(), epsilon)],
         choices: [
             ("residual", if residual { "added" } else { "none" }),
-            ("rows", if matches!(rows, Rows::First { .. }) { "first" } else { "all" }),
+            (
+                "rows",
+                match rows {
+                    Rows::Added | Rows::All => "all",
+                    Rows::First { .. } => "first",
+                    Rows::Measured => "measured",
+                },
+            ),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .into(),
@@ -123,7 +152,11 @@ fn plan(width: u64, epsilon: f64, rows: Rows) -> Result<KernelPlan, Diagnostic> 
         },
         arguments,
         flops_per_row: 0,
-        bytes_per_row: if residual { 4 } else { 2 } * 2 * width,
+        bytes_per_row: match rows {
+            Rows::Added => 8 * width,
+            Rows::All | Rows::First { .. } => 4 * width,
+            Rows::Measured => 2 * width + STATISTICS,
+        },
         bytes_of_weights: 0,
     })
 }

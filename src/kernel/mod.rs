@@ -6,6 +6,7 @@ mod attention;
 mod bf16;
 mod buckets;
 pub mod codes;
+mod fold;
 mod forward;
 mod gemm;
 mod gpu;
@@ -26,7 +27,7 @@ pub use gemm::{Epilogue, Gemm, Source};
 #[cfg(feature = "verify")]
 pub(crate) use gpu::reachable;
 pub use image::Images;
-pub use layernorm::{class_norm, layernorm, layernorm_residual};
+pub use layernorm::{class_norm, layernorm, layernorm_residual, layernorm_statistics};
 pub use mix::{Instructions, Mix};
 pub use model::*;
 pub use pack::{Given, Normalisation, Pack, Packed, Packing, Rule};
@@ -36,7 +37,9 @@ pub use tile::Tile;
 pub use weights::{Weight, weights};
 
 use crate::diagnostic::Diagnostic;
-use crate::vit::{Activation, Architecture, Feature, ImageFormat, Inputs, Pooling, Position, QkNorm, Vit};
+use crate::vit::{
+    Activation, Architecture, Feature, ImageFormat, KernelForm, LayerNorm, Pooling, Position, QkNorm, Vit,
+};
 use buckets::Buckets;
 
 /// The kernels of a model's forward pass, from images to a vector for each or to classes, each specialised to its shape; or
@@ -44,27 +47,35 @@ use buckets::Buckets;
 ///
 /// A block is `layernorm`, `qkv`, `attention`, `projection`, `layernorm`, `fc1`, `fc2`: what one writes the next reads,
 /// and the products add the residuals. Where queries and keys are normed or rotated, `query_key` does so before
-/// `attention`. `layernorm_residual` is for residuals that something else leaves apart.
+/// `attention`. `layernorm_residual` is for residuals that something else leaves apart. Where layer norms are folded,
+/// `layernorm_statistics` stands for a block's `layernorm`, and `qkv` and `fc1` read the tokens themselves.
 ///
 /// Pure arithmetic: needs no GPU and no compiler, and gives the same plan everywhere.
 pub fn plan(vit: &Vit) -> Result<Kernels, Diagnostic> {
-    plan_for(vit, Inputs::default())
+    plan_for(vit, KernelForm::default())
 }
 
-/// The same for inputs that come so, such as images of an [`ImageFormat`]; [`plan`] takes the usual ones.
+/// The same in a form of one's own, or for images that come so; [`plan`] takes the usual ones.
 ///
 /// Matrix products and attention have kernels for each bucket of batches, where there are buckets: see [`Step::up_to`].
-pub fn plan_for(vit: &Vit, inputs: impl Into<Inputs>) -> Result<Kernels, Diagnostic> {
+pub fn plan_for(vit: &Vit, form: impl Into<KernelForm>) -> Result<Kernels, Diagnostic> {
+    let form = form.into();
     expressible(vit)?;
-    let Inputs { images, batches } = inputs.into();
-    let mut buckets = Buckets::new(&batches);
+    let forward = forward::forward(vit, form.layernorm);
+    let launched = |name: &str| forward.iter().any(|step| step.kernel == name);
+    let mut buckets = Buckets::new(&form.batches);
     let (width, epsilon) = (vit.shape.width, vit.architecture.norm_epsilon);
     let mut list = vec![layernorm_residual(width, epsilon)?];
-    for gemm in products(vit, images) {
+    for gemm in products(vit, form.clone()) {
         let plans = buckets.kernels(|batches| gemm.plan_at(batches))?;
         match gemm.name {
             "qkv" => {
-                list.push(layernorm(width, epsilon)?);
+                if launched("layernorm") {
+                    list.push(layernorm(width, epsilon)?);
+                }
+                if form.layernorm == LayerNorm::Folded {
+                    list.push(layernorm_statistics(width, epsilon)?);
+                }
                 list.extend(plans);
                 list.extend(query_key(vit).map(|query_key| query_key.plan()).transpose()?);
                 list.extend(buckets.kernels(|batches| attention(vit).plan_at(batches))?);
@@ -84,7 +95,7 @@ pub fn plan_for(vit: &Vit, inputs: impl Into<Inputs>) -> Result<Kernels, Diagnos
             _ => list.extend(plans),
         }
     }
-    Ok(Kernels { list, forward: buckets.launches(forward::forward(vit)) })
+    Ok(Kernels { list, forward: buckets.launches(forward) })
 }
 
 /// A model's attention.
@@ -123,7 +134,8 @@ pub fn pool(vit: &Vit) -> Option<Pool> {
 }
 
 /// The matrix products of a model, in the order of a forward pass.
-pub fn products(vit: &Vit, format: ImageFormat) -> Vec<Gemm> {
+pub fn products(vit: &Vit, form: impl Into<KernelForm>) -> Vec<Gemm> {
+    let KernelForm { images: format, layernorm, .. } = form.into();
     let (architecture, shape) = (&vit.architecture, &vit.shape);
     let (width, heads, head_dim) = (shape.width, architecture.heads, vit.head_dim());
     let tokens = served_tokens(vit);
@@ -131,15 +143,19 @@ pub fn products(vit: &Vit, format: ImageFormat) -> Vec<Gemm> {
     let gemm = |name, inputs, outputs, epilogue| Gemm::new(name, tokens, [inputs, outputs], epilogue);
     let images = images(vit, format);
     let embedded = Epilogue::Tokens { prefix: architecture.prefix() };
+    let source = match layernorm {
+        LayerNorm::Apart => Source::Rows,
+        LayerNorm::Folded => Source::Normed,
+    };
     let mut list = vec![
         Gemm {
             source: Source::Images(images),
             ..Gemm::new("patch_embedding", images.patches(), [images.numbers(), width], embedded)
         },
-        gemm("qkv", width, 3 * width, Epilogue::Heads { parts: 3, heads, head_dim, tokens }),
+        Gemm { source, ..gemm("qkv", width, 3 * width, Epilogue::Heads { parts: 3, heads, head_dim, tokens }) },
         // Attention leaves its heads padded, side by side.
         Gemm { input_groups: heads, ..gemm("projection", width, width, residual) },
-        gemm("fc1", width, shape.mlp_dim, Epilogue::Activation(architecture.activation)),
+        Gemm { source, ..gemm("fc1", width, shape.mlp_dim, Epilogue::Activation(architecture.activation)) },
         gemm("fc2", shape.mlp_dim, width, residual),
     ];
     // What follows has a row for each image.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::query_key::rotation;
-use super::{Argument, Dtype, Extent, codes, images, narrow};
+use super::{Argument, Dtype, Extent, codes, fold, images, narrow};
 use crate::diagnostic::Diagnostic;
 use crate::vit::{ImageFormat, PositionRows, Vit};
 
@@ -33,6 +33,13 @@ pub enum Rule {
     Prefix,
     /// For each head the query of the probe times the matrix of the keys, times log2(e) over the root of the head's size.
     Probe,
+    /// The weights of a product with the gain of the layer norm before it, which is named first, the mean of each row
+    /// taken off.
+    FoldedWeight,
+    /// The sums of the rows of that in bf16.
+    FoldedSums,
+    /// The biases of the product and what it makes of the norm's bias, which is named first; each bias behind its weight.
+    FoldedBias,
     /// Of no weights: the cosines and sines of the patches' rotary positions.
     Rotation,
 }
@@ -101,6 +108,9 @@ impl Pack<'_> {
             Rule::LastRows => from[0].map_or_else(|| vec![0.0; count], |table| last_rows(table, count)),
             Rule::Prefix => self.prefix(&from),
             Rule::Probe => self.probe(&from),
+            Rule::FoldedWeight => fold::weight(&from),
+            Rule::FoldedSums => fold::sums(&from),
+            Rule::FoldedBias => fold::bias(&from),
             Rule::Rotation => rotation(self.vit),
         };
         if values.len() != count {

@@ -1,7 +1,7 @@
 //! What a plan says of the kernels of its searches.
 
 use super::{Emit, Plan, Target};
-use crate::vit::Inputs;
+use crate::vit::KernelForm;
 
 impl Plan {
     /// The emits of kernels for the search of that name.
@@ -11,8 +11,8 @@ impl Plan {
         kernels.filter(move |emit| emit.search.is_none_or(named))
     }
 
-    /// What the kernels of the search of that name are given: as its first emit of kernels says.
-    pub fn inputs_of(&self, search: &str) -> Inputs {
-        self.kernels_of(search).next().map(|emit| emit.options.inputs.clone()).unwrap_or_default()
+    /// How the kernels of the search of that name are made: as its first emit of kernels says.
+    pub fn form_of(&self, search: &str) -> KernelForm {
+        self.kernels_of(search).next().map(|emit| emit.options.form.clone()).unwrap_or_default()
     }
 }

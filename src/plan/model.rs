@@ -10,7 +10,7 @@ use super::{Cluster, Expression, Input, KnownForm, RecipeSpec, Results, Serving,
 use crate::hardware::Device;
 use crate::source::{Span, Spanned};
 use crate::units::Dimension;
-use crate::vit::{Architecture, Contrastive, Inputs, PerAxis, Shape, Step};
+use crate::vit::{Architecture, Contrastive, KernelForm, PerAxis, Shape, Step};
 
 /// A checked plan. Indices point into its own lists.
 #[derive(Clone, Debug, PartialEq)]
@@ -619,8 +619,8 @@ pub struct EmitOptions {
     pub text: Option<TextSizes>,
     /// Whether the search's recipe stays out.
     pub model_alone: bool,
-    /// How images come to the kernels, and in what batches.
-    pub inputs: Inputs,
+    /// How the kernels are made.
+    pub form: KernelForm,
 }
 
 /// Model classes of transformers, by the `model_type` of their configs.

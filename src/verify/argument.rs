@@ -36,3 +36,8 @@ pub fn bytes<T: Copy, const N: usize>(list: &[T], to: impl Fn(T) -> [u8; N]) -> 
 pub fn halves(bytes: &[u8]) -> Vec<u16> {
     bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
 }
+
+/// The `float` of its halves, as an output of bf16 holds them.
+pub(super) fn float([low, high]: [u16; 2]) -> f32 {
+    f32::from_bits(u32::from(low) | u32::from(high) << 16)
+}

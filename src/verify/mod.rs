@@ -39,7 +39,7 @@ pub use turned::Turned;
 use crate::diagnostic::Diagnostic;
 use crate::emit::kernel_source;
 use crate::kernel::{self, KernelPlan, Source};
-use crate::vit::{Inputs, Vit};
+use crate::vit::{KernelForm, Vit};
 
 /// Codes of running kernels on the CPU: S082x.
 pub mod codes {
@@ -104,20 +104,19 @@ fn share(error: f64, allowed: f64) -> f64 {
     if error == 0.0 { 0.0 } else { error / allowed }
 }
 
-/// Runs every kernel of a model for inputs that come so, such as images of an `ImageFormat`: on one row in both orders of
-/// threads, on a ragged number of rows in every schedule, and on more rows than one block takes; or on one image and on two
-/// where a kernel needs whole images.
+/// Runs every kernel of a model in its form: on one row in both orders of threads, on a ragged number of rows in every
+/// schedule, and on more rows than one block takes; or on one image and on two where a kernel needs whole images.
 ///
 /// Programs are put into `folder`. A kernel that is wrong is told in its entry. Fails where no kernels are planned for
 /// the model, or where the outside world does.
 pub fn verify(
     vit: &Vit,
-    inputs: impl Into<Inputs>,
+    form: impl Into<KernelForm>,
     compiler: &Compiler,
     folder: &Path,
     seed: u64,
 ) -> Result<Vec<Verified>, Diagnostic> {
-    let kernels = kernel::plan_for(vit, inputs)?;
+    let kernels = kernel::plan_for(vit, form)?;
     let jobs = Mutex::new(kernels.list.iter().enumerate());
     let done = Mutex::new(Vec::new());
     let next = || jobs.lock().ok().and_then(|mut jobs| jobs.next());
@@ -215,10 +214,11 @@ pub fn case(vit: &Vit, plan: &KernelPlan, rows: u64, seed: u64) -> Option<Box<dy
         let (width, epsilon) = (width as usize, vit.architecture.norm_epsilon);
         return Some(Box::new(match plan.constant("TOKENS") {
             Some(tokens) => Norm::first(width, rows, tokens as usize, epsilon, seed),
+            None if plan.choice("rows") == Some("measured") => Norm::measured(width, rows, epsilon, seed),
             None => Norm::new(width, rows, plan.choice("residual") == Some("added"), epsilon, seed),
         }));
     }
-    let gemm = kernel::products(vit, plan.format()).into_iter().find(|gemm| gemm.name == plan.part())?;
+    let gemm = kernel::products(vit, plan.form()).into_iter().find(|gemm| gemm.name == plan.part())?;
     if let Source::Images(images) = gemm.source {
         return Some(Box::new(Embedding::new(images, plan, rows / images.patches().max(1) as usize, seed)));
     }

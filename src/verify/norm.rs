@@ -1,5 +1,6 @@
-//! Layer norm, with residual add or alone, in double precision and independent of the kernel; inputs that are hard for it.
+//! Layer norm, with residual add or alone, or its mean and deviation, in double precision and independent of the kernel; inputs that are hard for it.
 
+use super::argument::float;
 use super::noise::Noise;
 use super::{Argument, Case, share};
 use crate::kernel::{narrow, widen};
@@ -12,6 +13,8 @@ pub struct Norm {
     epsilon: f64,
     /// Tokens of an image, of which a row is the first; 1 where every token is a row.
     tokens: usize,
+    /// Whether rows are measured and not normalised.
+    measured: bool,
     x: Vec<u16>,
     /// Empty where nothing is added.
     residual: Vec<u16>,
@@ -66,12 +69,17 @@ impl Norm {
         let gamma = (0..width).map(|_| (1.0 + 0.2 * noise.normal()) as f32).collect();
         let beta = (0..width).map(|_| (0.1 * noise.normal()) as f32).collect();
         let residual = if residual { added } else { Vec::new() };
-        Self { width, rows, epsilon, tokens: 1, x, residual, gamma, beta }
+        Self { width, rows, epsilon, tokens: 1, measured: false, x, residual, gamma, beta }
     }
 
     /// Inputs of `class_norm`: the rows are the first of so many tokens, and the others are no numbers.
     pub fn first(width: usize, rows: usize, tokens: usize, epsilon: f64, seed: u64) -> Self {
         Self { tokens, ..Self::new(width, rows, false, epsilon, seed) }
+    }
+
+    /// Inputs of `layernorm_statistics`.
+    pub fn measured(width: usize, rows: usize, epsilon: f64, seed: u64) -> Self {
+        Self { measured: true, ..Self::new(width, rows, false, epsilon, seed) }
     }
 
     /// `bf16(x + residual)`, the addition in float; x alone where nothing is added.
@@ -84,16 +92,39 @@ impl Norm {
 
     /// One row's layer norm in double precision: R.
     fn exact(&self, row: &[u16]) -> Vec<f64> {
+        let (mean, deviation) = self.moments(row);
+        let affine = self.gamma.iter().zip(&self.beta);
+        row.iter()
+            .zip(affine)
+            .map(|(&bits, (&g, &b))| (f64::from(widen(bits)) - mean) / deviation * f64::from(g) + f64::from(b))
+            .collect()
+    }
+
+    /// One row's mean and deviation in double precision, epsilon in the latter.
+    fn moments(&self, row: &[u16]) -> (f64, f64) {
         let n = row.len() as f64;
         let values: Vec<f64> = row.iter().map(|&bits| f64::from(widen(bits))).collect();
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
-        let affine = self.gamma.iter().zip(&self.beta);
-        values
-            .iter()
-            .zip(affine)
-            .map(|(v, (&g, &b))| (v - mean) / (variance + self.epsilon).sqrt() * f64::from(g) + f64::from(b))
-            .collect()
+        (mean, (variance + self.epsilon).sqrt())
+    }
+
+    /// The mean within its rounding and some of the deviation, and one over the deviation within a millionth: reciprocal
+    /// roots are good to two units of `float`, and sums of squares to a few.
+    fn check_moments(&self, row: &[u16], seen: [f32; 2]) -> Result<f64, String> {
+        const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
+        let (mean, deviation) = self.moments(row);
+        let exact = [mean, 1.0 / deviation];
+        let limits = [ROUNDING * (mean.abs() + 4.0 * deviation), 16.0 * ROUNDING / deviation];
+        let mut worst: f64 = 0.0;
+        for (at, name) in ["mean", "reciprocal deviation"].into_iter().enumerate() {
+            let error = (f64::from(seen[at]) - exact[at]).abs();
+            if error > limits[at] || error.is_nan() {
+                return Err(format!("the {name} is {}, not {:e}", seen[at], exact[at]));
+            }
+            worst = worst.max(share(error, limits[at]));
+        }
+        Ok(worst)
     }
 
     /// The same in float, plainly in two passes, and rounded to bf16: B, what a careful library would give.
@@ -158,13 +189,17 @@ impl Case for Norm {
         let [x, residual] = [&x, &self.residual].map(|list| Argument::halves(list));
         let [gamma, beta] = [&self.gamma, &self.beta].map(|list| Argument::floats(list));
         let (out, rows) = (Argument::Output(2 * self.x.len()), Argument::Scalar(self.rows()));
-        if self.residual.is_empty() {
+        if self.measured {
+            vec![x, Argument::Output(8 * self.rows), rows]
+        } else if self.residual.is_empty() {
             vec![x, gamma, beta, out, rows]
         } else {
             vec![x, residual, gamma, beta, out.clone(), out, rows]
         }
     }
 
+    /// Moments must be those of double precision but for a few roundings.
+    ///
     /// The sum must be exact to the bit. The norm K of each row must keep max|K-R| <= 2 max|B-R| + 2^-8 max|R|, the
     /// same for root mean squares; and, since that hides small faults of the statistics, K must be the nearest bf16 of
     /// R in all but one element of a hundred, and never more than a step (or 1e-5 of the row's largest) away.
@@ -177,6 +212,15 @@ impl Case for Norm {
                 let got = sum.get(at).map_or(f32::NAN, |&bits| widen(bits));
                 return Err(format!("sum[{row}][{column}] is {got}, not {}", widen(expected[at])));
             }
+        }
+        if self.measured {
+            let seen = normalised.as_chunks::<4>().0.iter().map(|two| two.as_chunks::<2>().0);
+            let mut worst: f64 = 0.0;
+            for (row, (x, two)) in expected.chunks(self.width).zip(seen).enumerate() {
+                let moments = [0, 1].map(|at| float(two[at]));
+                worst = worst.max(self.check_moments(x, moments).map_err(|reason| format!("row {row}: {reason}"))?);
+            }
+            return Ok(worst);
         }
         if normalised.len() != expected.len() {
             return Err("wrong length".to_owned());

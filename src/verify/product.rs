@@ -1,5 +1,6 @@
 //! Matrix products with their epilogues in double precision, independent of the kernel.
 
+use super::argument::float;
 use super::noise::Noise;
 use super::tally::{Tally, finite};
 use super::{Argument, Case};
@@ -18,6 +19,9 @@ pub struct Product {
     bias: Vec<f32>,
     gamma: Vec<f32>,
     residual: Vec<u16>,
+    /// Of the rows of x, and the sums of those of W, where the product is to norm them; any numbers serve.
+    statistics: Vec<f32>,
+    sums: Vec<f32>,
 }
 
 /// Values for an argument, zeros where it is padded.
@@ -61,6 +65,8 @@ impl Product {
             bias: floats(input("bias", 0.5, 0.0)),
             gamma: floats(input("gamma", 0.3, 1.0)),
             residual: rounded(input("residual", 2.0, 0.0)),
+            statistics: floats(input("statistics", 0.2, 1.0)),
+            sums: floats(input("sums", 0.5, 0.0)),
         }
     }
 
@@ -80,11 +86,16 @@ impl Product {
         let x_row = row * heads + column * heads / self.bias.len();
         let dot = |w_row: usize| {
             let pairs = self.x[x_row * k..][..k].iter().zip(&self.weight[w_row * k..][..k]);
-            let (sum, size) = pairs.fold((f64::from(self.bias[w_row]), 0.0), |(sum, size), (&x, &w)| {
+            let (sum, size) = pairs.fold((0.0, 0.0), |(sum, size), (&x, &w)| {
                 let product = f64::from(widen(x)) * f64::from(widen(w));
                 (sum + product, size + product.abs())
             });
-            (sum, size * 1e-6)
+            let bias = f64::from(self.bias[w_row]);
+            let Some(&[mean, scale]) = self.statistics.as_chunks::<2>().0.get(row) else {
+                return (sum + bias, size * 1e-6);
+            };
+            let (taken, scale) = (f64::from(mean) * f64::from(self.sums[w_row]), f64::from(scale));
+            ((sum - taken) * scale + bias, (size + taken.abs()) * scale.abs() * 1e-6)
         };
         let (sum, slack) = dot(column);
         let value = match self.gemm.epilogue {
@@ -119,6 +130,8 @@ impl Case for Product {
             "bias" => Argument::floats(&self.bias),
             "gamma" => Argument::floats(&self.gamma),
             "residual" => Argument::halves(&self.residual),
+            "statistics" => Argument::floats(&self.statistics),
+            "sums" => Argument::floats(&self.sums),
             "out" => Argument::Output(
                 planned.dtype.bytes() as usize * planned.elements(&self.plan.launch, self.rows as u64) as usize,
             ),
@@ -145,8 +158,7 @@ impl Case for Product {
             let (exact, slack) = self.exact(row, column, k);
             let place = self.place(row, column, columns);
             let seen = if floats {
-                let [low, high] = [out[2 * place], out[2 * place + 1]].map(u32::from);
-                tally.float(f32::from_bits(low | high << 16), exact, slack)
+                tally.float(float([out[2 * place], out[2 * place + 1]]), exact, slack)
             } else {
                 tally.half(out[place], exact, slack)
             };

@@ -3,13 +3,14 @@
 //! Ground: any stage may stand on it, and it knows no stage.
 
 mod architecture;
+mod batches;
 mod blocks;
 mod catalogue;
 mod config;
 mod contrastive;
 mod cost;
 mod image_format;
-mod inputs;
+mod kernel_form;
 mod memory;
 mod packed;
 mod shape;
@@ -18,12 +19,13 @@ mod text;
 mod variant;
 
 pub use architecture::{Activation, Architecture, Pooling, Problem, Vit};
+pub use batches::Batches;
 pub use catalogue::{CATALOGUE, Named, named};
 pub use config::{ConfigProblem, ReadConfig, read_config};
 pub use contrastive::{Contrastive, ContrastiveCost, ContrastiveLoss, ContrastiveMemory};
 pub use cost::{Components, Cost, FlopTerm};
 pub use image_format::{ImageFormat, Layout, Pixels};
-pub use inputs::{Batches, Inputs};
+pub use kernel_form::{KernelForm, LayerNorm};
 pub use memory::{AttentionKind, Memory, NumberFormat, Optimizer, Step};
 pub use packed::{Packed, PackedCost, Packing};
 pub use shape::{Axis, PerAxis, Shape};

@@ -6,8 +6,8 @@ use sovitc::emit::kernel_source;
 use sovitc::kernel::{Access, KernelPlan, Kernels, Normalisation, Operand, Pack, Packed, Step, plan_for, weights};
 use sovitc::verify::{Argument, Noise, ORDERS, bytes, halves, narrow, widen};
 use sovitc::vit::{
-    Activation, Architecture, Batches, ImageFormat, Inputs, Layout, Pixels, Pooling, Position, PositionRows, QkNorm,
-    QkvBias, Shape, Variant, Vit,
+    Activation, Architecture, Batches, ImageFormat, KernelForm, LayerNorm, Layout, Pixels, Pooling, Position,
+    PositionRows, QkNorm, QkvBias, Shape, Variant, Vit,
 };
 
 use crate::block::{Rows, attend, norm};
@@ -368,18 +368,18 @@ fn distance(got: &[f64], exact: &[f64]) -> f64 {
     rms(&mut got.iter().zip(exact).map(|(a, b)| a - b)) / rms(&mut exact.iter().copied())
 }
 
-fn check(architecture: Architecture, format: ImageFormat) {
-    check_batch(architecture, &format.into(), 2);
+fn check(architecture: Architecture, form: impl Into<KernelForm>) {
+    check_batch(architecture, &form.into(), 2);
 }
 
 /// A forward pass of so many images, by the kernels that they launch; returns these by name.
-fn check_batch(architecture: Architecture, inputs: &Inputs, count: usize) -> Vec<String> {
-    let format = inputs.images;
+fn check_batch(architecture: Architecture, form: &KernelForm, count: usize) -> Vec<String> {
+    let format = form.images;
     let vit = architecture.with(Shape { width: 144, depth: 2, mlp_dim: 272 }).unwrap();
     let mut noise = Noise(architecture.prefix() + 17);
     let weights = checkpoint(&vit, &mut noise);
     let images = Images::new(&vit, format.pixels, count, &mut noise);
-    let kernels = plan_for(&vit, inputs.clone()).unwrap();
+    let kernels = plan_for(&vit, form.clone()).unwrap();
     let pack = Pack { vit: &vit, format, normalisation: &images.normalisation };
     let buffers = BTreeMap::from([("image".to_owned(), images.buffer(format.layout))]);
     let mut machine = Machine { kernels: &kernels, pack, weights: &weights, images: &images, buffers };
@@ -408,7 +408,7 @@ fn check_batch(architecture: Architecture, inputs: &Inputs, count: usize) -> Vec
 fn batches_on_both_sides_of_a_bucket() {
     need_compiler!("forward::batches_on_both_sides_of_a_bucket");
     let architecture = Architecture { image: 56, heads: 2, classes: 10, ..Architecture::default() };
-    let inputs = Inputs { batches: Batches::new(&[2, 4096]).unwrap(), ..Inputs::default() };
+    let inputs = KernelForm { batches: Batches::new(&[2, 4096]).unwrap(), ..KernelForm::default() };
     let [small, large] = [2, 3].map(|images| check_batch(architecture, &inputs, images));
     let differ = small.iter().zip(&large).filter(|(small, large)| **small == format!("{large}_b2")).count();
     assert!(differ >= 3, "{small:?} and {large:?}");
@@ -475,4 +475,20 @@ fn normed_queries_and_keys_to_the_mean_of_patches() {
         let architecture = Architecture { pooling: Pooling::Average, ..base };
         check(architecture, ImageFormat::default());
     }
+}
+
+/// With norms that stay kernels: of the embedding, the last and the probe's.
+#[test]
+fn folded_norms_to_every_kind_of_vector() {
+    need_compiler!("forward::folded_norms_to_every_kind_of_vector");
+    let form = KernelForm { layernorm: LayerNorm::Folded, ..KernelForm::default() };
+    let variant = Variant { registers: 4, layer_scale: Some(1e-5), pre_norm: true, ..Variant::default() };
+    let base = Architecture { image: 56, heads: 2, ..Architecture::default() };
+    check(Architecture { classes: 10, ..base }, form);
+    let gated = Architecture { activation: Activation::SwiGlu, class_token: true, variant, ..base };
+    let variant = Variant { qkv_bias: QkvBias::NoKey, ..variant };
+    check(Architecture { pooling: Pooling::Average, variant, ..gated }, form);
+    // Without a norm of the embedding no layer norm writes rows but the class token's.
+    let variant = Variant { qkv_bias: QkvBias::None, qk_norm: QkNorm::Layer, ..Variant::default() };
+    check(Architecture { pooling: Pooling::Class, class_token: true, variant, ..base }, form);
 }

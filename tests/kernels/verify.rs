@@ -67,6 +67,31 @@ fn the_command_verifies_every_kernel() {
 }
 
 #[test]
+fn the_commands_take_the_form_of_the_plan() {
+    need_compiler!("verify::the_commands_take_the_form_of_the_plan");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.sov");
+    std::fs::write(&path, format!("{PLAN}emit kernels \"kernels/\" {{ layernorm = folded }}\n")).unwrap();
+    let names = |command, more: &[&str]| {
+        let (status, text, said) = kernels(command, &path, &[more, &["--format", "json"]].concat(), |_| {});
+        assert_eq!((status, said.as_str()), (0, ""));
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let key = if command == "plan" { "entry" } else { "kernel" };
+        let list = value["searches"][0]["kernels"].as_array().unwrap().clone();
+        list.iter().map(|kernel| kernel[key].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let planned = names("plan", &[]);
+    // The probe's norm is a kernel, and that of a block is none.
+    for name in ["sovit_layernorm_w96", "sovit_layernorm_statistics_w96"] {
+        assert!(planned.iter().any(|entry| entry == name), "{planned:?}");
+    }
+    assert_eq!(planned.iter().filter(|entry| entry.contains("_normed")).count(), 2, "{planned:?}");
+    let verified = names("verify", &["tiny"]);
+    assert_eq!(verified.len(), planned.len());
+    assert!(verified.contains(&"layernorm_statistics".to_owned()), "{verified:?}");
+}
+
+#[test]
 #[cfg(unix)]
 fn a_kernel_that_disagrees_ends_the_command_with_1() {
     use std::os::unix::fs::PermissionsExt as _;

@@ -11,7 +11,7 @@ use crate::kernel::{Argument, Launch};
 use crate::nvrtc::{self, Compiled, Library};
 use crate::render::visible;
 use crate::shape::Answer;
-use crate::vit::Inputs;
+use crate::vit::KernelForm;
 use crate::{Outcome, disk, emit, kernel};
 
 #[derive(Debug, Args)]
@@ -76,7 +76,7 @@ fn compile(arguments: &Compile, outcome: &Outcome, out: &std::path::Path) -> Res
     let mut found = Vec::new();
     for item in &outcome.answers {
         let architectures = architectures(arguments, outcome, &item.search);
-        for result in compile_answer(&library, item, outcome.plan.inputs_of(&item.search), &architectures) {
+        for result in compile_answer(&library, item, outcome.plan.form_of(&item.search), &architectures) {
             match result {
                 Ok(entry) => entries.push(entry),
                 Err(diagnostic) => found.push(diagnostic),
@@ -114,10 +114,10 @@ fn architectures(arguments: &Compile, outcome: &Outcome, search: &str) -> Vec<St
 fn compile_answer(
     library: &Library,
     item: &Answer,
-    inputs: Inputs,
+    form: KernelForm,
     architectures: &[String],
 ) -> Vec<Result<Entry, Diagnostic>> {
-    let kernels = match kernel::plan_for(&item.vit, inputs) {
+    let kernels = match kernel::plan_for(&item.vit, form) {
         Ok(kernels) => kernels,
         Err(diagnostic) => return vec![Err(diagnostic)],
     };

@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Show) -> Status {
     let Some(outcome) = &compiled.outcome else { return report(&compiled.diagnostics, &compiled.sources, format) };
     let (mut planned, mut found) = (Vec::new(), Vec::<Diagnostic>::new());
     for item in &outcome.answers {
-        match kernel::plan_for(&item.vit, outcome.plan.inputs_of(&item.search)) {
+        match kernel::plan_for(&item.vit, outcome.plan.form_of(&item.search)) {
             Ok(kernels) => planned.push((item, kernels)),
             Err(diagnostic) => found.push(diagnostic),
         }

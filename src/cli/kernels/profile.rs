@@ -101,7 +101,7 @@ fn profiled<'a>(
     let mut searches = Vec::new();
     for answer in answers {
         let mut kernels = Vec::new();
-        let planned = kernel::plan_for(&answer.vit, plan.inputs_of(&answer.search))?;
+        let planned = kernel::plan_for(&answer.vit, plan.form_of(&answer.search))?;
         for plan in &planned.list {
             let one_image = planned.rows(&plan.name).of(&answer.vit).max(1);
             let is_launched = |rows: &u64| planned.serves(&plan.name, rows.div_ceil(one_image));

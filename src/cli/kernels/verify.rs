@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Verify) -> Status {
 fn verified<'a>(plan: &Plan, answers: &[&'a Answer], seed: u64) -> Result<Vec<Search<'a>>, Diagnostic> {
     let (compiler, folder) = workshop()?;
     let one = |answer: &&'a Answer| {
-        let kernels = verify(&answer.vit, plan.inputs_of(&answer.search), &compiler, folder.path(), seed)?;
+        let kernels = verify(&answer.vit, plan.form_of(&answer.search), &compiler, folder.path(), seed)?;
         Ok(Search { search: &answer.search, kernels })
     };
     answers.iter().map(one).collect()

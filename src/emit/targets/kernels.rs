@@ -9,7 +9,7 @@ use crate::kernel::{self, Argument, KernelPlan, Launch, Step, UpTo, Weight, weig
 use crate::vit::Vit;
 
 pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
-    let kernels = kernel::plan_for(&job.answer.vit, job.emit.options.inputs.clone())
+    let kernels = kernel::plan_for(&job.answer.vit, job.emit.options.form.clone())
         .map_err(|diagnostic| diagnostic.label(job.emit.target.span, ""))?;
     let mut pieces = Vec::new();
     let mut entries = Vec::new();
@@ -99,12 +99,14 @@ impl<'a> Listed<'a> {
 mod tests {
     use super::*;
     use crate::kernel::{Access, Dtype};
-    use crate::vit::CATALOGUE;
+    use crate::vit::{CATALOGUE, KernelForm, LayerNorm};
 
     #[test]
     fn arguments_are_those_of_the_sources() {
         let mut seen = 0;
-        for plan in CATALOGUE.iter().filter_map(|named| kernel::plan(&named.vit()).ok()).flat_map(|all| all.list) {
+        let forms = LayerNorm::ALL.map(|(_, layernorm)| KernelForm { layernorm, ..KernelForm::default() });
+        let all = CATALOGUE.iter().flat_map(|named| forms.clone().map(|form| kernel::plan_for(&named.vit(), form)));
+        for plan in all.flatten().flat_map(|all| all.list) {
             let source = kernel_source(&plan).unwrap();
             let list = source.split_once(&format!("{}(\n", plan.entry)).unwrap().1.split_once(')').unwrap().0;
             let declared: Vec<(&str, &str)> = list.split(',').map(|one| one.trim().rsplit_once(' ').unwrap()).collect();

@@ -11,9 +11,9 @@ use crate::plan::{Emit, EmitOptions, ModelType, Target, TextSizes, codes};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{Item, ItemKind, Name};
 use crate::units::Dimension;
-use crate::vit::{Architecture, Batches, ImageFormat, Inputs, Layout, Pixels};
+use crate::vit::{Architecture, Batches, ImageFormat, KernelForm, LayerNorm, Layout, Pixels};
 
-const KERNELS: Schema = Schema::of(&["search", "arch", "dtype", "pixels", "layout", "batches"]);
+const KERNELS: Schema = Schema::of(&["search", "arch", "dtype", "pixels", "layout", "layernorm", "batches"]);
 const CONFIGS: Schema = Schema::of(&["search"]);
 const TRAINED: Schema = Schema::of(&["search", "recipe"]);
 const TRANSFORMERS: Schema = Schema::of(&["search", "recipe", "model_type", "text"]);
@@ -132,12 +132,18 @@ impl Checker<'_> {
         let pixels = fields.get("pixels").map_or(Some(Pixels::default()), |field| self.word(field, &Pixels::ALL));
         let layout = fields.get("layout").map_or(Some(Layout::default()), |field| self.word(field, &Layout::ALL));
         let batches = fields.get("batches").map_or(Some(Batches::default()), |field| self.batches(field));
+        let layernorm =
+            fields.get("layernorm").map_or(Some(LayerNorm::default()), |field| self.word(field, &LayerNorm::ALL));
         let options = EmitOptions {
             model_type: model_type?,
             embed_dim: embed_dim?,
             text: text?,
             model_alone: !with_recipe?,
-            inputs: Inputs { images: ImageFormat { pixels: pixels?, layout: layout? }, batches: batches? },
+            form: KernelForm {
+                images: ImageFormat { pixels: pixels?, layout: layout? },
+                layernorm: layernorm?,
+                batches: batches?,
+            },
         };
         if let (Some(field), Some(kind)) = (fields.get("text"), options.model_type)
             && kind != ModelType::Siglip

@@ -342,7 +342,7 @@ fn batches_of_kernels_rise_from_one() {
         "#
     ));
     let plan = plan(&format!("{SEARCH}emit kernels \"k/\" {{ batches = [4, 64] }}\n"));
-    let inputs = plan.inputs_of("s");
+    let inputs = plan.form_of("s");
     assert_eq!(inputs.batches.buckets().collect::<Vec<_>>(), [[1, 4], [5, 64]]);
 }
 

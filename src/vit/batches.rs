@@ -1,21 +1,4 @@
-//! What the kernels of a model are given: images of which format, and in what batches.
-
-use super::ImageFormat;
-
-/// What kernels are given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Inputs {
-    /// How images come.
-    pub images: ImageFormat,
-    /// In what batches.
-    pub batches: Batches,
-}
-
-impl From<ImageFormat> for Inputs {
-    fn from(images: ImageFormat) -> Self {
-        Self { images, batches: Batches::default() }
-    }
-}
+//! Batches of images in buckets.
 
 /// Batches in buckets, each of which has kernels of its own; no buckets where all batches share theirs.
 ///
