@@ -13,8 +13,8 @@ use sovitc::kernel::{
 use sovitc::nvrtc::{Compiled, Library, Missing, Search, find};
 use sovitc::sass;
 use sovitc::vit::{
-    Activation, Architecture, Batches, ImageFormat, KernelForm, Layout, Pixels, Pooling, QkNorm, Shape, Variant, Vit,
-    named,
+    Activation, Architecture, Batches, ImageFormat, KernelForm, LayerNorm, Layout, Pixels, Pooling, QkNorm, Shape,
+    Variant, Vit, named,
 };
 
 /// The library, or a loud word that the test did not run.
@@ -120,8 +120,8 @@ fn kernels_of_small_batches_compile_without_spills() {
     let archs = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"];
     let mut seen = 0;
     for (name, archs) in [("sovit_400m14", &archs[..]), ("vit_b16", &archs[..1]), ("dinov3_l16", &archs[3..4])] {
-        let inputs = KernelForm { batches: Batches::new(&[1, 4, 64]).unwrap(), ..KernelForm::default() };
-        let kernels = plan_for(&named(name).unwrap().vit(), inputs).unwrap();
+        let form = KernelForm { batches: Batches::new(&[1, 4, 64]).unwrap(), ..KernelForm::default() };
+        let kernels = plan_for(&named(name).unwrap().vit(), form).unwrap();
         for kernel in kernels.list.iter().filter(|kernel| kernel.instead_of.is_some()) {
             for arch in archs {
                 let compiled = compile_plan(&library, kernel, arch);
@@ -132,6 +132,27 @@ fn kernels_of_small_batches_compile_without_spills() {
         }
     }
     assert!(seen > 50, "{seen} CUBINs");
+}
+
+/// The kernels that differ where layer norms are folded, on every class of GPUs.
+#[test]
+fn folded_norms_compile_without_spills() {
+    let Some(library) = library("nvrtc::folded_norms_compile_without_spills") else { return };
+    let form = KernelForm { layernorm: LayerNorm::Folded, ..KernelForm::default() };
+    let gated = Architecture { activation: Activation::SwiGlu, ..Architecture::default() };
+    let gated = Vit { architecture: gated, shape: Shape { width: 1024, depth: 1, mlp_dim: 2730 } };
+    let published = ["sovit_400m14", "sovit_150m14"].map(|name| named(name).unwrap().vit());
+    let archs = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"];
+    for (number, vit) in published.iter().chain([&gated]).enumerate() {
+        let kernels = plan_for(vit, form.clone()).unwrap();
+        for name in ["layernorm_statistics", "qkv", "fc1"] {
+            let kernel = kernels.named(name).unwrap();
+            for arch in if number == 0 { &archs[..] } else { &archs[number..=number] } {
+                let compiled = compile_plan(&library, kernel, arch);
+                assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
+            }
+        }
+    }
 }
 
 /// All that reads images or makes vectors of tokens, on every class of GPUs.

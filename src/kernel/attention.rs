@@ -300,12 +300,10 @@ mod tests {
 
     #[test]
     fn small_batches_have_more_blocks() {
-        for (tokens, head_dim) in [(256, 72), (196, 64), (1024, 72)] {
-            let attention = Attention { tokens, heads: 16, head_dim };
-            let [one, usual] = [[1, 1], BATCHES].map(|batches| attention.plan_at(batches).unwrap());
-            assert_eq!(attention.plan().unwrap(), usual);
-            assert!(one.launch.blocks_per_band > usual.launch.blocks_per_band, "{tokens} tokens");
-        }
+        let attention = Attention { tokens: 256, heads: 16, head_dim: 72 };
+        let [one, usual] = [[1, 1], BATCHES].map(|batches| attention.plan_at(batches).unwrap());
+        assert_eq!(attention.plan().unwrap(), usual);
+        assert!(one.launch.blocks_per_band > usual.launch.blocks_per_band);
     }
 
     #[test]

@@ -484,10 +484,10 @@ fn folded_norms_to_every_kind_of_vector() {
     let form = KernelForm { layernorm: LayerNorm::Folded, ..KernelForm::default() };
     let variant = Variant { registers: 4, layer_scale: Some(1e-5), pre_norm: true, ..Variant::default() };
     let base = Architecture { image: 56, heads: 2, ..Architecture::default() };
-    check(Architecture { classes: 10, ..base }, form);
+    check(Architecture { classes: 10, ..base }, form.clone());
     let gated = Architecture { activation: Activation::SwiGlu, class_token: true, variant, ..base };
     let variant = Variant { qkv_bias: QkvBias::NoKey, ..variant };
-    check(Architecture { pooling: Pooling::Average, variant, ..gated }, form);
+    check(Architecture { pooling: Pooling::Average, variant, ..gated }, form.clone());
     // Without a norm of the embedding no layer norm writes rows but the class token's.
     let variant = Variant { qkv_bias: QkvBias::None, qk_norm: QkNorm::Layer, ..Variant::default() };
     check(Architecture { pooling: Pooling::Class, class_token: true, variant, ..base }, form);

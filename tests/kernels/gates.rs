@@ -2,9 +2,9 @@
 
 use sovitc::emit::kernel_source;
 use sovitc::hardware::device;
-use sovitc::kernel::{Epilogue, Gemm, KernelPlan, Rows, Tile, attention, plan};
+use sovitc::kernel::{Epilogue, Gemm, KernelPlan, Rows, Tile, attention, plan, plan_for};
 use sovitc::verify::{Profile, count};
-use sovitc::vit::{Architecture, Shape, Variant, Vit, named};
+use sovitc::vit::{Architecture, KernelForm, LayerNorm, Shape, Variant, Vit, named};
 
 use crate::{compiled_folder, compiler};
 
@@ -82,8 +82,10 @@ fn gates(plan: &KernelPlan, seen: &Profile) -> Result<(), String> {
 fn the_kernels_of_sovit_400m_pass_the_gates() {
     need_compiler!("gates::the_kernels_of_sovit_400m_pass_the_gates");
     let vit = model(224);
-    let kernels = plan(&vit).unwrap();
-    for plan in &kernels.list {
+    let folded = KernelForm { layernorm: LayerNorm::Folded, ..KernelForm::default() };
+    let [kernels, folded] = [KernelForm::default(), folded].map(|form| plan_for(&vit, form).unwrap());
+    let changed = ["layernorm_statistics", "qkv", "fc1"].map(|name| folded.named(name).unwrap());
+    for plan in kernels.list.iter().chain(changed) {
         let rows = kernels.rows(&plan.name);
         let source = kernel_source(plan).unwrap();
         let few = if rows == Rows::Tokens { 4 } else { IMAGES };

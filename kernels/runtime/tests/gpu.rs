@@ -16,10 +16,12 @@ use sovit_kernels::cuda::cudarc::driver::{CudaSlice, CudaStream, DevicePtr, Push
 use sovit_kernels::cuda::{Gpu, Loaded};
 use sovitc::diagnostic::Diagnostic;
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{Attention, KernelPlan, Launch, layernorm_residual, plan_for};
+use sovitc::kernel::{Attention, KernelPlan, Launch, Rows, layernorm_residual, plan_for};
 use sovitc::nvrtc::{Compiled, Library, Search, find};
 use sovitc::verify::{Argument, Case as _, Heads, Norm, case, halves};
-use sovitc::vit::{Activation, Architecture, ImageFormat, Layout, Pixels, Pooling, Shape, Variant, Vit, named};
+use sovitc::vit::{
+    Activation, Architecture, ImageFormat, KernelForm, LayerNorm, Layout, Pixels, Pooling, Shape, Variant, Vit, named,
+};
 
 /// What guards every buffer on either side, in bytes.
 const GUARD: usize = 8192;
@@ -199,13 +201,27 @@ const INPUTS: [ImageFormat; 4] = [
     ImageFormat { pixels: Pixels::Bf16, layout: Layout::Nhwc },
 ];
 
+/// The kernels of a model, and those that differ where layer norms are folded.
+fn kernels(vit: &Vit, images: ImageFormat) -> Vec<(KernelPlan, Rows)> {
+    let mut list: Vec<(KernelPlan, Rows)> = Vec::new();
+    for (_, layernorm) in LayerNorm::ALL {
+        let kernels = plan_for(vit, KernelForm { images, layernorm }).unwrap();
+        for plan in &kernels.list {
+            if list.iter().all(|(other, _)| other.entry != plan.entry) {
+                list.push((plan.clone(), kernels.rows(&plan.name)));
+            }
+        }
+    }
+    list
+}
+
 /// On one row or image and on more; images lie apart where there are several.
 #[test]
 fn the_kernels_of_models_agree_with_double_precision() {
     let Some((gpu, library, arch)) = machine("the_kernels_of_models_agree_with_double_precision") else { return };
     let mut launches = 0;
     for (number, vit) in models().iter().enumerate() {
-        for plan in plan_for(vit, INPUTS[number % INPUTS.len()]).unwrap().list {
+        for (plan, _) in kernels(vit, INPUTS[number % INPUTS.len()]) {
             let kernel = load(&gpu, &library, &plan, &arch);
             let multiple = plan.launch.rows_multiple;
             let mut counts = [1, 37, 200, 1031].map(|rows: u64| rows.next_multiple_of(multiple)).to_vec();
@@ -263,10 +279,9 @@ fn kernels_are_timed() {
         let rate = plan.flops_per_row as f64 * f64::from(ready.rows) / seconds / 1e12;
         let _ = writeln!(std::io::stdout(), "{}: {:.1} us, {rate:.0} TFLOP/s on {arch}", plan.entry, seconds * 1e6);
     };
-    let kernels = plan_for(&vit, ImageFormat::default()).unwrap();
-    for plan in &kernels.list {
-        let rows = 64 * kernels.rows(&plan.name).of(&vit);
-        time(plan, &case(&vit, plan, rows, 0).expect("every kernel has a reference").arguments());
+    for (plan, rows) in kernels(&vit, ImageFormat::default()) {
+        let rows = 64 * rows.of(&vit);
+        time(&plan, &case(&vit, &plan, rows, 0).expect("every kernel has a reference").arguments());
     }
 }
 
