@@ -9,6 +9,7 @@ with 1 where a model has other parameters.
 
 import importlib.util
 import json
+import math
 import os
 import re
 import sys
@@ -77,6 +78,16 @@ def of_torchvision(path):
         return torchvision, trainable(load(path).get_model())
 
 
+def of_keras_hub(path):
+    import keras
+    import keras_hub
+
+    # No variable is made in such a scope: what it would be is known all the same.
+    with keras.StatelessScope():
+        weights = load(path).get_model().trainable_weights
+    return keras_hub, sum(math.prod(weight.shape) for weight in weights)
+
+
 def of_big_vision(path):
     import ml_collections
 
@@ -88,6 +99,8 @@ def loader(path):
     """What loads a file; nothing where no library here does."""
     if path.name == "torchvision.py":
         return of_torchvision
+    if path.name == "keras_hub.py":
+        return of_keras_hub
     if path.name == "big_vision.py":
         return of_big_vision
     if path.name == "training_args.json":
