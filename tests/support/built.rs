@@ -86,7 +86,7 @@ pub(crate) fn build_all(python: Python, script: &str, library: &str, all: &[Buil
     found
 }
 
-fn is_built(got: &Value, Built { vit, path }: &Built) {
+pub(crate) fn is_built(got: &Value, Built { vit, path }: &Built) {
     let (architecture, cost) = (&vit.architecture, vit.cost());
     let listed = cost.params_by_component.list().into_iter().filter(|(_, count)| *count > 0);
     let parts: BTreeMap<String, u64> = listed.map(|(name, count)| (name.to_owned(), count)).collect();

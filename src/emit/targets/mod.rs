@@ -197,7 +197,7 @@ const fn about(target: Target) -> (&'static str, bool) {
         Target::NanoVlm => ("a Python file with the vision fields of nanoVLM's `VLMConfig`", false),
         Target::Nemo => ("a YAML file with the encoder in the `model` of NeMo's ViT classification", false),
         Target::Burn => ("a Rust file with the blocks as a `TransformerEncoderConfig` of Burn", false),
-        Target::Candle => ("`config.json` of candle's `siglip::VisionConfig`", false),
+        Target::Candle => ("`config.json` of candle's `siglip::VisionConfig`", true),
         Target::Kernels => ("CUDA sources specialised to the shape, and their `manifest.json`", true),
         Target::Template => {
             ("whatever a template of your own says: `emit template \"mine.j2\" to \"mine.yaml\"`", true)
