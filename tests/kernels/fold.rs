@@ -8,10 +8,11 @@ use sovitc::kernel::{
     Dtype, Epilogue, Gemm, KernelPlan, Kernels, Normalisation, Operand, Pack, Packed, Source, Tile,
     layernorm_statistics, plan_for, weights,
 };
-use sovitc::verify::{Argument, Noise, Norm, ORDERS, Order, Product, SCHEDULES, halves, narrow, widen};
+use sovitc::verify::{Argument, Noise, Norm, ORDERS, Product, SCHEDULES, halves, narrow, widen};
 use sovitc::vit::{Activation, Architecture, KernelForm, LayerNorm, Shape, Vit};
 
 use crate::block::{Rows, norm};
+use crate::gemm::agrees;
 use crate::{compiled, finds, run};
 
 const fn tile(warps: [u64; 2], products: [u64; 2], depth: u64, stages: u64) -> Tile {
@@ -28,16 +29,6 @@ fn gated() -> (Gemm, KernelPlan) {
     let gemm = small(72, 90, Epilogue::Activation(Activation::SwiGlu));
     let plan = gemm.plan_with(&tile([2, 2], [2, 2], 32, 4)).unwrap();
     (gemm, plan)
-}
-
-fn agrees(gemm: &Gemm, plan: &KernelPlan, rows: &[usize], orders: &[Order]) {
-    let program = compiled(plan, &kernel_source(plan).unwrap(), &[]);
-    for &rows in rows {
-        let case = Product::new(gemm, plan, rows, 0);
-        for &order in orders {
-            run(&program, &case, order).unwrap_or_else(|e| panic!("{}, {rows} rows, {order:?}: {e}", plan.entry));
-        }
-    }
 }
 
 #[test]

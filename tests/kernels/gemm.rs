@@ -17,7 +17,7 @@ fn small(inputs: u64, outputs: u64, epilogue: Epilogue) -> Gemm {
 }
 
 /// Every schedule of the executor, for some numbers of rows.
-fn agrees(gemm: &Gemm, plan: &KernelPlan, rows: &[usize], orders: &[Order]) {
+pub(crate) fn agrees(gemm: &Gemm, plan: &KernelPlan, rows: &[usize], orders: &[Order]) {
     let program = compiled(plan, &kernel_source(plan).unwrap(), &[]);
     for &rows in rows {
         let case = Product::new(gemm, plan, rows, 0);

@@ -55,28 +55,35 @@ impl Checker<'_> {
     pub(super) fn training(&mut self, field: Field<'_>) -> Option<Training> {
         let block = self.record(field)?;
         let fields = self.fields(format!("`{}`", field.name.value), field.name.span, block, TRAINING);
-        let default = Step::DEFAULT;
         let batch = self.images(&fields);
+        let step = self.step(&fields);
+        let attention = fields
+            .get("attention")
+            .map_or(Some(Step::DEFAULT.attention), |field| self.word(field, &AttentionKind::ALL));
+        let cluster = self.cluster(&fields, step.map(|step| step.compute), attention);
+        let contrastive = self.contrastive(&fields, batch);
+        let step = Step { batch: batch?, attention: attention?, ..step? };
+        Some(Training { step, cluster: cluster?, contrastive: contrastive? })
+    }
+
+    /// How a step is trained, but for its batch and its attention: `optimizer`, `weights`, `compute`, `checkpoint` and
+    /// `shards`. Where absent: as [`Step::DEFAULT`].
+    pub(super) fn step(&mut self, fields: &Fields<'_>) -> Option<Step> {
+        let default = Step::DEFAULT;
         let optimizer =
             fields.get("optimizer").map_or(Some(default.optimizer), |field| self.word(field, &Optimizer::ALL));
         let weights = fields.get("weights").map_or(Some(default.weights), |field| self.word(field, &NumberFormat::ALL));
         let compute = fields.get("compute").map_or(Some(default.compute), |field| self.word(field, &NumberFormat::ALL));
-        let attention =
-            fields.get("attention").map_or(Some(default.attention), |field| self.word(field, &AttentionKind::ALL));
         let checkpointed = fields.get("checkpoint").map_or(Some(default.checkpointed), |field| self.switch(field));
-        let shards = self.whole_from_one(&fields, "shards", default.shards);
-        let cluster = self.cluster(&fields, compute, attention);
-        let contrastive = self.contrastive(&fields, batch);
-        let step = Step {
-            batch: batch?,
+        let shards = self.whole_from_one(fields, "shards", default.shards);
+        Some(Step {
             optimizer: optimizer?,
             weights: weights?,
             compute: compute?,
-            attention: attention?,
             checkpointed: checkpointed?,
             shards: shards?,
-        };
-        Some(Training { step, cluster: cluster?, contrastive: contrastive? })
+            ..default
+        })
     }
 
     /// `on = DEVICE, mfu = ..., devices = ...` of a training; the time model predicts a step where no share is said.

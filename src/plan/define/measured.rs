@@ -9,7 +9,7 @@ use crate::plan::values::optional;
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind};
 use crate::units::{Base, Dimension, human};
-use crate::vit::{Architecture, NumberFormat, Optimizer, Shape, Step, Vit};
+use crate::vit::{Architecture, NumberFormat, Shape, Step, Vit};
 
 const SCHEMA: Schema = Schema::of(&[
     "model",
@@ -71,18 +71,16 @@ impl Checker<'_> {
         let pass = self.required(&fields, "pass", "pass = inference");
         let pass = pass.and_then(|field| self.word(field, &Pass::ALL));
         let batch = self.required(&fields, "batch", "batch = 64");
-        let batch = batch.and_then(|field| self.pass_count(field));
+        let count = (1, Architecture::LIMIT);
+        let batch = batch.and_then(|field| self.count(field.value, Dimension::NONE, count, field.owner()));
         let vit = self.measured_model(&fields);
         let attention = fields
             .get("attention")
             .map_or(Some(AttentionLibrary::default()), |field| self.word(field, &AttentionLibrary::ALL));
-        let compute =
-            fields.get("compute").map_or(Some(Step::DEFAULT.compute), |field| self.word(field, &NumberFormat::ALL));
         let step = self.trained_as(&fields, pass);
         let seconds = self.seconds(&fields, batch);
-        let (pass, step, compute) = (pass?, step?, compute?);
-        let step = Step { batch: batch?, compute, ..step };
-        let number_format = NumberFormat::ALL.iter().find(|(_, known)| *known == compute)?.0;
+        let (pass, step) = (pass?, Step { batch: batch?, ..step? });
+        let number_format = NumberFormat::ALL.iter().find(|(_, known)| *known == step.compute)?.0;
         let place = fields.get("compute").map_or(element.span, |field| field.value.span);
         self.rate_of(device, number_format, place)?;
         let (said, seconds) = seconds?;
@@ -131,7 +129,6 @@ impl Checker<'_> {
 
     /// How a step is trained; reports fields of it where none is.
     fn trained_as(&mut self, fields: &Fields<'_>, pass: Option<Pass>) -> Option<Step> {
-        let default = Step::DEFAULT;
         let said = OF_TRAINING.iter().find_map(|name| fields.get(name));
         if let (Some(Pass::Inference), Some(field)) = (pass, said) {
             let name = &field.name.value;
@@ -141,12 +138,7 @@ impl Checker<'_> {
             self.report(error);
             return None;
         }
-        let optimizer =
-            fields.get("optimizer").map_or(Some(default.optimizer), |field| self.word(field, &Optimizer::ALL));
-        let weights = fields.get("weights").map_or(Some(default.weights), |field| self.word(field, &NumberFormat::ALL));
-        let checkpointed = fields.get("checkpoint").map_or(Some(default.checkpointed), |field| self.switch(field));
-        let shards = fields.get("shards").map_or(Some(default.shards), |field| self.pass_count(field));
-        Some(Step { optimizer: optimizer?, weights: weights?, checkpointed: checkpointed?, shards: shards?, ..default })
+        self.step(fields)
     }
 
     /// `time`, or `throughput` of the batch, and where it is said.
@@ -173,10 +165,6 @@ impl Checker<'_> {
     fn positive_figure(&mut self, field: Field<'_>, dimension: Dimension) -> Option<(Span, f64)> {
         let quantity = self.exact(field.value, dimension, field.owner())?;
         Some((field.value.span, self.positive(&quantity, field.value, field.owner())?))
-    }
-
-    fn pass_count(&mut self, field: Field<'_>) -> Option<u64> {
-        self.count(field.value, Dimension::NONE, (1, Architecture::LIMIT), field.owner())
     }
 
     fn faster_than_the_device(&mut self, place: Span, seconds: f64, bound: f64, device: &Device) {
