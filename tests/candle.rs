@@ -32,7 +32,7 @@ fn candle_builds_what_was_priced() {
     let architectures = [base, Architecture { norm_epsilon: 1e-5, channels: 4, ..base }];
     let all = emit_all(Target::Candle, &SIZES, &architectures, out.path());
     assert_eq!(all.len(), 2 * SIZES.len());
-    let cases: Vec<Value> = all.iter().map(|built| json!({ "path": built.path })).collect();
+    let cases: Vec<Value> = all.iter().map(|built| json!({ "path": built.path, "forward": true })).collect();
     let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(Value::from(cases).to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();

@@ -3,8 +3,9 @@
     sovitc examples/trainers/plan.sov
     python examples/trainers/load.py sovit-out/trainers
 
-Models are built on the meta device: no weight is allocated. A library that is not there is said to be missing. Ends
-with 1 where a model has other parameters.
+Models are built on the meta device: no weight is allocated. candle, a library of Rust, builds by the program that
+`cargo build --manifest-path tests/trainers/candle/Cargo.toml` makes and SOVIT_CANDLE names. A library that is not there
+is said to be missing. Ends with 1 where a model has other parameters.
 """
 
 import importlib.util
@@ -12,8 +13,10 @@ import json
 import math
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
@@ -88,6 +91,15 @@ def of_keras_hub(path):
     return keras_hub, sum(math.prod(weight.shape) for weight in weights)
 
 
+def of_candle(path):
+    program = os.environ.get("SOVIT_CANDLE")
+    if not program:
+        raise ImportError("SOVIT_CANDLE names no program")
+    cases = json.dumps([{"path": str(path.parent)}])
+    model = json.loads(subprocess.run([program], input=cases, stdout=subprocess.PIPE, text=True, check=True).stdout)
+    return SimpleNamespace(__version__=model["version"]), model["params"]
+
+
 def of_big_vision(path):
     import ml_collections
 
@@ -112,7 +124,9 @@ def loader(path):
         return of_transformers
     if "model_args" in config:
         return of_timm
-    return of_open_clip if "vision_cfg" in config else None
+    if "vision_cfg" in config:
+        return of_open_clip
+    return of_candle if "hidden_act" in config else None
 
 
 def main():
