@@ -55,7 +55,7 @@ fn every_layer_norm_fits_in_registers() {
 }
 
 /// The loops of the large products: what they copy goes 16 bytes at a time past the registers, warps meet once a stage,
-/// nothing lies in local memory, and the tensor cores have the work of eight clocks at less than three instructions.
+/// nothing lies in local memory, and at least half of the instructions are products.
 #[test]
 fn the_main_loops_of_products_are_tight() {
     const TEST: &str = "nvrtc::the_main_loops_of_products_are_tight";
@@ -77,9 +77,10 @@ fn the_main_loops_of_products_are_tight() {
             let found = mix.main_loop;
             assert!(found.products > 0 && found.wide_copies == found.copies, "{} {arch}: {found:?}", kernel.entry);
             if ["qkv", "projection", "fc1", "fc2"].contains(&kernel.name.as_str()) {
-                assert_eq!(found.barriers, 1, "{} {arch}", kernel.entry);
+                // A round of the loop goes once through all stages.
+                assert_eq!(Some(found.barriers), kernel.constant("STAGES"), "{} {arch}", kernel.entry);
                 let share = 1.0 / found.for_each_product().unwrap();
-                assert!(found.copies > 0 && share >= 0.36, "{} {arch}: {share:.2} {found:?}", kernel.entry);
+                assert!(found.copies > 0 && share >= 0.5, "{} {arch}: {share:.2} {found:?}", kernel.entry);
             }
         }
     }

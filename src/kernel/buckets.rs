@@ -10,30 +10,30 @@ use crate::vit::Batches;
 /// The buckets, and the launches that have kernels for small batches.
 pub(super) struct Buckets {
     /// The batches that kernels are chosen for; of each bucket the smallest and the largest.
-    batches: Vec<[u64; 2]>,
+    batches: Vec<Vec<u64>>,
     /// The kernels of small batches, by the kernel of all others.
     small: BTreeMap<String, Vec<UpTo>>,
 }
 
 impl Buckets {
     pub(super) fn new(batches: &Batches) -> Self {
-        let mut batches: Vec<[u64; 2]> = batches.buckets().collect();
+        let mut batches: Vec<Vec<u64>> = batches.buckets().map(Vec::from).collect();
         if batches.is_empty() {
-            batches.push(BATCHES);
+            batches.push(BATCHES.to_vec());
         }
         Self { batches, small: BTreeMap::new() }
     }
 
-    /// The kernels of one launch, those of small batches first; `plan` makes the one that is best at two batches.
+    /// The kernels of one launch, those of small batches first; `plan` makes the one that is best at some batches.
     ///
     /// The last bucket's keeps its name, others are named after the largest batch that they serve.
     pub(super) fn kernels(
         &mut self,
-        plan: impl Fn([u64; 2]) -> Result<KernelPlan, Diagnostic>,
+        plan: impl Fn(&[u64]) -> Result<KernelPlan, Diagnostic>,
     ) -> Result<Vec<KernelPlan>, Diagnostic> {
         let mut buckets = Vec::new();
-        for &[smallest, largest] in &self.batches {
-            buckets.push((largest, plan([smallest, largest])?));
+        for batches in &self.batches {
+            buckets.push((batches.last().copied().unwrap_or_default(), plan(batches)?));
         }
         let Some((_, usual)) = buckets.pop() else { return Ok(Vec::new()) };
         let (mut list, mut small) = (Vec::<KernelPlan>::new(), Vec::<UpTo>::new());
@@ -102,8 +102,8 @@ mod tests {
         let largest: Vec<u64> = (1..=tiles.len() as u64).map(|bucket| 10 * bucket).collect();
         let mut buckets = Buckets::new(&Batches::new(&largest).unwrap());
         let place = |images: u64| largest.iter().position(|own| *own == images).unwrap();
-        let list = buckets.kernels(|[_, images]| {
-            let plan = crate::kernel::layernorm(8 * tiles[place(images)], 1e-6)?;
+        let list = buckets.kernels(|batches| {
+            let plan = crate::kernel::layernorm(8 * tiles[place(batches[1])], 1e-6)?;
             Ok(KernelPlan { entry: "entry".to_owned(), ..plan })
         });
         let list = list.unwrap();

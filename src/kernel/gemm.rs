@@ -100,11 +100,11 @@ impl Gemm {
 
     /// The plan with the tile that costs least, or the size for which there is none.
     pub fn plan(&self) -> Result<KernelPlan, Diagnostic> {
-        self.plan_at(BATCHES)
+        self.plan_at(&BATCHES)
     }
 
-    /// The same where it is chosen for two batches of so many images.
-    pub(super) fn plan_at(&self, batches: [u64; 2]) -> Result<KernelPlan, Diagnostic> {
+    /// The same where it is chosen for batches of so many images.
+    pub(super) fn plan_at(&self, batches: &[u64]) -> Result<KernelPlan, Diagnostic> {
         self.check()?;
         let tile = cheapest_tile(&self.product(), batches).ok_or_else(|| self.no_kernel("the sizes"))?;
         Ok(self.with(&tile))

@@ -16,12 +16,13 @@
 //! wants smaller tiles, which would cost large batches a fifth of their speed by this model; its batch is left out.
 //!
 //! Where the plan has buckets of batches, each has a tile of its own, for its smallest and its largest batch in the place
-//! of [`BATCHES`]: the least product of clocks of those tiles that are at neither slower than the tile without buckets.
+//! of [`BATCHES`]: the least product of clocks of those tiles that are at neither, and on no GPU, slower than the tile
+//! without buckets.
 
 use super::gpu::{GPUS, Gpu, LEAST_WARPS, MOST_REGISTERS, MOST_SHARED, REGISTERS, RESERVED, SHARED_RATE};
 
 /// Images of the batches that a tile is chosen for, where the plan has no buckets.
-pub(super) const BATCHES: [u64; 2] = [8, 64];
+pub(super) const BATCHES: [u64; 3] = [4, 16, 64];
 /// Clocks from a copy's start to its end.
 pub(super) const LATENCY: f64 = 800.0;
 /// Clocks that warps wait for each other between two stages where one block is alone: an estimate.
@@ -74,9 +75,16 @@ impl Tile {
         if ring > slabs { ring } else { slabs }
     }
 
-    /// Registers of a thread: sums, two sets of fragments, and the rest.
+    /// Registers of a thread: sums, two sets of fragments, where its copies come from, and the rest.
     const fn registers(&self) -> u64 {
-        4 * self.products_m * self.products_n + 2 * (4 * self.products_m + 2 * self.products_n) + OTHER_REGISTERS
+        let places = 2 * (self.copies(self.rows()) + self.copies(self.columns()));
+        let fragments = 2 * (4 * self.products_m + 2 * self.products_n);
+        4 * self.products_m * self.products_n + fragments + places + OTHER_REGISTERS
+    }
+
+    /// Copies of 16 bytes that a thread makes for so many rows of a stage.
+    const fn copies(&self, rows: u64) -> u64 {
+        (rows * self.depth / 8).div_ceil(self.threads())
     }
 
     /// Blocks whose registers an SM holds, which the source asks the compiler for; 0 where it holds none.
@@ -132,8 +140,9 @@ impl Product {
         match self.access {
             Some((numbers, words)) => {
                 let at_once = tile.threads() / (tile.depth / numbers);
-                // One for each access, and a few for the places that they come from.
-                (tile.rows() / if at_once > 0 { at_once } else { 1 } + 1) * words + 12
+                // One for each access, and a few for the places that they come from, where copies have theirs.
+                let held = (tile.rows() / if at_once > 0 { at_once } else { 1 } + 1) * words + 12;
+                held.saturating_sub(2 * tile.copies(tile.rows()))
             }
             None => 0,
         }
@@ -171,30 +180,36 @@ impl Product {
 }
 
 /// The cheapest legal tile for batches of so many images.
-pub(super) fn cheapest_tile(product: &Product, batches: [u64; 2]) -> Option<Tile> {
+pub(super) fn cheapest_tile(product: &Product, batches: &[u64]) -> Option<Tile> {
     cheapest(candidates(product).collect(), batches, |tile, gpu, images| clocks(product, tile, gpu, images))
 }
 
-/// Of these tiles the first that costs least at two batches, and at neither more than the one for [`BATCHES`].
-pub(super) fn cheapest<T: Copy>(tiles: Vec<T>, batches: [u64; 2], clocks: impl Fn(&T, &Gpu, u64) -> f64) -> Option<T> {
-    let cost = |tile: &T, batches: &[u64]| -> f64 {
-        let pairs = GPUS.iter().flat_map(|gpu| batches.iter().map(move |&images| (gpu, images)));
-        pairs.map(|(gpu, images)| clocks(tile, gpu, images) * 1e-6).product()
+/// Of these tiles the first that costs least at some batches, and at none of them more on any GPU than the one for
+/// [`BATCHES`].
+pub(super) fn cheapest<T: Copy>(tiles: Vec<T>, batches: &[u64], clocks: impl Fn(&T, &Gpu, u64) -> f64) -> Option<T> {
+    let pairs = |batches: &[u64]| -> Vec<(&Gpu, u64)> {
+        GPUS.iter().flat_map(|gpu| batches.iter().map(move |&images| (gpu, images))).collect()
     };
     let least = |tiles: Vec<T>, batches: &[u64]| {
-        let costs = tiles.into_iter().map(|tile| (cost(&tile, batches), tile));
+        let pairs = pairs(batches);
+        let cost = |tile: &T| -> f64 { pairs.iter().map(|&(gpu, images)| clocks(tile, gpu, images) * 1e-6).product() };
+        let costs = tiles.into_iter().map(|tile| (cost(&tile), tile));
         costs.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, tile)| tile)
     };
     let usual = least(tiles.clone(), &BATCHES)?;
-    let at_most = batches.map(|images| (images, cost(&usual, &[images])));
-    let no_slower = |tile: &T| at_most.iter().all(|&(images, most)| cost(tile, &[images]) <= most);
-    least(tiles.into_iter().filter(no_slower).collect(), &batches)
+    if batches == BATCHES {
+        return Some(usual);
+    }
+    let at_most = pairs(batches).into_iter().map(|(gpu, images)| (gpu, images, clocks(&usual, gpu, images)));
+    let at_most: Vec<(&Gpu, u64, f64)> = at_most.collect();
+    let no_slower = |tile: &T| at_most.iter().all(|&(gpu, images, most)| clocks(tile, gpu, images) <= most);
+    least(tiles.into_iter().filter(no_slower).collect(), batches)
 }
 
 fn candidates(product: &Product) -> impl Iterator<Item = Tile> {
     const WARPS: [(u64, u64); 6] = [(2, 2), (4, 1), (1, 4), (2, 4), (4, 2), (8, 1)];
     let most = product.columns.next_multiple_of(8);
-    let warps = WARPS.into_iter().flat_map(|warps| [1, 2, 4].map(|products_m| (warps, products_m)));
+    let warps = WARPS.into_iter().flat_map(|warps| [1, 2, 3, 4].map(|products_m| (warps, products_m)));
     let shapes = warps.flat_map(|pair| (1..=16).map(move |products_n| (pair, products_n)));
     let depths = shapes.flat_map(|shape| [32, 64].map(|depth| (shape, depth)));
     let tiles = depths.flat_map(|((((warps_m, warps_n), products_m), products_n), depth)| {
@@ -240,7 +255,7 @@ mod tests {
     }
 
     fn check(columns: u64, depth: u64, expected: [u64; 4]) {
-        let tile = cheapest_tile(&product(256, columns, depth, false), BATCHES).unwrap();
+        let tile = cheapest_tile(&product(256, columns, depth, false), &BATCHES).unwrap();
         let seen = [tile.rows(), tile.columns(), tile.depth, tile.stages];
         assert_eq!(seen, expected, "{columns} x {depth}: {tile:?}");
     }
@@ -248,10 +263,10 @@ mod tests {
     #[test]
     fn the_products_of_sovit_400m() {
         check(3456, 1152, [128, 128, 32, 3]);
-        check(1152, 1152, [128, 72, 32, 3]);
-        check(4304, 1152, [128, 112, 32, 3]);
-        check(1152, 4304, [128, 72, 32, 3]);
-        check(1152, 592, [128, 72, 32, 3]);
+        check(1152, 1152, [128, 96, 32, 3]);
+        check(4304, 1152, [128, 96, 32, 3]);
+        check(1152, 4304, [128, 96, 32, 3]);
+        check(1152, 592, [128, 96, 32, 3]);
     }
 
     /// The clocks of all GPUs at a batch, as a product.
@@ -262,17 +277,17 @@ mod tests {
     #[test]
     fn small_batches_have_smaller_tiles() {
         let fc2 = product(256, 1152, 4304, false);
-        let [one, many] = [[1, 1], [64, 64]].map(|batches| cheapest_tile(&fc2, batches).unwrap());
+        let [one, many] = [1, 64].map(|images| cheapest_tile(&fc2, &[images]).unwrap());
         assert!(one.rows() * one.columns() < many.rows() * many.columns(), "{one:?} {many:?}");
         assert!(cost(&fc2, &one, 1) < 0.5 * cost(&fc2, &many, 1), "four GPUs have less than half of the product");
     }
 
     #[test]
     fn what_does_not_fit_is_not_legal() {
-        let tile = Tile { warps_m: 2, warps_n: 2, products_m: 4, products_n: 9, depth: 32, stages: 4 };
+        let tile = Tile { warps_m: 2, warps_n: 2, products_m: 4, products_n: 8, depth: 32, stages: 4 };
         assert!(tile.is_legal());
-        assert_eq!([tile.rows(), tile.columns(), tile.threads(), tile.resident()], [128, 144, 128, 2]);
-        assert_eq!(tile.shared_bytes(), 4 * 2 * 32 * (128 + 144));
+        assert_eq!([tile.rows(), tile.columns(), tile.threads(), tile.resident()], [128, 128, 128, 2]);
+        assert_eq!(tile.shared_bytes(), 4 * 2 * 32 * (128 + 128));
         for wrong in [
             Tile { products_n: 16, ..tile },
             Tile { depth: 64, stages: 4, ..tile },
@@ -290,7 +305,7 @@ mod tests {
         #[test]
         fn every_product_has_a_legal_tile(rows in 1u64..2000, columns in 1u64..1000, depth in 1u64..1000, paired: bool) {
             let columns = if paired { 16 } else { 8 } * columns;
-            let tile = cheapest_tile(&product(rows, columns, 8 * depth, paired), BATCHES).unwrap();
+            let tile = cheapest_tile(&product(rows, columns, 8 * depth, paired), &BATCHES).unwrap();
             prop_assert!(tile.is_legal());
             prop_assert!(!paired || tile.products_n.is_multiple_of(2));
         }
@@ -301,9 +316,10 @@ mod tests {
         ) {
             let product = product(rows, 8 * columns, 8 * depth, false);
             let batches = [first, first + more];
-            let [own, usual] = [batches, BATCHES].map(|batches| cheapest_tile(&product, batches).unwrap());
-            for images in batches {
-                prop_assert!(cost(&product, &own, images) <= cost(&product, &usual, images), "{own:?} {usual:?}");
+            let [own, usual] = [&batches[..], &BATCHES].map(|batches| cheapest_tile(&product, batches).unwrap());
+            for (gpu, images) in GPUS.iter().flat_map(|gpu| batches.map(|images| (gpu, images))) {
+                let [own, usual] = [&own, &usual].map(|tile| clocks(&product, tile, gpu, images));
+                prop_assert!(own <= usual, "{gpu:?}, {images} images: {own} and {usual} clocks");
             }
         }
     }

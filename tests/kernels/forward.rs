@@ -408,11 +408,11 @@ fn check_batch(architecture: Architecture, form: &KernelForm, count: usize) -> V
 fn batches_on_both_sides_of_a_bucket() {
     need_compiler!("forward::batches_on_both_sides_of_a_bucket");
     let architecture = Architecture { image: 56, heads: 2, classes: 10, ..Architecture::default() };
-    let inputs = KernelForm { batches: Batches::new(&[2, 4096]).unwrap(), ..KernelForm::default() };
-    let [small, large] = [2, 3].map(|images| check_batch(architecture, &inputs, images));
-    let differ = small.iter().zip(&large).filter(|(small, large)| **small == format!("{large}_b2")).count();
-    assert!(differ >= 3, "{small:?} and {large:?}");
-    assert!(small.iter().zip(&large).all(|(small, large)| small == large || small.ends_with("_b2")));
+    let inputs = KernelForm { batches: Batches::new(&[1, 4096]).unwrap(), ..KernelForm::default() };
+    let [small, large] = [1, 2].map(|images| check_batch(architecture, &inputs, images));
+    let differ = small.iter().zip(&large).filter(|(small, large)| **small == format!("{large}_b1")).count();
+    assert!(differ >= 2, "{small:?} and {large:?}");
+    assert!(small.iter().zip(&large).all(|(small, large)| small == large || small.ends_with("_b1")));
 }
 
 #[test]

@@ -140,7 +140,8 @@ fn the_products_of_sovit_150m_agree() {
 
 /// Puts a fault into a small product's source and expects it to be found, in words that hold `finding`.
 fn caught(fault: (&str, &str), finding: &str) {
-    let gemm = small(200, 88, Epilogue::Residual { layer_scale: false });
+    // Two rounds through the stages, and four tiles that remain; the last is not whole.
+    let gemm = small(296, 88, Epilogue::Residual { layer_scale: false });
     let plan = gemm.plan_with(&tile([2, 2], [2, 3], 32, 3)).unwrap();
     finds(&plan, &Product::new(&gemm, &plan, 70, 0), &SCHEDULES, fault, finding);
 }
@@ -157,10 +158,15 @@ fn planted_faults_of_the_ring_are_caught() {
         caught((&wait, &wait.replace("STAGES - 2", "STAGES - 1")), unwaited);
         caught((&whole, &format!("{barrier}{wait}")), "NaN");
     }
-    caught(("(sum, fragments, read, next, places", "(sum, fragments, read, tile < 0 ? next : read, places"), "row ");
-    caught(("copy_stage(written, tile", "copy_stage(tile % 2 ? read : written, tile"), "row ");
+    caught(("stage_of(tile + 1), STEPS, false", "stage_of(tile), STEPS, false"), "row ");
+    caught(("stage_of(tile + 1), last ?", "stage_of(tile), last ?"), "row ");
+    for rest in ["round, tile + STAGES - 1, false", "ROUNDS, tile + STAGES - 1, tile"] {
+        let copy = |stage: &str| format!("copy_stage(stage_of({stage}), {rest}");
+        caught((&copy("tile + STAGES - 1"), &copy("tile % 2 ? tile : tile + STAGES - 1")), "row ");
+    }
     caught(("    barrier();\n\n    // Sums", "    // Sums"), "element ");
-    caught(("tile + STAGES - 1 < K_TILES) copy", "tile + STAGES - 2 < K_TILES) copy"), "copies in flight");
+    caught(("copies = tile + STAGES - 1 < REMAINING", "copies = tile + STAGES - 2 < REMAINING"), "copies in flight");
+    caught(("copies = tile + STAGES - 1 < REMAINING", "copies = tile + STAGES < REMAINING"), "row ");
     caught(("        if (m > 0) warp_barrier();\n", ""), "row ");
 }
 
@@ -171,10 +177,12 @@ fn planted_faults_of_tiles_are_caught() {
     caught(("copied = place(first, chunk)", "copied = first * ROW_BYTES + chunk * 16"), "row ");
     caught(("row / 2 % 4)) * 16", "row / 2 % 8)) * 16"), "of shared memory");
     caught(("row / 2 % 4)) * 16", "row % 4)) * 16"), "share a bank");
-    caught(("tile * BLOCK_K + 8 * chunk < K", "tile * BLOCK_K + 8 * chunk <= K"), "of argument 0");
-    caught(("tile * BLOCK_K + 8 * chunk < K", "tile * BLOCK_K + 8 * chunk + 8 < K"), "row ");
+    caught(("BLOCK_K + 8 * chunk < K", "BLOCK_K + 8 * chunk <= K"), "of argument 0");
+    caught(("BLOCK_K + 8 * chunk < K", "BLOCK_K + 8 * chunk + 8 < K"), "row ");
+    caught(("tile + STAGES == REMAINING", "tile + STAGES > REMAINING"), "of argument 0");
     caught(("inside && source < count", "inside && source <= count"), "of argument 0");
-    caught(("tile < K_TILES - 1; ++tile) {", "tile < K_TILES - 2; ++tile) {"), "row ");
+    caught(("round < ROUNDS; ++round) {", "round < ROUNDS - 1; ++round) {"), "row ");
+    caught(("round * (STAGES * BLOCK_K)", "round * ((STAGES - 1) * BLOCK_K)"), "row ");
     caught(("8 * LAST * ROW_BYTES", "8 * (LAST - 1) * ROW_BYTES"), "row ");
     caught(("if (r >= rows || c >= N)", "if (r > rows || c >= N)"), "of argument");
     caught(("if (r >= rows || c >= N)", "if (r >= rows || c > N)"), "of argument 2");

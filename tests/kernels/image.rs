@@ -77,12 +77,24 @@ fn caught(sizes: [u64; 3], pixels: Pixels, layout: Layout, fault: (&str, &str), 
 #[test]
 fn planted_faults_are_caught() {
     need_compiler!("image::planted_faults_are_caught");
-    let small = |fault, finding| caught([3, 14, 3], Uint8, Nhwc, fault, finding);
+    fn small(fault: (&str, &str), finding: &str) {
+        caught([3, 14, 3], Uint8, Nhwc, fault, finding);
+    }
     // The ring.
-    let store = "        if (tile + STAGES - 1 < K_TILES) store_pixels(written, held);\n";
-    small((store, ""), "is NaN");
-    small(("store_pixels(written, held)", "store_pixels(read, held)"), "is ");
-    small(("load_stage(held, tile + STAGES - 1)", "load_stage(held, tile + STAGES - 2)"), "image 0, patch 0");
+    for (before, after) in [("            ", "        }"), ("        if (copies) ", "    }")] {
+        let store = |stage: &str| format!("{before}store_pixels(stage_of({stage}), held);\n{after}");
+        let right = store("tile + STAGES - 1");
+        small((&right, after), "is ");
+        small((&right, &store("tile")), "is ");
+    }
+    small(
+        ("load_stage(held, round * STAGES + tile + STAGES - 1)", "load_stage(held, round * STAGES + tile + STAGES)"),
+        "image 0, patch 0",
+    );
+    small(
+        ("load_stage(held, ROUNDS * STAGES + tile + STAGES - 1)", "load_stage(held, ROUNDS * STAGES + tile)"),
+        "image 0, patch 0",
+    );
     small(
         ("            wait_copies<STAGES - 2>();\n            barrier();", "            wait_copies<STAGES - 2>();"),
         "is ",
