@@ -1,26 +1,28 @@
 // Primitives. All inline PTX stands here: each has a body for the GPU and one for the host executor, and no header is
-// needed on the GPU. bf16 travels as bits, two to a word: the even element in the low half.
+// needed on the GPU. Floats of 16 bits travel as bits, two to a word: the even element in the low half.
 #ifdef __CUDACC__
 #define SOVIT_DEVICE __device__ __forceinline__
 #else
 #define SOVIT_DEVICE static inline
 #endif
 
-// N bf16 that move in one access of 2 N bytes. One alone lies in a low half.
+// N floats of 16 bits that move in one access of 2 N bytes. One alone lies in a low half.
 template <int N> struct Vector {
     static_assert(N == 1 || N == 2 || N == 4 || N == 8, "an access moves 2, 4, 8 or 16 bytes");
     static constexpr int WORDS = N > 1 ? N / 2 : 1;
     unsigned int word[WORDS];
 };
 
-// Two floats rounded to the nearest bf16, ties to even; NaN becomes 0x7fff.
-SOVIT_DEVICE unsigned int to_bf16x2(float low, float high) {
+// Two floats rounded to the nearest, ties to even; NaN becomes 0x7fff, and what is beyond fp16 its infinity.
+template <Half TO = HALF> SOVIT_DEVICE unsigned int to_halves(float low, float high) {
 #ifdef __CUDACC__
     unsigned int word;
-    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
+    if constexpr (TO == Half::BF16) asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
+    else asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
     return word;
 #else
-    return sovit_host::to_bf16(low) | (unsigned int)sovit_host::to_bf16(high) << 16;
+    constexpr auto to_half = TO == Half::BF16 ? sovit_host::to_bf16 : sovit_host::to_fp16;
+    return to_half(low) | (unsigned int)to_half(high) << 16;
 #endif
 }
 
@@ -33,22 +35,34 @@ SOVIT_DEVICE float float_of(unsigned int bits) {
 #endif
 }
 
-// Element `i`, exactly.
-template <int N> SOVIT_DEVICE float widen(const Vector<N>& vector, int i) {
-    const unsigned int word = vector.word[i / 2];
-    return float_of(i % 2 ? word & 0xffff0000u : word << 16);
+// The float of an fp16 in the lower half of a word, exactly.
+SOVIT_DEVICE float float_of_fp16(unsigned int bits) {
+#ifdef __CUDACC__
+    float value;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"((unsigned short)bits));
+    return value;
+#else
+    return sovit_host::float_of_fp16((unsigned short)bits);
+#endif
 }
 
-// N floats, each rounded to the nearest bf16.
-template <int N> SOVIT_DEVICE Vector<N> narrow(const float* value) {
+// Element `i`, exactly.
+template <Half FROM = HALF, int N> SOVIT_DEVICE float widen(const Vector<N>& vector, int i) {
+    const unsigned int word = vector.word[i / 2];
+    if constexpr (FROM == Half::BF16) return float_of(i % 2 ? word & 0xffff0000u : word << 16);
+    else return float_of_fp16(i % 2 ? word >> 16 : word);
+}
+
+// N floats, each rounded to the nearest.
+template <int N, Half TO = HALF> SOVIT_DEVICE Vector<N> narrow(const float* value) {
     Vector<N> vector;
 #pragma unroll
     for (int i = 0; i < Vector<N>::WORDS; ++i)
-        vector.word[i] = to_bf16x2(value[2 * i], N > 1 ? value[2 * i + 1] : 0.0f);
+        vector.word[i] = to_halves<TO>(value[2 * i], N > 1 ? value[2 * i + 1] : 0.0f);
     return vector;
 }
 
-// Reads N bf16 that no one reads again soon. `from` is aligned to 2 N bytes; it may be written later in the kernel.
+// Reads N halves that no one reads again soon. `from` is aligned to 2 N bytes; it may be written later in the kernel.
 template <int N> SOVIT_DEVICE Vector<N> load_stream(const unsigned short* from) {
     Vector<N> v;
 #ifdef __CUDACC__
@@ -99,7 +113,7 @@ template <int N> SOVIT_DEVICE void load_bytes(unsigned int* word, const void* fr
 #endif
 }
 
-// Writes N bf16. `to` is aligned to 2 N bytes.
+// Writes N halves. `to` is aligned to 2 N bytes.
 template <int N> SOVIT_DEVICE void store(unsigned short* to, const Vector<N>& v) {
 #ifdef __CUDACC__
     if constexpr (N == 8) {
@@ -274,7 +288,7 @@ template <int N> SOVIT_DEVICE void store_shared(unsigned int to, const float* fr
 #endif
 }
 
-// Reads 8 bf16 of shared memory; `from` is aligned to 16 bytes.
+// Reads 8 halves of shared memory; `from` is aligned to 16 bytes.
 SOVIT_DEVICE Vector<8> load_shared_row(unsigned int from) {
     Vector<8> v;
 #ifdef __CUDACC__
@@ -288,7 +302,7 @@ SOVIT_DEVICE Vector<8> load_shared_row(unsigned int from) {
     return v;
 }
 
-// Writes 2 bf16, in a word, to shared memory; `to` is aligned to 4 bytes.
+// Writes 2 halves, in a word, to shared memory; `to` is aligned to 4 bytes.
 SOVIT_DEVICE void store_shared_pair(unsigned int to, unsigned int word) {
 #ifdef __CUDACC__
     asm volatile("st.shared.u32 [%0], %1;" : : "r"(to), "r"(word) : "memory");
@@ -297,7 +311,7 @@ SOVIT_DEVICE void store_shared_pair(unsigned int to, unsigned int word) {
 #endif
 }
 
-// Writes N bf16 to shared memory; `to` is aligned to 2 N bytes.
+// Writes N halves to shared memory; `to` is aligned to 2 N bytes.
 template <int N> SOVIT_DEVICE void store_shared_row(unsigned int to, const Vector<N>& v) {
 #ifdef __CUDACC__
     if constexpr (N == 8) {
@@ -365,7 +379,7 @@ template <int N> SOVIT_DEVICE void wait_copies() {
 #endif
 }
 
-// Reads COUNT 8 x 8 matrices of bf16 from shared memory, a word of each to every lane: lane l gets elements 2 (l % 4)
+// Reads COUNT 8 x 8 matrices of halves from shared memory, a word of each to every lane: lane l gets elements 2 (l % 4)
 // and the next of row l / 4. Lane l gives the place of row l % 8 of matrix l / 8, 16 bytes that are aligned to 16;
 // lanes from 8 COUNT on give nothing. With TRANSPOSED each matrix is read by its columns. Every lane calls it.
 template <int COUNT, bool TRANSPOSED = false> SOVIT_DEVICE void load_matrices(unsigned int* word, unsigned int row) {
@@ -397,13 +411,23 @@ template <int COUNT, bool TRANSPOSED = false> SOVIT_DEVICE void load_matrices(un
 #endif
 }
 
-// D += A B over a warp, in float: A is 16 x DEPTH, B DEPTH x 8, both bf16. A's 8 x 8 matrices stand in the order of its
+// D += A B over a warp, in float: A is 16 x DEPTH, B DEPTH x 8, both of OF. A's 8 x 8 matrices stand in the order of its
 // columns: the upper half of rows, the lower, then the next 8 columns. B is given by its columns. A lane holds elements
 // 2 (l % 4) and the next of row l / 4 of D in d[0], d[1], of row l / 4 + 8 in d[2], d[3]. Every lane calls it.
-template <int DEPTH> SOVIT_DEVICE void multiply(float* d, const unsigned int* a, const unsigned int* b) {
-    static_assert(DEPTH == 8 || DEPTH == 16, "the depths of bf16 products");
+template <int DEPTH, Half OF = HALF> SOVIT_DEVICE void multiply(float* d, const unsigned int* a, const unsigned int* b) {
+    static_assert(DEPTH == 8 || DEPTH == 16, "the depths of products");
 #ifdef __CUDACC__
-    if constexpr (DEPTH == 16) {
+    if constexpr (DEPTH == 16 && OF == Half::FP16) {
+        asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+            "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    } else if constexpr (OF == Half::FP16) {
+        asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 "
+            "{%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+            : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+            : "r"(a[0]), "r"(a[1]), "r"(b[0]));
+    } else if constexpr (DEPTH == 16) {
         asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
             "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
             : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
@@ -415,7 +439,7 @@ template <int DEPTH> SOVIT_DEVICE void multiply(float* d, const unsigned int* a,
             : "r"(a[0]), "r"(a[1]), "r"(b[0]));
     }
 #else
-    sovit_host::multiply(d, a, b, DEPTH);
+    sovit_host::multiply(d, a, b, DEPTH, OF == Half::FP16);
 #endif
 }
 

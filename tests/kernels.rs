@@ -30,6 +30,8 @@ mod gates;
 mod gemm;
 #[path = "kernels/image.rs"]
 mod image;
+#[path = "kernels/overflow.rs"]
+mod overflow;
 #[path = "kernels/pool.rs"]
 mod pool;
 #[path = "kernels/query_key.rs"]
@@ -42,8 +44,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{KernelPlan, layernorm_residual};
+use sovitc::kernel::{KernelPlan, layernorm, layernorm_residual};
 use sovitc::verify::{Argument, Case, Compiler, Norm, ORDERS, Order, Program, halves};
+use sovitc::vit::{Half, Halves};
 
 fn compiler() -> Option<&'static Compiler> {
     static FOUND: OnceLock<Option<Compiler>> = OnceLock::new();
@@ -77,6 +80,9 @@ fn finds(plan: &KernelPlan, case: &dyn Case, orders: &[Order], (right, wrong): (
     assert!(text.contains(finding), "`{wrong}` was found as: {text}");
 }
 
+/// The floats beside bf16 for all.
+const OTHERS: [Halves; 2] = [Halves::MIXED, Halves::of(Half::Fp16)];
+
 fn kernel(width: u64) -> (KernelPlan, String) {
     let kernel = layernorm_residual(width, 1e-6).unwrap();
     let source = kernel_source(&kernel).unwrap();
@@ -88,14 +94,14 @@ fn norm(width: u64, rows: usize) -> Norm {
 }
 
 /// Every row count, both orders, for some widths.
-fn agrees(widths: &[u64]) {
+fn agrees(halves: Halves, widths: &[u64]) {
     for &width in widths {
-        let (kernel, source) = kernel(width);
-        let program = compiled(&kernel, &source, &[]);
+        let kernel = kernel(width).0.over(halves);
+        let program = compiled(&kernel, &kernel_source(&kernel).unwrap(), &[]);
         for rows in [1, 3, 37, 200] {
-            let case = norm(width, rows);
+            let case = Norm::over(halves, width as usize, rows, true, 1e-6, 0);
             for order in ORDERS {
-                run(&program, &case, order).unwrap_or_else(|e| panic!("width {width}, {rows} rows, {order:?}: {e}"));
+                run(&program, &case, order).unwrap_or_else(|e| panic!("{}, {rows} rows, {order:?}: {e}", kernel.entry));
             }
         }
     }
@@ -104,13 +110,21 @@ fn agrees(widths: &[u64]) {
 #[test]
 fn rows_of_one_warp_agree() {
     need_compiler!("rows_of_one_warp_agree");
-    agrees(&[1, 55, 192, 384, 880, 896, 897]);
+    agrees(Halves::default(), &[1, 55, 192, 384, 880, 896, 897]);
 }
 
 #[test]
 fn wide_rows_agree() {
     need_compiler!("wide_rows_agree");
-    agrees(&[1152, 1408, 2050, 2304, 4097]);
+    agrees(Halves::default(), &[1152, 1408, 2050, 2304, 4097]);
+}
+
+#[test]
+fn rows_of_other_floats_agree() {
+    need_compiler!("rows_of_other_floats_agree");
+    for halves in OTHERS {
+        agrees(halves, &[1, 55, 384, 897, 1152, 2304, 4097]);
+    }
 }
 
 #[test]
@@ -187,7 +201,31 @@ fn planted_faults_of_arithmetic_are_caught() {
     // 1 / 896 is badly rounded as a float.
     caught(896, ("(value[i][j] - missed)", "value[i][j]"), "row");
     caught(384, ("squares + EPSILON", "squares"), "row");
-    caught(384, ("value[i][j] = widen(rounded, j);", ""), "row");
+    caught(384, ("value[i][j] = widen<STREAM>(rounded, j);", ""), "row");
     caught(897, ("gamma + column", "gamma + (column + 1) % WIDTH"), "row 0");
     caught(897, ("normalised + start + column", "normalised + start + (column + 1) % WIDTH"), "row 0");
+}
+
+#[test]
+fn planted_faults_of_floats_are_caught() {
+    need_compiler!("planted_faults_of_floats_are_caught");
+    for halves in OTHERS {
+        let caught = |right: &str, wrong: &str, finding: &str| {
+            let case = Norm::over(halves, 384, 6, true, 1e-6, 0);
+            finds(&kernel(384).0.over(halves), &case, &ORDERS, (right, wrong), finding);
+        };
+        // What is read, what is added, and what is written are taken for another float.
+        let other = if halves.residual == Half::Bf16 { "Half::FP16" } else { "Half::BF16" };
+        let [read, kept] = ["value[i][j] = widen<STREAM>(a[i], j)", "value[i][j] = widen<STREAM>(rounded, j)"];
+        caught(read, &read.replace("STREAM", other), "sum[0]");
+        caught(kept, &kept.replace("STREAM", other), "row 0");
+        caught("narrow<VECTOR, STREAM>", &format!("narrow<VECTOR, {other}>"), "sum[0]");
+        caught("narrow<VECTOR>(value[i])", "narrow<VECTOR, Half::BF16>(value[i])", "row 0");
+    }
+    // The variance of a row with one element that is not like the others.
+    let halves = Halves::of(Half::Fp16);
+    let plan = layernorm(8160, 1e-6).unwrap().over(halves);
+    let case = Norm::over(halves, 8160, 1, false, 1e-6, 0).of(|_, column| if column == 7 { 2050.0 } else { 2048.0 });
+    run(&compiled(&plan, &kernel_source(&plan).unwrap(), &[]), &case, ORDERS[0]).unwrap();
+    finds(&plan, &case, &ORDERS, ("squares - missed * missed", "squares"), "row 0");
 }

@@ -20,10 +20,10 @@ use serde_json::{Value, json};
 use so400m::{Case, case};
 use sovitc::disk::write_all;
 use sovitc::emit::render;
-use sovitc::kernel::{Normalisation, Operand, Pack, Packed, plan, weights};
+use sovitc::kernel::{Normalisation, Numbers, Operand, Pack, plan, weights};
 use sovitc::plan::Target;
 use sovitc::vit::{
-    Activation, Architecture, BlockForm, ImageFormat, Norm, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape,
+    Activation, Architecture, BlockForm, KernelForm, Norm, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape,
     Variant, Vit,
 };
 
@@ -419,10 +419,10 @@ fn rotation(vit: &Vit) -> Vec<f32> {
     let argument = kernels.named("query_key").unwrap().arguments.iter().find(|a| a.name == "rotation").unwrap();
     let Operand::Weights(packing) = &bound.operand else { panic!("it is packed") };
     let normalisation = Normalisation::of(1.0, &[0.5; 3], &[0.5; 3]);
-    let pack = Pack { vit, format: ImageFormat::default(), normalisation: &normalisation };
-    match pack.buffer(argument, packing, 0, &|_| None).unwrap() {
-        Packed::Floats(list) => list,
-        Packed::Halves(_) => panic!("they are floats"),
+    let pack = Pack { vit, form: &KernelForm::default(), normalisation: &normalisation };
+    match pack.buffer(argument, packing, 0, &|_| None).unwrap().numbers {
+        Numbers::Floats(list) => list,
+        Numbers::Halves(_) => panic!("they are floats"),
     }
 }
 

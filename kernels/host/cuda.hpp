@@ -37,7 +37,7 @@ void write_shared(unsigned to, const void* from, unsigned size);
 
 // tensor.hpp
 void load_matrices(unsigned* word, unsigned at, unsigned count, bool transposed);
-void multiply(float* d, const unsigned* a, const unsigned* b, unsigned depth);
+void multiply(float* d, const unsigned* a, const unsigned* b, unsigned depth, bool fp16);
 
 static inline float float_of(unsigned int bits) {
     float value;
@@ -51,6 +51,29 @@ static inline unsigned short to_bf16(float value) {
     unsigned int bits;
     memcpy(&bits, &value, sizeof bits);
     return (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+// The nearest fp16, ties to even, and infinity from 65520 on; NaN becomes 0x7fff, as cvt.rn does.
+static inline unsigned short to_fp16(float value) {
+    if (value != value) return 0x7fff;
+    unsigned int bits;
+    memcpy(&bits, &value, sizeof bits);
+    const unsigned int sign = bits >> 16 & 0x8000;
+    bits &= 0x7fffffff;
+    if (bits >= 0x477ff000) return (unsigned short)(sign | 0x7c00);
+    // Above 2^-14 the exponent is by 112 less. Below, the steps are those of a float between a half and 1.
+    if (bits >= 0x38800000) return (unsigned short)(sign | (bits - 0x38000000 + 0xfff + (bits >> 13 & 1)) >> 13);
+    const float shifted = float_of(bits) + 0.5f;
+    memcpy(&bits, &shifted, sizeof bits);
+    return (unsigned short)(sign | (bits - 0x3f000000));
+}
+
+static inline float float_of_fp16(unsigned short half) {
+    const unsigned int sign = (half & 0x8000u) << 16, size = half & 0x7fffu;
+    if (size >= 0x7c00) return float_of(sign | 0x7f800000 | size << 13); // infinity and NaN
+    if (size >= 0x0400) return float_of(sign | ((size << 13) + 0x38000000));
+    const float steps = (float)size * 5.9604645e-8f; // 2^-24
+    return sign ? -steps : steps;
 }
 
 // threadIdx and its like: read at each use, because threads take turns.

@@ -20,7 +20,7 @@
 namespace sovit_host {
 
 constexpr unsigned MOST_THREADS = 1024;
-constexpr unsigned char POISON = 0xff; // as bf16, float and double: NaN
+constexpr unsigned char POISON = 0xff; // as bf16, fp16, float and double: NaN
 
 constexpr size_t SHARED_ZONE = 256;
 

@@ -6,7 +6,7 @@
 
 namespace sovit_host {
 
-// An 8 x 8 matrix of bf16 lies across a warp: lane l holds elements 2 (l % 4) and the next of row l / 4, in one word.
+// An 8 x 8 matrix of floats of 16 bits lies across a warp: lane l holds elements 2 (l % 4) and the next of row l / 4, in one word.
 struct Matrices {
     unsigned at; // where a row of 16 bytes begins; lane l gives row l % 8 of matrix l / 8
     unsigned count;
@@ -54,13 +54,13 @@ struct Product {
 
 typedef float Eight __attribute__((vector_size(32)));
 
-template <int DEPTH> static void combine_product(void* const* lanes, unsigned) {
+template <int DEPTH, bool FP16> static void combine_product(void* const* lanes, unsigned) {
     counts.flops += 2 * 16 * 8 * DEPTH;
     float a[16][DEPTH];
     Eight b[DEPTH], d[16];
     const auto pair = [](unsigned word, float& low, float& high) {
-        low = float_of(word << 16);
-        high = float_of(word & 0xffff0000u);
+        low = FP16 ? float_of_fp16((unsigned short)word) : float_of(word << 16);
+        high = FP16 ? float_of_fp16((unsigned short)(word >> 16)) : float_of(word & 0xffff0000u);
     };
     for (unsigned lane = 0; lane < WARP; ++lane) {
         const Product& own = *(const Product*)lanes[lane];
@@ -69,8 +69,10 @@ template <int DEPTH> static void combine_product(void* const* lanes, unsigned) {
             const unsigned k = 8 * half + place;
             pair(own.a[2 * half], a[group][k], a[group][k + 1]);
             pair(own.a[2 * half + 1], a[group + 8][k], a[group + 8][k + 1]);
-            b[k][group] = float_of(own.b[half] << 16);
-            b[k + 1][group] = float_of(own.b[half] & 0xffff0000u);
+            float low, high;
+            pair(own.b[half], low, high);
+            b[k][group] = low;
+            b[k + 1][group] = high;
         }
         for (unsigned i = 0; i < 4; ++i) d[group + i / 2 * 8][place + i % 2] = own.d[i];
     }
@@ -82,9 +84,11 @@ template <int DEPTH> static void combine_product(void* const* lanes, unsigned) {
     }
 }
 
-void multiply(float* d, const unsigned* a, const unsigned* b, unsigned depth) {
+void multiply(float* d, const unsigned* a, const unsigned* b, unsigned depth, bool fp16) {
     Product product = {d, a, b};
-    executor.meet_warp({"mma", 0xffffffffu, depth == 8 ? combine_product<8> : combine_product<16>, &product});
+    const auto shallow = fp16 ? combine_product<8, true> : combine_product<8, false>;
+    const auto deep = fp16 ? combine_product<16, true> : combine_product<16, false>;
+    executor.meet_warp({"mma", 0xffffffffu, depth == 8 ? shallow : deep, &product});
 }
 
 } // namespace sovit_host

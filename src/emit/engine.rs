@@ -111,6 +111,7 @@ const KERNELS: &[(&str, &str)] = &[
     ("attention", include_str!("../../kernels/attention.cu.j2")),
     ("gemm", include_str!("../../kernels/gemm.cu.j2")),
     ("image", include_str!("../../kernels/image.cuh.j2")),
+    ("halves", include_str!("../../kernels/halves.cuh.j2")),
     ("pool", include_str!("../../kernels/pool.cu.j2")),
     ("query_key", include_str!("../../kernels/query_key.cu.j2")),
 ];

@@ -17,6 +17,8 @@ pub fn kernel_source(kernel: &KernelPlan) -> Result<String, Diagnostic> {
     let choices = kernel.choices.iter().map(|(name, value)| (name.as_str(), Known::Choice(value)));
     let context = Context {
         known: constants.chain(choices).collect(),
+        half: kernel.halves.dtype.name(),
+        stream: kernel.halves.residual.name(),
         constants: &kernel.constants,
         reals: &kernel.reals,
         entry: &kernel.entry,
@@ -34,6 +36,9 @@ pub fn kernel_source(kernel: &KernelPlan) -> Result<String, Diagnostic> {
 struct Context<'a> {
     #[serde(flatten)]
     known: BTreeMap<&'a str, Known<'a>>,
+    /// What is multiplied, and the residual stream.
+    half: &'a str,
+    stream: &'a str,
     constants: &'a [(String, u64)],
     reals: &'a [(String, f64)],
     entry: &'a str,

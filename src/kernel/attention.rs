@@ -24,6 +24,7 @@ use super::gpu::{GPUS, Gpu, LEAST_WARPS, MOST_REGISTERS, MOST_SHARED, REGISTERS,
 use super::tile::{BATCHES, LATENCY, MOST_RESIDENT, cheapest};
 use super::{Access, Argument, Dtype, Extent, KernelPlan, Launch, codes};
 use crate::diagnostic::Diagnostic;
+use crate::vit::Halves;
 
 /// The largest head: its results stay in registers.
 const MOST_HEAD: u64 = 128;
@@ -245,6 +246,7 @@ impl Attention {
             template: "attention".to_owned(),
             entry: format!("sovit_attention_h{heads}x{head_dim}_t{tokens}"),
             instead_of: None,
+            halves: Halves::default(),
             constants: constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             // Weights are powers of two: log2(e) is part of the scale.
             reals: vec![("SCALE".to_owned(), std::f64::consts::LOG2_E / (head_dim as f64).sqrt())],

@@ -18,6 +18,8 @@ pub const ATTENTION: Code = Code::new("S0806", "kernel-attention");
 pub const POOL: Code = Code::new("S0807", "kernel-pool");
 /// A weight that a kernel needs is not there, or has another size.
 pub const WEIGHTS: Code = Code::new("S0808", "kernel-weights");
+/// A weight is beyond what fp16 holds.
+pub const TOO_LARGE: Code = Code::new("S0809", "weight-too-large");
 /// libnvrtc was not found.
 pub const NVRTC_MISSING: Code = Code::new("S0810", "nvrtc-missing");
 /// A libnvrtc was found that cannot be used.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Packing, Rule};
-use crate::vit::{Activation, LayerNorm, Pooling, Position, PositionRows, QkNorm, QkvBias, Vit};
+use super::{MAP_NORM, PRE_NORM, Packing, Rule};
+use crate::vit::{Activation, KernelForm, LayerNorm, Pooling, Position, PositionRows, QkNorm, QkvBias, Vit};
 
 /// One launch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,14 +144,15 @@ impl Step {
 }
 
 /// All launches of a forward pass, those of a block once.
-pub(super) fn forward(vit: &Vit, layernorm: LayerNorm) -> Vec<Step> {
+pub(super) fn forward(vit: &Vit, form: &KernelForm) -> Vec<Step> {
     let architecture = &vit.architecture;
     let mut steps = vec![embedding(vit)];
+    let other = |kernel| if form.halves.is_one() { "layernorm" } else { kernel };
     if architecture.variant.pre_norm {
         let buffers = [("x", "tokens"), ("normalised", "tokens")];
-        steps.push(step("layernorm", Rows::Tokens, buffers).norm("pre_norm"));
+        steps.push(step(other(PRE_NORM), Rows::Tokens, buffers).norm("pre_norm"));
     }
-    steps.extend(block(vit, layernorm).into_iter().map(Step::in_block));
+    steps.extend(block(vit, form.layernorm).into_iter().map(Step::in_block));
     let normed = || step("layernorm", Rows::Tokens, [("x", "tokens"), ("normalised", "normed")]).norm("norm");
     match architecture.pooling {
         Pooling::Class => {
@@ -163,7 +164,7 @@ pub(super) fn forward(vit: &Vit, layernorm: LayerNorm) -> Vec<Step> {
         }
         Pooling::Map => {
             steps.push(normed());
-            steps.extend(map());
+            steps.extend(map(other(MAP_NORM)));
         }
     }
     if architecture.classes > 0 {
@@ -255,8 +256,8 @@ fn query_key(vit: &Vit) -> Option<Step> {
     Some(if what.rotated.is_some() { step.weights("rotation", Rule::Rotation, &[]) } else { step })
 }
 
-/// From all tokens to the vector that a probe sees.
-fn map() -> [Step; 7] {
+/// From all tokens to the vector that a probe sees; its norm is by the kernel of that name.
+fn map(norm: &str) -> [Step; 7] {
     let probe = ["map.probe", "map.q.weight", "map.q.bias", "map.k.weight"].map(Some);
     [
         // The keys' bias adds the same to all scores of a head, which changes no weight.
@@ -266,7 +267,7 @@ fn map() -> [Step; 7] {
         step("map_pool", Rows::Images, [("x", "normed"), ("scores", "scores"), ("out", "pooled")]),
         step("map_value", Rows::Images, [("x", "pooled"), ("out", "value")]).linear("map.v"),
         step("map_projection", Rows::Images, [("x", "value"), ("out", "vector")]).linear("map.projection"),
-        step("layernorm", Rows::Images, [("x", "vector"), ("normalised", "vector_normed")]).norm("map.norm"),
+        step(norm, Rows::Images, [("x", "vector"), ("normalised", "vector_normed")]).norm("map.norm"),
         step("map_fc1", Rows::Images, [("x", "vector_normed"), ("out", "vector_hidden")]).linear("map.fc1"),
         step("map_fc2", Rows::Images, [("x", "vector_hidden"), ("residual", "vector"), ("out", "vector")])
             .linear("map.fc2"),
@@ -296,9 +297,12 @@ mod tests {
                 }
             }
         }
-        let forms = LayerNorm::ALL.map(|(_, layernorm)| KernelForm { layernorm, ..KernelForm::default() });
-        let in_form = |vit: Vit| forms.clone().map(|form| plan_for(&vit, form).ok().map(|kernels| (vit, kernels)));
-        list.into_iter().flat_map(in_form).flatten().collect()
+        let forms = KernelForm::all();
+        let in_form = |vit: Vit| {
+            let kernels = forms.iter().map(move |form| plan_for(&vit, form.clone()));
+            kernels.flatten().map(move |kernels| (vit, kernels))
+        };
+        list.into_iter().flat_map(in_form).collect()
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::layernorm::STATISTICS;
 use super::tile::{BATCHES, Product, Tile, cheapest_tile};
 use super::{Access, Argument, Dtype, Extent, KernelPlan, Launch, codes};
 use crate::diagnostic::Diagnostic;
-use crate::vit::Activation;
+use crate::vit::{Activation, Halves};
 
 /// Rows or columns that 16 bytes hold.
 const PIECE: u64 = 8;
@@ -272,6 +272,7 @@ impl Gemm {
             template: "gemm".to_owned(),
             entry,
             instead_of: None,
+            halves: Halves::default(),
             constants: constants.into_iter().map(owned).collect(),
             reals: Vec::new(),
             choices: choices.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),

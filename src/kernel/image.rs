@@ -3,7 +3,7 @@
 use super::{Access, Argument, Dtype, Extent, KernelPlan};
 use crate::vit::{ImageFormat, KernelForm, LayerNorm, Layout, Pixels};
 
-/// Numbers that 16 bytes of bf16 hold: a chunk of a tile in shared memory.
+/// Floats of 16 bits that 16 bytes hold: a chunk of a tile in shared memory.
 const CHUNK: u64 = 8;
 
 impl KernelPlan {
@@ -17,7 +17,7 @@ impl KernelPlan {
             layout: layout.map_or_else(Layout::default, |(_, layout)| layout),
         };
         let layernorm = if named("x") == "normed" { LayerNorm::Folded } else { LayerNorm::Apart };
-        KernelForm { images, layernorm, ..KernelForm::default() }
+        KernelForm { images, layernorm, halves: self.halves, ..KernelForm::default() }
     }
 }
 
@@ -94,6 +94,7 @@ impl Images {
         let dtype = match self.pixels {
             Pixels::Uint8 => Dtype::U8,
             Pixels::Bf16 => Dtype::Bf16,
+            Pixels::Fp16 => Dtype::Fp16,
         };
         let image = Argument::new("image", dtype, [Extent::IMAGES, rest[0], rest[1], last], Access::Read);
         Argument { strides: self.strides().iter().map(|&name| name.to_owned()).collect(), ..image }

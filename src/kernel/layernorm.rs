@@ -11,6 +11,7 @@
 
 use super::{Access, Argument, Dtype, Extent, KernelPlan, Launch, codes};
 use crate::diagnostic::Diagnostic;
+use crate::vit::Halves;
 
 /// Lanes of a warp.
 const WARP: u64 = 32;
@@ -127,6 +128,7 @@ fn plan(width: u64, epsilon: f64, rows: Rows) -> Result<KernelPlan, Diagnostic> 
         template: "layernorm_residual".to_owned(),
         entry,
         instead_of: None,
+        halves: Halves::default(),
         constants: constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         reals: vec![("EPSILON".to_owned(), epsilon)],
         choices: [

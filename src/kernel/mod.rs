@@ -3,13 +3,13 @@
 //! One file a kernel; [`plan`] lists them.
 
 mod attention;
-mod bf16;
 mod buckets;
 pub mod codes;
 mod fold;
 mod forward;
 mod gemm;
 mod gpu;
+mod half;
 mod image;
 mod layernorm;
 mod mix;
@@ -21,24 +21,25 @@ mod tile;
 mod weights;
 
 pub use attention::{Attention, AttentionTile, Softmax};
-pub use bf16::{narrow, widen};
 pub use forward::{Bound, Operand, Rows, Step, UpTo};
 pub use gemm::{Epilogue, Gemm, Source};
 #[cfg(feature = "verify")]
 pub(crate) use gpu::reachable;
+pub use half::{narrow, widen};
 pub use image::Images;
 pub use layernorm::{class_norm, layernorm, layernorm_residual, layernorm_statistics};
 pub use mix::{Instructions, Mix};
 pub use model::*;
-pub use pack::{Given, Normalisation, Pack, Packed, Packing, Rule};
+pub use pack::{Given, Normalisation, Numbers, Pack, Packed, Packing, Rule};
 pub use pool::{Pool, Weights};
 pub use query_key::QueryKey;
 pub use tile::Tile;
 pub use weights::{Weight, weights};
 
 use crate::diagnostic::Diagnostic;
+use crate::plan::codes::FLOATS;
 use crate::vit::{
-    Activation, Architecture, Feature, ImageFormat, KernelForm, LayerNorm, Pooling, Position, QkNorm, Vit,
+    Activation, Architecture, Feature, Half, Halves, ImageFormat, KernelForm, LayerNorm, Pooling, Position, QkNorm, Vit,
 };
 use buckets::Buckets;
 
@@ -48,7 +49,9 @@ use buckets::Buckets;
 /// A block is `layernorm`, `qkv`, `attention`, `projection`, `layernorm`, `fc1`, `fc2`: what one writes the next reads,
 /// and the products add the residuals. Where queries and keys are normed or rotated, `query_key` does so before
 /// `attention`. `layernorm_residual` is for residuals that something else leaves apart. Where layer norms are folded,
-/// `layernorm_statistics` stands for a block's `layernorm`, and `qkv` and `fc1` read the tokens themselves.
+/// `layernorm_statistics` stands for a block's `layernorm`, and `qkv` and `fc1` read the tokens themselves. Where the
+/// residual stream is of another float than what is multiplied, the norm of the embedding is `pre_norm`, from the stream
+/// to the stream, and the probe's `map_norm`, of what is multiplied.
 ///
 /// Pure arithmetic: needs no GPU and no compiler, and gives the same plan everywhere.
 pub fn plan(vit: &Vit) -> Result<Kernels, Diagnostic> {
@@ -61,15 +64,23 @@ pub fn plan(vit: &Vit) -> Result<Kernels, Diagnostic> {
 pub fn plan_for(vit: &Vit, form: impl Into<KernelForm>) -> Result<Kernels, Diagnostic> {
     let form = form.into();
     expressible(vit)?;
-    let forward = forward::forward(vit, form.layernorm);
+    consistent(&form)?;
+    let forward = forward::forward(vit, &form);
     let launched = |name: &str| forward.iter().any(|step| step.kernel == name);
     let mut buckets = Buckets::new(&form.batches);
     let (width, epsilon) = (vit.shape.width, vit.architecture.norm_epsilon);
+    let Halves { dtype, residual } = form.halves;
     let mut list = vec![layernorm_residual(width, epsilon)?];
+    // A layer norm that reads other floats than that of a block.
+    let other_norm = |name: &str| {
+        let norm = launched(name).then(|| layernorm(width, epsilon)).transpose()?;
+        Ok::<_, Diagnostic>(norm.map(|plan| KernelPlan { name: name.to_owned(), ..plan }))
+    };
     for gemm in products(vit, form.clone()) {
         let plans = buckets.kernels(|batches| gemm.plan_at(batches))?;
         match gemm.name {
             "qkv" => {
+                list.extend(other_norm(PRE_NORM)?);
                 if launched("layernorm") {
                     list.push(layernorm(width, epsilon)?);
                 }
@@ -92,11 +103,30 @@ pub fn plan_for(vit: &Vit, form: impl Into<KernelForm>) -> Result<Kernels, Diagn
                 list.extend(plans);
                 list.extend(pool(vit).map(|pool| pool.plan()).transpose()?);
             }
+            "map_fc1" => {
+                list.extend(other_norm(MAP_NORM)?);
+                list.extend(plans);
+            }
             _ => list.extend(plans),
         }
     }
-    Ok(Kernels { list, forward: buckets.launches(forward) })
+    let floats = |plan: &KernelPlan| match plan.part() {
+        PRE_NORM => Halves::of(residual),
+        // The vector of an image is no token of the stream.
+        MAP_NORM | "map_fc2" => Halves::of(dtype),
+        _ => form.halves,
+    };
+    let over = |plan: KernelPlan| {
+        let own = floats(&plan);
+        plan.over(own)
+    };
+    Ok(Kernels { list: list.into_iter().map(over).collect(), forward: buckets.launches(forward) })
 }
+
+/// The norm of the embedding, where its floats are not those of a block's norm.
+const PRE_NORM: &str = "pre_norm";
+/// The same of the probe's.
+const MAP_NORM: &str = "map_norm";
 
 /// A model's attention.
 pub fn attention(vit: &Vit) -> Attention {
@@ -179,6 +209,18 @@ pub fn products(vit: &Vit, form: impl Into<KernelForm>) -> Vec<Gemm> {
         list.push(Gemm { out: Dtype::F32, ..gemm("classifier", width, architecture.classes, Epilogue::Bias) });
     }
     list
+}
+
+/// Whether what a form asks for goes together.
+fn consistent(form: &KernelForm) -> Result<(), Diagnostic> {
+    if form.is_consistent() {
+        return Ok(());
+    }
+    let message = match form.halves.dtype {
+        Half::Bf16 => "a residual stream in fp16 is for products in fp16",
+        Half::Fp16 => "a product in fp16 that a layer norm is folded into reads no residual stream in bf16",
+    };
+    Err(Diagnostic::error(FLOATS, message).help("let the residual stream be of the float that is multiplied"))
 }
 
 /// Whether the kernels compute this model and no other.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Rows, Step, attention, tile};
+use crate::vit::{Half, Halves, Vit};
 
 /// Every kernel of one shape.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -17,6 +18,21 @@ impl Kernels {
     /// The kernel of that name.
     pub fn named(&self, name: &str) -> Option<&KernelPlan> {
         self.list.iter().find(|kernel| kernel.name == name)
+    }
+
+    /// The error of a forward pass's result as a share of its size, both as root mean squares: each launch rounds its
+    /// result once and its weights were, by half a unit of roundoff, and these errors are independent. An estimate, which
+    /// holds for weights and images that cancel no more than those of a trained model do.
+    pub fn error(&self, vit: &Vit) -> f64 {
+        let square = |half: Half| (half.roundoff() / 2.0).powi(2);
+        let of_launch = |step: &Step| {
+            let plan = self.named(&step.kernel)?;
+            let written = plan.arguments.iter().rfind(|argument| argument.access != Access::Read);
+            let out = written.and_then(|argument| argument.dtype.half()).unwrap_or(plan.halves.dtype);
+            let times = if step.each_block { vit.shape.depth } else { 1 };
+            Some(times as f64 * (square(out) + square(plan.halves.dtype)))
+        };
+        self.forward.iter().filter_map(of_launch).sum::<f64>().sqrt()
     }
 
     /// What a kernel's rows are in a forward pass; tokens where it has no part in it.
@@ -56,6 +72,9 @@ pub struct KernelPlan {
     /// The kernel that larger batches launch, by name, where this one is for small ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<String>,
+    /// Its floats of 16 bits.
+    #[serde(flatten)]
+    pub halves: Halves,
     /// Compile-time constants by name, in the order the source prints them.
     pub constants: Vec<(String, u64)>,
     /// Those that are `float`.
@@ -187,6 +206,8 @@ pub enum Dtype {
     U8,
     /// The upper half of a `float`.
     Bf16,
+    /// A float of IEEE 754 in 16 bits.
+    Fp16,
     /// `float`.
     F32,
     /// `unsigned int`.
@@ -198,7 +219,7 @@ impl Dtype {
     pub const fn bytes(self) -> u64 {
         match self {
             Self::U8 => 1,
-            Self::Bf16 => 2,
+            Self::Bf16 | Self::Fp16 => 2,
             Self::F32 | Self::U32 => 4,
         }
     }

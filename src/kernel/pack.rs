@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::query_key::rotation;
-use super::{Argument, Dtype, Extent, codes, fold, images, narrow};
+use super::{Argument, Extent, codes, fold, images};
 use crate::diagnostic::Diagnostic;
-use crate::vit::{ImageFormat, PositionRows, Vit};
+use crate::vit::{Half, KernelForm, PositionRows, Vit};
 
 /// How a buffer is made of weights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub enum Rule {
     /// The weights of a product with the gain of the layer norm before it, which is named first, the mean of each row
     /// taken off.
     FoldedWeight,
-    /// The sums of the rows of that in bf16.
+    /// The sums of the rows of that as they are rounded.
     FoldedSums,
     /// The biases of the product and what it makes of the norm's bias, which is named first; each bias behind its weight.
     FoldedBias,
@@ -63,8 +63,18 @@ impl Normalisation {
 
 /// A packed buffer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Packed {
-    /// Bits of bf16.
+pub struct Packed {
+    /// Its numbers.
+    pub numbers: Numbers,
+    /// How many that were not 0 became so: in fp16 below about 3e-8. Such weights of a checkpoint are few and change
+    /// nothing; where many vanish, its weights are too small for fp16.
+    pub vanished: usize,
+}
+
+/// The numbers of a packed buffer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Numbers {
+    /// Bits of bf16 or fp16, as the argument says.
     Halves(Vec<u16>),
     /// As they are.
     Floats(Vec<f32>),
@@ -75,8 +85,8 @@ pub enum Packed {
 pub struct Pack<'a> {
     /// The model.
     pub vit: &'a Vit,
-    /// How its images come.
-    pub format: ImageFormat,
+    /// How its kernels are made.
+    pub form: &'a KernelForm,
     /// What their pixels stand for.
     pub normalisation: &'a Normalisation,
 }
@@ -87,7 +97,7 @@ pub type Given<'a> = dyn Fn(&str) -> Option<&'a [f32]> + 'a;
 impl Pack<'_> {
     /// The buffer of an argument, for the block of that number where it is one of a block's.
     ///
-    /// Fails where a weight is missing or has another size than the model says.
+    /// Fails where a weight is missing or has another size than the model says, or where fp16 does not hold a number.
     pub fn buffer(
         &self,
         argument: &Argument,
@@ -109,7 +119,7 @@ impl Pack<'_> {
             Rule::Prefix => self.prefix(&from),
             Rule::Probe => self.probe(&from),
             Rule::FoldedWeight => fold::weight(&from),
-            Rule::FoldedSums => fold::sums(&from),
+            Rule::FoldedSums => fold::sums(&from, self.form.halves.dtype),
             Rule::FoldedBias => fold::bias(&from),
             Rule::Rotation => rotation(self.vit),
         };
@@ -117,9 +127,14 @@ impl Pack<'_> {
             return Err(wrong(format!("`{}` takes {count} numbers and is made of {}", argument.name, values.len())));
         }
         let values = spread(&values, used, &argument.shape);
-        Ok(match argument.dtype {
-            Dtype::Bf16 => Packed::Halves(values.into_iter().map(narrow).collect()),
-            _ => Packed::Floats(values.into_iter().map(|value| value as f32).collect()),
+        let Some(half) = argument.dtype.half() else {
+            let numbers = Numbers::Floats(values.into_iter().map(|value| value as f32).collect());
+            return Ok(Packed { numbers, vanished: 0 });
+        };
+        halves(&values, half).map_err(|value| {
+            let own = |name: &String| name.replace('*', &block.to_string());
+            let made = packing.from.iter().flatten().map(own).collect::<Vec<_>>().join("`, `");
+            too_large(&argument.name, &made, value)
         })
     }
 
@@ -149,7 +164,7 @@ impl Pack<'_> {
     /// The convolution's numbers of a patch, in the kernel's order.
     fn pixels(&self, from: &[Option<&[f32]>]) -> Result<Vec<f64>, Diagnostic> {
         let (channels, weight) = (self.channels()?, from[0].unwrap_or_default());
-        let images = images(self.vit, self.format);
+        let images = images(self.vit, self.form.images);
         let (side, numbers) = (images.patch as usize, images.numbers() as usize);
         let mut values = vec![0.0; weight.len()];
         for (at, &value) in weight.iter().enumerate() {
@@ -165,7 +180,7 @@ impl Pack<'_> {
         let (channels, weight) = (self.channels()?, from[1].unwrap_or_default());
         let Normalisation { scale, shift } = self.normalisation;
         let constant: Vec<f64> =
-            (scale.iter().zip(shift)).map(|(scale, shift)| scale * self.format.pixels.offset() + shift).collect();
+            (scale.iter().zip(shift)).map(|(scale, shift)| scale * self.form.images.pixels.offset() + shift).collect();
         let numbers = weight.len() / outputs.max(1);
         let one = |(output, row): (usize, &[f32])| {
             let of_channel =
@@ -214,6 +229,27 @@ fn wrong(message: String) -> Diagnostic {
     Diagnostic::error(codes::WEIGHTS, message).help("the manifest of the kernels lists all weights with their shapes")
 }
 
+/// The nearest of each; fails with the first that is too large, or no number.
+fn halves(values: &[f64], half: Half) -> Result<Packed, f64> {
+    let (mut list, mut vanished) = (Vec::new(), 0);
+    for &value in values {
+        let bits = half.narrow(value);
+        // What is no number in bf16 was none before.
+        if half == Half::Fp16 && !half.widen(bits).is_finite() {
+            return Err(value);
+        }
+        vanished += usize::from(value != 0.0 && half.widen(bits) == 0.0);
+        list.push(bits);
+    }
+    Ok(Packed { numbers: Numbers::Halves(list), vanished })
+}
+
+fn too_large(argument: &str, weights: &str, value: f64) -> Diagnostic {
+    let message = format!("fp16 does not hold {value}, which is among the numbers of `{weights}`");
+    let note = format!("it would be infinite in the argument `{argument}`: the largest fp16 is 65504");
+    Diagnostic::error(codes::TOO_LARGE, message).note(note).help("pack for kernels with `dtype = bf16`")
+}
+
 fn extents(list: &[Extent]) -> impl DoubleEndedIterator<Item = usize> + ExactSizeIterator {
     list.iter().map(|extent| match extent {
         Extent::Size(size) => *size as usize,
@@ -259,7 +295,7 @@ fn spread(values: &[f64], used: &[Extent], shape: &[Extent]) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::kernel::{Operand, plan_for};
-    use crate::vit::{Architecture, Layout, Pixels, Shape};
+    use crate::vit::{Architecture, Halves, ImageFormat, Layout, Pixels, Shape};
 
     /// Numbers that look random.
     fn noise(count: usize, seed: u64) -> Vec<f32> {
@@ -281,7 +317,8 @@ mod tests {
         for (_, layout) in Layout::ALL {
             for (_, kind) in Pixels::ALL {
                 let format = ImageFormat { pixels: kind, layout };
-                let pack = Pack { vit: &vit, format, normalisation: &normalisation };
+                let form = KernelForm::from(format);
+                let pack = Pack { vit: &vit, form: &form, normalisation: &normalisation };
                 let images = images(&vit, format);
                 let columns = pack.pixels(&[Some(&weight)]).unwrap();
                 let constants = pack.pixels_bias(&[Some(&bias), Some(&weight)], 16).unwrap();
@@ -300,29 +337,55 @@ mod tests {
         }
     }
 
-    #[test]
-    fn weights_that_are_missing_or_too_small_are_diagnostics() {
+    /// `fc1.weight` of a block, 16 x 16, as it is packed.
+    fn packed(halves: Halves, list: Option<&[f32]>) -> Result<Packed, Diagnostic> {
         let architecture = Architecture { image: 28, heads: 2, ..Architecture::default() };
         let vit = architecture.with(Shape { width: 16, depth: 1, mlp_dim: 16 }).unwrap();
-        let kernels = plan_for(&vit, ImageFormat::default()).unwrap();
+        let form = KernelForm { halves, ..KernelForm::default() };
+        let kernels = plan_for(&vit, form.clone()).unwrap();
         let step = kernels.forward.iter().find(|step| step.kernel == "fc1").unwrap();
         let argument = kernels.named("fc1").unwrap().arguments.iter().find(|a| a.name == "weight").unwrap();
-        let packing = step.arguments.iter().find_map(|bound| match &bound.operand {
-            Operand::Weights(packing) if bound.argument == "weight" => Some(packing),
-            _ => None,
-        });
+        let bound = step.arguments.iter().find(|bound| bound.argument == "weight").unwrap();
+        let Operand::Weights(packing) = &bound.operand else { panic!("it is packed") };
         let normalisation = Normalisation::of(1.0, &[0.5], &[0.5]);
-        let pack = Pack { vit: &vit, format: ImageFormat::default(), normalisation: &normalisation };
-        let whole = noise(256, 1);
-        let given = |list: Option<&'static [f32]>| {
-            let named = move |name: &str| list.filter(|_| name == "blocks.7.fc1.weight");
-            pack.buffer(argument, packing.unwrap(), 7, &named)
-        };
-        assert!(matches!(given(Some(&[0.5; 256])), Ok(Packed::Halves(list)) if list == [0x3f00; 256]));
-        for wrong in [None, Some(&[0.5; 255][..])] {
-            assert_eq!(given(wrong).unwrap_err().code, codes::WEIGHTS);
-        }
+        let pack = Pack { vit: &vit, form: &form, normalisation: &normalisation };
         // One mean for three channels.
-        assert_eq!(pack.pixels(&[Some(&whole)]).unwrap_err().code, codes::WEIGHTS);
+        assert_eq!(pack.pixels(&[Some(&noise(256, 1))]).unwrap_err().code, codes::WEIGHTS);
+        pack.buffer(argument, packing, 7, &|name| list.filter(|_| name == "blocks.7.fc1.weight"))
+    }
+
+    #[test]
+    fn weights_that_are_missing_or_too_few_are_diagnostics() {
+        for (halves, bits) in [(Halves::default(), 0x3f00), (Halves::MIXED, 0x3800), (Halves::of(Half::Fp16), 0x3800)] {
+            let expected = Packed { numbers: Numbers::Halves(vec![bits; 256]), vanished: 0 };
+            assert_eq!(packed(halves, Some(&[0.5; 256])), Ok(expected));
+            for wrong in [None, Some(&[0.5; 255][..])] {
+                assert_eq!(packed(halves, wrong).unwrap_err().code, codes::WEIGHTS);
+            }
+        }
+    }
+
+    #[test]
+    fn what_fp16_does_not_hold_is_told() {
+        let with = |halves, value: f32| {
+            let mut list = [0.5; 256];
+            (list[37], list[40]) = (value, 0.0);
+            packed(halves, Some(&list))
+        };
+        // What rounds to the largest fp16, and what rounds to its infinity.
+        for value in [65_504.0, -65_519.0] {
+            assert_eq!(with(Halves::MIXED, value).map(|packed| packed.vanished), Ok(0), "{value}");
+        }
+        for value in [65_520.0, -1e6, f32::INFINITY, f32::NAN] {
+            let error = with(Halves::MIXED, value).unwrap_err();
+            assert_eq!(error.code, codes::TOO_LARGE);
+            assert!(error.message.contains("`blocks.7.fc1.weight`") && !error.help.is_empty(), "{}", error.message);
+            assert!(with(Halves::default(), value).is_ok());
+        }
+        // Half of the smallest fp16 rounds to 0, and a little more does not; no zero of the checkpoint counts.
+        for (value, vanished) in [(3e-8, 0), (2.9e-8, 1), (-1e-30, 1)] {
+            assert_eq!(with(Halves::MIXED, value).map(|packed| packed.vanished), Ok(vanished), "{value}");
+            assert_eq!(with(Halves::default(), value).map(|packed| packed.vanished), Ok(0), "{value}");
+        }
     }
 }

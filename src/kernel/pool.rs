@@ -7,6 +7,7 @@
 use super::gemm::stored;
 use super::{Access, Argument, Dtype, Extent, KernelPlan, Launch, codes};
 use crate::diagnostic::Diagnostic;
+use crate::vit::Halves;
 
 /// The most tokens, heads and columns.
 const MOST: u64 = 1 << 20;
@@ -109,6 +110,7 @@ impl Pool {
             template: "pool".to_owned(),
             entry,
             instead_of: None,
+            halves: Halves::default(),
             constants: constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             reals: Vec::new(),
             choices: vec![("weights".to_owned(), if scored { "scores" } else { "equal" }.to_owned())],

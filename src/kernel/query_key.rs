@@ -8,7 +8,7 @@ use super::gemm::stored;
 use super::layernorm::epsilon_of;
 use super::{Access, Argument, Dtype, Extent, KernelPlan, Launch, codes};
 use crate::diagnostic::Diagnostic;
-use crate::vit::{QkNorm, Vit};
+use crate::vit::{Halves, QkNorm, Vit};
 
 /// Base of the frequencies, as DINOv3 has it.
 const BASE: f64 = 100.0;
@@ -94,6 +94,7 @@ impl QueryKey {
             template: "query_key".to_owned(),
             entry,
             instead_of: None,
+            halves: Halves::default(),
             constants: constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             reals: epsilon.into_iter().map(|epsilon| ("EPSILON".to_owned(), epsilon)).collect(),
             choices: [("norm", norm.name()), ("rotated", if rotated.is_some() { "halves" } else { "none" })]

@@ -109,6 +109,8 @@ pub const SHAPELESS: Code = Code::new("S0419", "shapeless-table");
 pub const NO_INPUT: Code = Code::new("S0420", "no-input");
 /// Passes of the processes that fill no batch.
 pub const BATCH_SPLIT: Code = Code::new("S0421", "batch-split");
+/// Floats of 16 bits that no kernel works with together.
+pub const FLOATS: Code = Code::new("S0425", "floats-apart");
 
 /// All of them.
 pub const ALL: &[Code] = &[
@@ -161,6 +163,7 @@ pub const ALL: &[Code] = &[
     SHAPELESS,
     NO_INPUT,
     BATCH_SPLIT,
+    FLOATS,
 ];
 
 #[cfg(test)]

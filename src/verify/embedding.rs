@@ -4,8 +4,7 @@ use super::noise::Noise;
 use super::tally::{Tally, finite};
 use super::{Argument, Case, bytes};
 use crate::kernel::{Images, KernelPlan};
-use crate::kernel::{narrow, widen};
-use crate::vit::{Layout, Pixels};
+use crate::vit::{Halves, Layout};
 
 /// Inputs of one launch.
 #[derive(Clone, Debug)]
@@ -16,7 +15,7 @@ pub struct Embedding {
     width: usize,
     /// Of images, channels and rows of pixels, in numbers.
     strides: [usize; 3],
-    /// The images with what lies between them, as bytes or as bits of bf16.
+    /// The images with what lies between them, as bytes or as bits.
     pixels: Vec<u16>,
     weight: Vec<u16>,
     bias: Vec<f32>,
@@ -38,20 +37,21 @@ impl Embedding {
         let image = gap + if images.layout == Layout::Nhwc { row * side } else { channel * channels };
         let mut noise = Noise::seeded((numbers * 1000 + width + count) as u64, seed);
         // What lies between images must not be read: it is large, or no number.
-        let mut pixels = vec![if images.pixels == Pixels::Uint8 { 255 } else { 0x7fff }; image * count - gap];
+        let mut pixels = vec![if images.pixels.half().is_none() { 255 } else { 0x7fff }; image * count - gap];
         let strides = [image, channel, row];
         for at in 0..count * channels * side * side {
             let (rest, x) = (at / side, at % side);
             let (rest, y) = (rest / side, rest % side);
             let place = place(&images, strides, [rest / channels, rest % channels, y, x]);
-            pixels[place] = match images.pixels {
-                Pixels::Uint8 => (128.0 + 60.0 * noise.normal()).clamp(0.0, 255.0) as u16,
-                Pixels::Bf16 => narrow(0.1 + noise.normal()),
+            pixels[place] = match images.pixels.half() {
+                None => (128.0 + 60.0 * noise.normal()).clamp(0.0, 255.0) as u16,
+                Some(half) => half.narrow(0.1 + noise.normal()),
             };
         }
-        let size = if images.pixels == Pixels::Uint8 { 1.0 / 60.0 } else { 1.0 } * (numbers as f64).powf(-0.5);
+        let halves = plan.halves;
+        let size = if images.pixels.half().is_none() { 1.0 / 60.0 } else { 1.0 } * (numbers as f64).powf(-0.5);
         let number = |at: usize, noise: &mut Noise| {
-            if at % stored < numbers { narrow(size * noise.normal()) } else { 0 }
+            if at % stored < numbers { halves.dtype.narrow(size * noise.normal()) } else { 0 }
         };
         let weight = (0..width * stored).map(|at| number(at, &mut noise)).collect();
         let mut floats = |count: usize| -> Vec<f32> { (0..count).map(|_| (0.5 * noise.normal()) as f32).collect() };
@@ -62,9 +62,10 @@ impl Embedding {
     /// A number of an image as the kernel multiplies it.
     fn number(&self, image: usize, channel: usize, y: usize, x: usize) -> f64 {
         let number = self.pixels[place(&self.images, self.strides, [image, channel, y, x])];
-        match self.images.pixels {
-            Pixels::Uint8 => f64::from(number) - 128.0,
-            Pixels::Bf16 => f64::from(widen(number)),
+        match self.images.pixels.half() {
+            None => f64::from(number) - 128.0,
+            // Rounded where it is of another float.
+            Some(half) => self.plan.halves.dtype.rounded(half.widen(number).into()),
         }
     }
 
@@ -101,9 +102,9 @@ impl Case for Embedding {
     fn arguments(&self) -> Vec<Argument> {
         let [image, channel, row] = self.strides.map(|stride| stride as u32);
         let one = |planned: &crate::kernel::Argument| match planned.name.as_str() {
-            "image" => match self.images.pixels {
-                Pixels::Uint8 => Argument::Input(bytes(&self.pixels, |pixel| [pixel as u8])),
-                Pixels::Bf16 => Argument::halves(&self.pixels),
+            "image" => match self.images.pixels.half() {
+                None => Argument::Input(bytes(&self.pixels, |pixel| [pixel as u8])),
+                Some(_) => Argument::halves(&self.pixels),
             },
             "weight" => Argument::halves(&self.weight),
             "bias" => Argument::floats(&self.bias),
@@ -119,15 +120,16 @@ impl Case for Embedding {
     }
 
     /// Every number finite, what stands before the patches rounded from the table, and tokens of patches, all of a small
-    /// launch and a sample of a large one, within a step of bf16 and the rounding of a long sum in `float`.
+    /// launch and a sample of a large one, within a step and the rounding of a long sum in `float`.
     fn check(&self, filled: &[Vec<u16>]) -> Result<f64, String> {
         let Some(out) = filled.first() else { return Err("nothing was filled".to_owned()) };
-        finite(out)?;
+        let Halves { dtype, residual } = self.plan.halves;
+        finite(residual, out)?;
         let (width, patches) = (self.width, self.images.patches() as usize);
         let before = self.prefix.len() / width;
         let stored = self.weight.len() / width;
         let step = (self.count * patches * width * stored / 40_000_000).max(1) | 1;
-        let mut tally = Tally::default();
+        let mut tally = Tally::of(residual);
         for image in 0..self.count {
             let tokens = &out[image * (before + patches) * width..];
             for (at, &value) in self.prefix.iter().enumerate() {
@@ -141,7 +143,7 @@ impl Case for Embedding {
                     let table = f64::from(self.bias[column]) + f64::from(self.position[patch * width + column]);
                     let (exact, size) =
                         numbers.iter().zip(weight).fold((table, table.abs()), |(sum, size), (x, &w)| {
-                            let product = x * f64::from(widen(w));
+                            let product = x * f64::from(dtype.widen(w));
                             (sum + product, size + product.abs())
                         });
                     let wrong = |text| format!("image {image}, patch {patch}, column {column} {text}");

@@ -198,24 +198,25 @@ fn cases(plan: &KernelPlan) -> Vec<(u64, &'static [Order])> {
 
 /// A kernel's inputs for so many rows, by the seed of the run; none for a kernel that no reference is written for.
 pub fn case(vit: &Vit, plan: &KernelPlan, rows: u64, seed: u64) -> Option<Box<dyn Case>> {
-    let rows = rows as usize;
+    let (rows, dtype) = (rows as usize, plan.halves.dtype);
     if plan.template == "attention" {
         let attention = kernel::attention(vit);
-        return Some(Box::new(Heads::new(attention, rows / attention.tokens.max(1) as usize, seed)));
+        return Some(Box::new(Heads::over(dtype, attention, rows / attention.tokens.max(1) as usize, seed)));
     }
     if plan.template == "query_key" {
         let what = kernel::query_key(vit)?;
-        return Some(Box::new(Turned::new(what, rows / what.tokens.max(1) as usize, seed)));
+        return Some(Box::new(Turned::over(dtype, what, rows / what.tokens.max(1) as usize, seed)));
     }
     if plan.template == "pool" {
-        return Some(Box::new(Pooled::new(kernel::pool(vit)?, rows, seed)));
+        return Some(Box::new(Pooled::over(dtype, kernel::pool(vit)?, rows, seed)));
     }
     if let Some(width) = plan.constant("WIDTH") {
         let (width, epsilon) = (width as usize, vit.architecture.norm_epsilon);
+        let norm = Norm::over(plan.halves, width, rows, plan.choice("residual") == Some("added"), epsilon, seed);
         return Some(Box::new(match plan.constant("TOKENS") {
-            Some(tokens) => Norm::first(width, rows, tokens as usize, epsilon, seed),
-            None if plan.choice("rows") == Some("measured") => Norm::measured(width, rows, epsilon, seed),
-            None => Norm::new(width, rows, plan.choice("residual") == Some("added"), epsilon, seed),
+            Some(tokens) => norm.first_of(tokens as usize),
+            None if plan.choice("rows") == Some("measured") => norm.measured(),
+            None => norm,
         }));
     }
     let gemm = kernel::products(vit, plan.form()).into_iter().find(|gemm| gemm.name == plan.part())?;

@@ -3,13 +3,14 @@
 use super::argument::float;
 use super::noise::Noise;
 use super::{Argument, Case, share};
-use crate::kernel::{narrow, widen};
+use crate::vit::Halves;
 
-/// Inputs of one launch. bf16 values are their bits.
+/// Inputs of one launch. Halves are their bits.
 #[derive(Clone, Debug)]
 pub struct Norm {
     width: usize,
     rows: usize,
+    halves: Halves,
     epsilon: f64,
     /// Tokens of an image, of which a row is the first; 1 where every token is a row.
     tokens: usize,
@@ -42,6 +43,12 @@ const KINDS: [Kind; 6] = [Kind::Normal, Kind::Outliers, Kind::Constant, Kind::Hu
 impl Norm {
     /// Inputs of `layernorm_residual`, or of `layernorm`, by a seed.
     pub fn new(width: usize, rows: usize, residual: bool, epsilon: f64, seed: u64) -> Self {
+        Self::over(Halves::default(), width, rows, residual, epsilon, seed)
+    }
+
+    /// The same over other floats.
+    pub fn over(halves: Halves, width: usize, rows: usize, residual: bool, epsilon: f64, seed: u64) -> Self {
+        let stream = halves.residual;
         let mut noise = Noise::seeded((width * 1000 + rows) as u64, seed);
         let (mut x, mut added) = (Vec::new(), Vec::new());
         for row in 0..rows {
@@ -62,32 +69,44 @@ impl Norm {
                     Kind::Tiny => 1e-4 * noise.normal(),
                     _ => noise.normal(),
                 };
-                x.push(narrow(value));
-                added.push(narrow(other));
+                x.push(stream.narrow(value));
+                added.push(stream.narrow(other));
             }
         }
         let gamma = (0..width).map(|_| (1.0 + 0.2 * noise.normal()) as f32).collect();
         let beta = (0..width).map(|_| (0.1 * noise.normal()) as f32).collect();
         let residual = if residual { added } else { Vec::new() };
-        Self { width, rows, epsilon, tokens: 1, measured: false, x, residual, gamma, beta }
+        Self { width, rows, halves, epsilon, tokens: 1, measured: false, x, residual, gamma, beta }
     }
 
     /// Inputs of `class_norm`: the rows are the first of so many tokens, and the others are no numbers.
-    pub fn first(width: usize, rows: usize, tokens: usize, epsilon: f64, seed: u64) -> Self {
-        Self { tokens, ..Self::new(width, rows, false, epsilon, seed) }
+    #[must_use]
+    pub fn first_of(self, tokens: usize) -> Self {
+        Self { tokens, ..self }
     }
 
     /// Inputs of `layernorm_statistics`.
-    pub fn measured(width: usize, rows: usize, epsilon: f64, seed: u64) -> Self {
-        Self { measured: true, ..Self::new(width, rows, false, epsilon, seed) }
+    #[must_use]
+    pub fn measured(self) -> Self {
+        Self { measured: true, ..self }
     }
 
-    /// `bf16(x + residual)`, the addition in float; x alone where nothing is added.
+    /// The same with other rows.
+    #[must_use]
+    pub fn of(self, mut value: impl FnMut(usize, usize) -> f64) -> Self {
+        let (width, stream) = (self.width, self.halves.residual);
+        let x = (0..self.x.len()).map(|at| stream.narrow(value(at / width, at % width))).collect();
+        Self { x, ..self }
+    }
+
+    /// `x + residual` rounded, the addition in float; x alone where nothing is added.
     fn sum(&self) -> Vec<u16> {
         if self.residual.is_empty() {
             return self.x.clone();
         }
-        self.x.iter().zip(&self.residual).map(|(&x, &r)| narrow(f64::from(widen(x) + widen(r)))).collect()
+        let stream = self.halves.residual;
+        let sum = |(&x, &r): (&u16, &u16)| stream.narrow(f64::from(stream.widen(x) + stream.widen(r)));
+        self.x.iter().zip(&self.residual).map(sum).collect()
     }
 
     /// One row's layer norm in double precision: R.
@@ -96,14 +115,16 @@ impl Norm {
         let affine = self.gamma.iter().zip(&self.beta);
         row.iter()
             .zip(affine)
-            .map(|(&bits, (&g, &b))| (f64::from(widen(bits)) - mean) / deviation * f64::from(g) + f64::from(b))
+            .map(|(&bits, (&g, &b))| {
+                (f64::from(self.halves.residual.widen(bits)) - mean) / deviation * f64::from(g) + f64::from(b)
+            })
             .collect()
     }
 
     /// One row's mean and deviation in double precision, epsilon in the latter.
     fn moments(&self, row: &[u16]) -> (f64, f64) {
         let n = row.len() as f64;
-        let values: Vec<f64> = row.iter().map(|&bits| f64::from(widen(bits))).collect();
+        let values: Vec<f64> = row.iter().map(|&bits| f64::from(self.halves.residual.widen(bits))).collect();
         let mean = values.iter().sum::<f64>() / n;
         let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
         (mean, (variance + self.epsilon).sqrt())
@@ -127,10 +148,10 @@ impl Norm {
         Ok(worst)
     }
 
-    /// The same in float, plainly in two passes, and rounded to bf16: B, what a careful library would give.
+    /// The same in float, plainly in two passes, and rounded: B, what a careful library would give.
     fn plain(&self, row: &[u16]) -> Vec<f64> {
         let n = row.len() as f32;
-        let values: Vec<f32> = row.iter().map(|&bits| widen(bits)).collect();
+        let values: Vec<f32> = row.iter().map(|&bits| self.halves.residual.widen(bits)).collect();
         let mean = values.iter().sum::<f32>() / n;
         let variance = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / n;
         let scale = 1.0 / (variance + self.epsilon as f32).sqrt();
@@ -138,12 +159,13 @@ impl Norm {
         values
             .iter()
             .zip(affine)
-            .map(|(v, (&g, &b))| f64::from(widen(narrow(f64::from((v - mean) * scale * g + b)))))
+            .map(|(v, (&g, &b))| self.halves.dtype.rounded(f64::from((v - mean) * scale * g + b)))
             .collect()
     }
 
     fn check_row(&self, sum: &[u16], normalised: &[u16]) -> Result<f64, String> {
-        let kernel: Vec<f64> = normalised.iter().map(|&bits| f64::from(widen(bits))).collect();
+        let half = self.halves.dtype;
+        let kernel: Vec<f64> = normalised.iter().map(|&bits| f64::from(half.widen(bits))).collect();
         if let Some(column) = kernel.iter().position(|k| !k.is_finite()) {
             return Err(format!("column {column} is {}", kernel[column]));
         }
@@ -154,7 +176,7 @@ impl Norm {
         let (own, theirs) = (gap(&kernel, &exact), gap(&plain, &exact));
         let mut worst: f64 = 0.0;
         for (name, size) in [("max", &largest as &dyn Fn(&[f64]) -> f64), ("rms", &rms)] {
-            let limit = 2.0 * size(&theirs) + size(&exact) / 256.0;
+            let limit = 2.0 * size(&theirs) + size(&exact) * half.roundoff();
             if size(&own) > limit {
                 return Err(format!("{name} error {:.3e} exceeds {limit:.3e}", size(&own)));
             }
@@ -164,8 +186,8 @@ impl Norm {
         let slack = 1e-5 * largest(&exact);
         let mut off = 0;
         for (column, (&bits, &r)) in normalised.iter().zip(&exact).enumerate() {
-            let nearest = narrow(r);
-            let limit = f64::from(widen(nearest)).abs() / 128.0 + slack;
+            let nearest = half.narrow(r);
+            let limit = half.step(half.widen(nearest).into()) + slack;
             let error = (kernel[column] - r).abs();
             if error > limit {
                 return Err(format!("column {column} is {}, not {r:.6}", kernel[column]));
@@ -200,17 +222,18 @@ impl Case for Norm {
 
     /// Moments must be those of double precision but for a few roundings.
     ///
-    /// The sum must be exact to the bit. The norm K of each row must keep max|K-R| <= 2 max|B-R| + 2^-8 max|R|, the
-    /// same for root mean squares; and, since that hides small faults of the statistics, K must be the nearest bf16 of
-    /// R in all but one element of a hundred, and never more than a step (or 1e-5 of the row's largest) away.
+    /// The sum must be exact to the bit. The norm K of each row must keep max|K-R| <= 2 max|B-R| + u max|R|, where u is
+    /// 2^-8 for bf16 and 2^-11 for fp16, and the same for root mean squares; and, since that hides small faults of the
+    /// statistics, K must be the nearest of R in all but one element of a hundred, and never more than a step (or 1e-5 of the row's largest) away.
     fn check(&self, filled: &[Vec<u16>]) -> Result<f64, String> {
         let expected = self.sum();
         let Some((normalised, sums)) = filled.split_last() else { return Err("nothing was filled".to_owned()) };
         for sum in sums {
             if let Some(at) = (0..expected.len()).find(|&at| sum.get(at) != Some(&expected[at])) {
                 let (row, column) = (at / self.width, at % self.width);
-                let got = sum.get(at).map_or(f32::NAN, |&bits| widen(bits));
-                return Err(format!("sum[{row}][{column}] is {got}, not {}", widen(expected[at])));
+                let stream = self.halves.residual;
+                let got = sum.get(at).map_or(f32::NAN, |&bits| stream.widen(bits));
+                return Err(format!("sum[{row}][{column}] is {got}, not {}", stream.widen(expected[at])));
             }
         }
         if self.measured {

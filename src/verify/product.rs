@@ -2,11 +2,10 @@
 
 use super::argument::float;
 use super::noise::Noise;
-use super::tally::{Tally, finite};
+use super::tally::{Tally, finite, numbers};
 use super::{Argument, Case};
 use crate::kernel::{Argument as Planned, Dtype, Epilogue, Extent, Gemm, KernelPlan, Source};
-use crate::kernel::{narrow, widen};
-use crate::vit::Activation;
+use crate::vit::{Activation, Half, Halves};
 
 /// Inputs of one launch.
 #[derive(Clone, Debug)]
@@ -14,6 +13,8 @@ pub struct Product {
     gemm: Gemm,
     plan: KernelPlan,
     rows: usize,
+    /// Whether results may pass the range of their float.
+    unbounded: bool,
     x: Vec<u16>,
     weight: Vec<u16>,
     bias: Vec<f32>,
@@ -54,20 +55,38 @@ impl Product {
             let planned = plan.arguments.iter().find(|argument| argument.name == name);
             planned.map_or_else(Vec::new, |planned| filled(planned, plan, rows, || mean + scale * noise.normal()))
         };
-        let rounded = |list: Vec<f64>| -> Vec<u16> { list.into_iter().map(narrow).collect() };
+        let rounded = |half: Half, list: Vec<f64>| -> Vec<u16> { list.into_iter().map(|v| half.narrow(v)).collect() };
+        let Halves { dtype, residual } = plan.halves;
         let floats = |list: Vec<f64>| -> Vec<f32> { list.into_iter().map(|v| v as f32).collect() };
         Self {
             gemm: gemm.clone(),
             plan: plan.clone(),
             rows,
-            x: rounded(input("x", 1.0, 0.1)),
-            weight: rounded(input("weight", (gemm.inputs as f64).powf(-0.5), 0.0)),
+            unbounded: false,
+            x: rounded(dtype, input("x", 1.0, 0.1)),
+            weight: rounded(dtype, input("weight", (gemm.inputs as f64).powf(-0.5), 0.0)),
             bias: floats(input("bias", 0.5, 0.0)),
             gamma: floats(input("gamma", 0.3, 1.0)),
-            residual: rounded(input("residual", 2.0, 0.0)),
+            residual: rounded(residual, input("residual", 2.0, 0.0)),
             statistics: floats(input("statistics", 0.2, 1.0)),
             sums: floats(input("sums", 0.5, 0.0)),
         }
+    }
+
+    /// The same with rows, weights and residual so many times as large, powers of two, so that results may be infinite.
+    #[must_use]
+    pub fn times(mut self, x: f64, weight: f64, residual: f64) -> Self {
+        let Halves { dtype, residual: stream } = self.plan.halves;
+        dtype.scale(&mut self.x, x);
+        dtype.scale(&mut self.weight, weight);
+        stream.scale(&mut self.residual, residual);
+        Self { unbounded: true, ..self }
+    }
+
+    /// What the result's halves are.
+    fn out(&self) -> Half {
+        let out = self.plan.arguments.iter().find(|argument| argument.name == "out");
+        out.and_then(|out| out.dtype.half()).unwrap_or_default()
     }
 
     /// Where an element of the product lies in the output.
@@ -82,12 +101,13 @@ impl Product {
 
     /// One element, and how far sums in `float` may be off.
     fn exact(&self, row: usize, column: usize, k: usize) -> (f64, f64) {
+        let Halves { dtype: half, residual: stream } = self.plan.halves;
         let heads = if let Source::Heads(heads) = self.gemm.source { heads as usize } else { 1 };
         let x_row = row * heads + column * heads / self.bias.len();
         let dot = |w_row: usize| {
             let pairs = self.x[x_row * k..][..k].iter().zip(&self.weight[w_row * k..][..k]);
             let (sum, size) = pairs.fold((0.0, 0.0), |(sum, size), (&x, &w)| {
-                let product = f64::from(widen(x)) * f64::from(widen(w));
+                let product = f64::from(half.widen(x)) * f64::from(half.widen(w));
                 (sum + product, size + product.abs())
             });
             let bias = f64::from(self.bias[w_row]);
@@ -113,7 +133,8 @@ impl Product {
         };
         let value = self.gamma.get(column).map_or(value, |&gamma| value * f64::from(gamma));
         let columns = self.residual.len() / self.rows;
-        let value = value + self.residual.get(row * columns + column).map_or(0.0, |&bits| f64::from(widen(bits)));
+        let value =
+            value + self.residual.get(row * columns + column).map_or(0.0, |&bits| f64::from(stream.widen(bits)));
         (value, 4.0 * slack)
     }
 }
@@ -140,19 +161,19 @@ impl Case for Product {
         self.plan.arguments.iter().map(one).collect()
     }
 
-    /// Finite everywhere; and, at the elements that are computed again in double precision (all of a small product, a
-    /// sample of a large one), within a step of bf16 and the rounding of a long sum in `float`, and the nearest bf16 in
-    /// all but a few of a hundred.
+    /// Finite everywhere, or a number where inputs are as large; and, at the elements that are computed again in double precision (all of a small product, a
+    /// sample of a large one), within a step and the rounding of a long sum in `float`, and the nearest in all but a few of
+    /// a hundred.
     fn check(&self, filled: &[Vec<u16>]) -> Result<f64, String> {
         let Some(out) = filled.first() else { return Err("nothing was filled".to_owned()) };
         let floats = self.gemm.out == Dtype::F32;
         let k = self.plan.constant("K").unwrap_or(1) as usize;
         let columns = out.len() / self.rows / if floats { 2 } else { 1 };
         if !floats {
-            finite(out)?;
+            if self.unbounded { numbers(self.out(), out)? } else { finite(self.out(), out)? }
         }
         let step = (self.rows * columns * k / 40_000_000).max(1) | 1;
-        let mut tally = Tally::default();
+        let mut tally = Tally::of(self.out());
         for at in (0..self.rows * columns).step_by(step) {
             let (row, column) = (at / columns, at % columns);
             let (exact, slack) = self.exact(row, column, k);

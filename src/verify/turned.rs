@@ -3,13 +3,14 @@
 use super::noise::Noise;
 use super::tally::Tally;
 use super::{Argument, Case};
-use crate::kernel::{QueryKey, narrow, widen};
-use crate::vit::QkNorm;
+use crate::kernel::QueryKey;
+use crate::vit::{Half, QkNorm};
 
 /// Inputs of one launch.
 #[derive(Clone, Debug)]
 pub struct Turned {
     what: QueryKey,
+    half: Half,
     images: usize,
     /// Of a head, as it is stored.
     head: usize,
@@ -25,6 +26,11 @@ impl Turned {
     /// Queries and keys that are plain, tiny, huge and equal, or far from 0 for their spread, in turn, by a seed. What stands
     /// behind a query or key are zeros.
     pub fn new(what: QueryKey, images: usize, seed: u64) -> Self {
+        Self::over(Half::Bf16, what, images, seed)
+    }
+
+    /// The same in another float.
+    pub fn over(half: Half, what: QueryKey, images: usize, seed: u64) -> Self {
         let QueryKey { tokens, heads, head_dim, .. } = what;
         let head = head_dim.next_multiple_of(8) as usize;
         let mut noise = Noise::seeded(tokens * 31 + heads * 7 + head_dim, seed);
@@ -33,10 +39,10 @@ impl Turned {
         for at in 0..2 * count {
             let (mean, scale) = [(0.0, 1.0), (0.0, 1e-3), (1e4 * (1.0 + noise.normal()), 0.0), (300.0, 3.0)][at % 4];
             qkv.extend(
-                (0..head).map(|d| if d < head_dim as usize { narrow(mean + scale * noise.normal()) } else { 0 }),
+                (0..head).map(|d| if d < head_dim as usize { half.narrow(mean + scale * noise.normal()) } else { 0 }),
             );
         }
-        qkv.extend((0..count * head).map(|_| narrow(noise.normal())));
+        qkv.extend((0..count * head).map(|_| half.narrow(noise.normal())));
         let mut floats = |count: u64, mean: f64, scale: f64| -> Vec<f32> {
             (0..count).map(|_| (mean + scale * noise.normal()) as f32).collect()
         };
@@ -45,13 +51,14 @@ impl Turned {
         let angles = floats(what.rotated.map_or(0, |prefix| (tokens - prefix) * head_dim / 2), 0.0, 2.0);
         let both = |angles: &[f32]| [f32::cos, f32::sin].map(|of| angles.iter().copied().map(of).collect::<Vec<_>>());
         let rotation = angles.chunks((head_dim as usize / 2).max(1)).flat_map(both).flatten().collect();
-        Self { what, images, head, qkv, gamma, beta, rotation }
+        Self { what, half, images, head, qkv, gamma, beta, rotation }
     }
 
     /// A query or key before its rotation.
     fn normed(&self, at: usize, key: bool) -> Vec<f64> {
         let size = self.what.head_dim as usize;
-        let values: Vec<f64> = self.qkv[at * self.head..][..size].iter().map(|&bits| f64::from(widen(bits))).collect();
+        let values: Vec<f64> =
+            self.qkv[at * self.head..][..size].iter().map(|&bits| f64::from(self.half.widen(bits))).collect();
         let mean = match self.what.norm {
             QkNorm::None => return values,
             QkNorm::Layer => values.iter().sum::<f64>() / size as f64,
@@ -105,7 +112,7 @@ impl Case for Turned {
         list
     }
 
-    /// Every number of queries and keys within a step of bf16 and 1e-5 of the largest of its head, and nearly all the
+    /// Every number of queries and keys within a step and 1e-5 of the largest of its head, and nearly all the
     /// nearest; what stands behind heads and all values as they were.
     fn check(&self, filled: &[Vec<u16>]) -> Result<f64, String> {
         let Some(out) = filled.first() else { return Err("nothing was filled".to_owned()) };
@@ -114,7 +121,7 @@ impl Case for Turned {
         }
         let keys = self.qkv.len() / self.head / 3;
         let size = self.what.head_dim as usize;
-        let mut tally = Tally::default();
+        let mut tally = Tally::of(self.half);
         for at in 0..2 * keys {
             let exact = self.exact(at, at >= keys);
             let slack = 1e-5 * exact.iter().fold(0.0, |most: f64, v| most.max(v.abs()));

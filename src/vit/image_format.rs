@@ -2,26 +2,30 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Half;
+
 /// What the elements of an image are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pixels {
-    /// Bytes from 0 to 255. The kernel takes 128 off, which bf16 holds exactly; weights and bias undo it.
+    /// Bytes from 0 to 255. The kernel takes 128 off, which bf16 and fp16 hold exactly; weights and bias undo it.
     #[default]
     Uint8,
-    /// The upper half of a `float`.
+    /// The upper half of a `float`; rounded where products are in fp16.
     Bf16,
+    /// A float of IEEE 754 in 16 bits; rounded where products are in bf16.
+    Fp16,
 }
 
 impl Pixels {
     /// All of them with their names.
-    pub const ALL: [(&'static str, Self); 2] = [("uint8", Self::Uint8), ("bf16", Self::Bf16)];
+    pub const ALL: [(&'static str, Self); 3] = [("uint8", Self::Uint8), ("bf16", Self::Bf16), ("fp16", Self::Fp16)];
 
     /// Bytes of one.
     pub const fn bytes(self) -> u64 {
         match self {
             Self::Uint8 => 1,
-            Self::Bf16 => 2,
+            Self::Bf16 | Self::Fp16 => 2,
         }
     }
 
@@ -29,7 +33,7 @@ impl Pixels {
     pub const fn offset(self) -> f64 {
         match self {
             Self::Uint8 => 128.0,
-            Self::Bf16 => 0.0,
+            Self::Bf16 | Self::Fp16 => 0.0,
         }
     }
 
@@ -38,6 +42,16 @@ impl Pixels {
         match self {
             Self::Uint8 => "uint8",
             Self::Bf16 => "bf16",
+            Self::Fp16 => "fp16",
+        }
+    }
+
+    /// The float of 16 bits that it is, if it is one.
+    pub const fn half(self) -> Option<Half> {
+        match self {
+            Self::Uint8 => None,
+            Self::Bf16 => Some(Half::Bf16),
+            Self::Fp16 => Some(Half::Fp16),
         }
     }
 }

@@ -25,7 +25,7 @@ pub use config::{ConfigProblem, ReadConfig, read_config};
 pub use contrastive::{Contrastive, ContrastiveCost, ContrastiveLoss, ContrastiveMemory};
 pub use cost::{Components, Cost, FlopTerm};
 pub use image_format::{ImageFormat, Layout, Pixels};
-pub use kernel_form::{KernelForm, LayerNorm};
+pub use kernel_form::{Half, Halves, KernelForm, LayerNorm};
 pub use memory::{AttentionKind, Memory, NumberFormat, Optimizer, Step};
 pub use packed::{Packed, PackedCost, Packing};
 pub use shape::{Axis, PerAxis, Shape};

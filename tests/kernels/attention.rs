@@ -3,12 +3,13 @@
 use sovitc::emit::kernel_source;
 use sovitc::kernel::{Attention, AttentionTile, KernelPlan, Softmax};
 use sovitc::verify::{Heads, ORDERS, Order, SCHEDULES};
+use sovitc::vit::Halves;
 
 use crate::{compiled, finds, run};
 
 fn agrees(attention: Attention, plan: &KernelPlan, images: usize, orders: &[Order]) {
     let program = compiled(plan, &kernel_source(plan).unwrap(), &[]);
-    let case = Heads::new(attention, images, 0);
+    let case = Heads::over(plan.halves.dtype, attention, images, 0);
     for &order in orders {
         run(&program, &case, order).unwrap_or_else(|e| panic!("{}, {order:?}: {e}", plan.entry));
     }
@@ -22,10 +23,9 @@ const fn whole(warps: u64, keys: u64, stages: u64) -> AttentionTile {
     AttentionTile { softmax: Softmax::Whole, warps, products_m: 1, keys, stages }
 }
 
-#[test]
-fn every_kind_of_head_agrees() {
-    need_compiler!("attention::every_kind_of_head_agrees");
-    for (tokens, head_dim, tile) in [
+/// Every kind of head, four of each, with a tile.
+fn kinds() -> [(Attention, AttentionTile); 18] {
+    [
         (1, 8, online(2, 1, 16, 2)),
         (37, 55, online(2, 1, 16, 2)),
         (50, 64, online(4, 2, 48, 2)),
@@ -44,10 +44,26 @@ fn every_kind_of_head_agrees() {
         (65, 104, whole(4, 32, 4)),
         (96, 128, whole(4, 48, 3)),
         (57, 24, whole(3, 32, 3)),
-    ] {
-        let attention = Attention { tokens, heads: 4, head_dim };
+    ]
+    .map(|(tokens, head_dim, tile)| (Attention { tokens, heads: 4, head_dim }, tile))
+}
+
+#[test]
+fn every_kind_of_head_agrees() {
+    need_compiler!("attention::every_kind_of_head_agrees");
+    for (attention, tile) in kinds() {
         agrees(attention, &attention.plan_with(&tile).unwrap(), 2, &SCHEDULES);
     }
+}
+
+#[test]
+fn every_kind_of_head_agrees_in_fp16() {
+    need_compiler!("attention::every_kind_of_head_agrees_in_fp16");
+    for (attention, tile) in kinds() {
+        agrees(attention, &attention.plan_with(&tile).unwrap().over(Halves::MIXED), 2, &ORDERS);
+    }
+    let attention = Attention { tokens: 257, heads: 2, head_dim: 72 };
+    agrees(attention, &attention.plan().unwrap().over(Halves::MIXED), 1, &ORDERS[..1]);
 }
 
 #[test]

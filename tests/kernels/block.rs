@@ -1,11 +1,11 @@
 //! A whole encoder block by its kernels, each reading what the one before it wrote, held to double precision.
 
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{Access, Dtype, Extent, KernelPlan, Kernels, plan};
-use sovitc::verify::{Argument, Noise, ORDERS, halves, narrow, widen};
-use sovitc::vit::{Activation, Architecture, Shape, Variant, Vit};
+use sovitc::kernel::{Access, Dtype, Extent, KernelPlan, Kernels, plan_for};
+use sovitc::verify::{Argument, Noise, ORDERS, halves};
+use sovitc::vit::{Activation, Architecture, Half, Halves, KernelForm, Shape, Variant, Vit};
 
-use crate::compiled;
+use crate::{OTHERS, compiled};
 
 /// Rows of a matrix without padding.
 pub(crate) type Rows = Vec<Vec<f64>>;
@@ -16,14 +16,10 @@ struct Linear {
     bias: Vec<f64>,
 }
 
-fn round(value: f64) -> f64 {
-    f64::from(widen(narrow(value)))
-}
-
 impl Linear {
-    fn new(noise: &mut Noise, inputs: usize, outputs: usize) -> Self {
+    fn new(half: Half, noise: &mut Noise, inputs: usize, outputs: usize) -> Self {
         let scale = (inputs as f64).powf(-0.5);
-        let mut row = || (0..inputs).map(|_| round(scale * noise.normal())).collect();
+        let mut row = || (0..inputs).map(|_| half.rounded(scale * noise.normal())).collect();
         let weight = (0..outputs).map(|_| row()).collect();
         Self { weight, bias: (0..outputs).map(|_| f64::from((0.2 * noise.normal()) as f32)).collect() }
     }
@@ -73,20 +69,20 @@ fn run(kernels: &Kernels, name: &str, rows: usize, given: &[(&str, Given)]) -> V
     let arguments: Vec<Argument> = (plan.arguments.iter())
         .map(|argument| {
             let own = given.iter().find(|(given, _)| *given == argument.name).map(|(_, given)| given);
-            match (own, argument.dtype, argument.access) {
+            match (own, argument.dtype.half(), argument.access) {
                 (Some(Given::Buffer(list)), ..) => {
                     assert_eq!(list.len() as u64, argument.elements(&plan.launch, rows as u64), "{name}");
                     Argument::halves(list)
                 }
-                (Some(Given::Values(list)), Dtype::Bf16, _) => {
-                    let list: Vec<u16> = padded(plan, &argument.name, rows, list).into_iter().map(narrow).collect();
-                    Argument::halves(&list)
+                (Some(Given::Values(list)), Some(half), _) => {
+                    let list = padded(plan, &argument.name, rows, list);
+                    Argument::halves(&list.into_iter().map(|v| half.narrow(v)).collect::<Vec<u16>>())
                 }
                 (Some(Given::Values(list)), ..) => {
                     let list: Vec<f32> = padded(plan, &argument.name, rows, list).iter().map(|&v| v as f32).collect();
                     Argument::floats(&list)
                 }
-                (None, Dtype::U32, _) => Argument::Scalar(rows as u32),
+                (None, ..) if argument.dtype == Dtype::U32 => Argument::Scalar(rows as u32),
                 (None, _, access) => {
                     assert_eq!(access, Access::Write, "{name} lacks {}", argument.name);
                     Argument::Output(2 * argument.elements(&plan.launch, rows as u64) as usize)
@@ -132,7 +128,9 @@ pub(crate) fn attend(qkv: &Rows, tokens: usize, heads: usize) -> Rows {
     out
 }
 
-fn check(vit: &Vit, images: usize) {
+/// A block of so many images over such floats; every eighth channel of the stream is so many times as large.
+fn check(vit: &Vit, images: usize, halves: Halves, massive: f64) {
+    let Halves { dtype, residual: stream } = halves;
     let (width, mlp, heads) = (vit.shape.width as usize, vit.shape.mlp_dim as usize, vit.architecture.heads as usize);
     let tokens = (vit.architecture.patches() + vit.architecture.prefix()) as usize;
     let gated = vit.architecture.activation == Activation::SwiGlu;
@@ -144,14 +142,15 @@ fn check(vit: &Vit, images: usize) {
     let tables = [(1.0, 0.2), (0.0, 0.1), (1.0, 0.2), (0.0, 0.1)].map(|(mean, scale)| vector(mean, scale));
     let scaled = vit.architecture.variant.layer_scale.is_some();
     let scales = [0, 1].map(|_| if scaled { vector(0.5, 0.1) } else { vec![1.0; width] });
-    let x: Rows = (0..rows).map(|_| vector(0.1, 1.0).into_iter().map(round).collect()).collect();
-    let qkv = Linear::new(&mut noise, width, 3 * width);
-    let projection = Linear::new(&mut noise, width, width);
-    let fc1 = Linear::new(&mut noise, width, if gated { 2 * mlp } else { mlp });
-    let fc2 = Linear::new(&mut noise, mlp, width);
+    let grown = |(at, v): (usize, f64)| stream.rounded(if at % 8 == 3 { massive * v } else { v });
+    let x: Rows = (0..rows).map(|_| vector(0.1, 1.0).into_iter().enumerate().map(grown).collect()).collect();
+    let qkv = Linear::new(dtype, &mut noise, width, 3 * width);
+    let projection = Linear::new(dtype, &mut noise, width, width);
+    let fc1 = Linear::new(dtype, &mut noise, width, if gated { 2 * mlp } else { mlp });
+    let fc2 = Linear::new(dtype, &mut noise, mlp, width);
 
     // By the kernels.
-    let kernels = plan(vit).unwrap();
+    let kernels = plan_for(vit, KernelForm { halves, ..KernelForm::default() }).unwrap();
     let flat = |rows: &Rows| Given::Values(rows.concat());
     let values = |list: &[f64]| Given::Values(list.to_vec());
     let normed = |x: Vec<u16>, n: usize| {
@@ -165,10 +164,10 @@ fn check(vit: &Vit, images: usize) {
     };
     let residual =
         |before: &[u16], n: usize| vec![("residual", Given::Buffer(before.to_vec())), ("gamma", values(&scales[n]))];
-    let stream: Vec<u16> = x.concat().into_iter().map(narrow).collect();
-    let heads_apart = linear("qkv", &qkv, normed(stream.clone(), 0), Vec::new());
+    let tokens_in: Vec<u16> = x.concat().into_iter().map(|v| stream.narrow(v)).collect();
+    let heads_apart = linear("qkv", &qkv, normed(tokens_in.clone(), 0), Vec::new());
     let attended = run(&kernels, "attention", rows, &[("qkv", Given::Buffer(heads_apart))]);
-    let middle = linear("projection", &projection, attended, residual(&stream, 0));
+    let middle = linear("projection", &projection, attended, residual(&tokens_in, 0));
     let hidden = linear("fc1", &fc1, normed(middle.clone(), 2), Vec::new());
     let got = linear("fc2", &fc2, hidden, residual(&middle, 1));
 
@@ -191,11 +190,11 @@ fn check(vit: &Vit, images: usize) {
     }
     let exact = plus(&middle, &fc2.of(&hidden), &scales[1]).concat();
 
-    // Six roundings to bf16, of 2^-9 at most each, in numbers of a size of about 1.
+    // Six roundings, in bf16 of 2^-9 each, in numbers of a size of about 1; with large ones only those of the stream show.
     let rms = |list: &mut dyn Iterator<Item = f64>| list.map(|v| v * v).sum::<f64>().sqrt();
-    let error = rms(&mut got.iter().zip(&exact).map(|(&bits, v)| f64::from(widen(bits)) - v));
+    let error = rms(&mut got.iter().zip(&exact).map(|(&bits, v)| f64::from(stream.widen(bits)) - v));
     let size = rms(&mut exact.iter().copied());
-    assert!(error < size / 200.0, "error {error:.2e} of {size:.2e}");
+    assert!(error < size * 1.28 * stream.roundoff(), "error {error:.2e} of {size:.2e}");
 }
 
 #[test]
@@ -203,7 +202,10 @@ fn a_block_of_odd_sizes_agrees() {
     need_compiler!("block::a_block_of_odd_sizes_agrees");
     // Heads of 20 are stored as 24, an MLP of 148 as 152; 9 patches and a class token.
     let architecture = Architecture { image: 42, heads: 4, class_token: true, ..Architecture::default() };
-    check(&architecture.with(Shape { width: 80, depth: 1, mlp_dim: 148 }).unwrap(), 3);
+    let vit = architecture.with(Shape { width: 80, depth: 1, mlp_dim: 148 }).unwrap();
+    for halves in [Halves::default()].into_iter().chain(OTHERS) {
+        check(&vit, 3, halves, 1.0);
+    }
 }
 
 #[test]
@@ -212,5 +214,16 @@ fn a_gated_block_with_layer_scale_agrees() {
     let variant = Variant { layer_scale: Some(1e-5), registers: 4, ..Variant::default() };
     let base = Architecture { image: 70, heads: 2, class_token: true, variant, ..Architecture::default() };
     let architecture = Architecture { activation: Activation::SwiGlu, ..base };
-    check(&architecture.with(Shape { width: 144, depth: 1, mlp_dim: 100 }).unwrap(), 2);
+    check(&architecture.with(Shape { width: 144, depth: 1, mlp_dim: 100 }).unwrap(), 2, Halves::default(), 1.0);
+}
+
+/// What fp16 does not hold passes a block in bf16, beside products in fp16.
+#[test]
+fn massive_channels_of_the_stream_survive_a_block() {
+    need_compiler!("block::massive_channels_of_the_stream_survive_a_block");
+    let architecture = Architecture { image: 42, heads: 4, class_token: true, ..Architecture::default() };
+    let vit = architecture.with(Shape { width: 80, depth: 1, mlp_dim: 148 }).unwrap();
+    for massive in [3e4, 3e6] {
+        check(&vit, 3, Halves::MIXED, massive);
+    }
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use sovitc::emit::kernel_source;
 use sovitc::kernel::{
-    Dtype, Epilogue, Gemm, KernelPlan, Kernels, Normalisation, Operand, Pack, Packed, Source, Tile,
+    Dtype, Epilogue, Gemm, KernelPlan, Kernels, Normalisation, Numbers, Operand, Pack, Source, Tile,
     layernorm_statistics, plan_for, weights,
 };
-use sovitc::verify::{Argument, Noise, Norm, ORDERS, Product, SCHEDULES, halves, narrow, widen};
-use sovitc::vit::{Activation, Architecture, KernelForm, LayerNorm, Shape, Vit};
+use sovitc::verify::{Argument, Noise, Norm, ORDERS, Product, SCHEDULES, halves};
+use sovitc::vit::{Activation, Architecture, Half, Halves, KernelForm, LayerNorm, Shape, Vit};
 
 use crate::block::{Rows, norm};
 use crate::gemm::agrees;
@@ -48,6 +48,8 @@ fn every_epilogue_norms_its_rows() {
     agrees(&gemm, &plan, &[1, 3, 70], &SCHEDULES);
     let gemm = Gemm { out: Dtype::F32, ..small(72, 90, Epilogue::Bias) };
     agrees(&gemm, &gemm.plan().unwrap(), &[1, 37], &SCHEDULES);
+    let (gemm, plan) = gated();
+    agrees(&gemm, &plan.over(Halves::of(Half::Fp16)), &[70], &ORDERS);
     // The rows of images are no tokens, and those of heads have their own norms.
     assert!(small(588, 64, Epilogue::Tokens { prefix: 0 }).plan().is_err());
     assert!(Gemm { input_groups: 2, ..small(72, 64, Epilogue::Bias) }.plan().is_err());
@@ -56,11 +58,13 @@ fn every_epilogue_norms_its_rows() {
 #[test]
 fn rows_of_any_width_are_measured() {
     need_compiler!("fold::rows_of_any_width_are_measured");
-    for width in [1, 55, 192, 880, 896, 897, 1152, 1408, 2304, 4097] {
-        let plan = layernorm_statistics(width, 1e-6).unwrap();
+    let widths = [1, 55, 192, 880, 896, 897, 1152, 1408, 2304, 4097].map(|width| (width, Halves::default()));
+    let fp16 = [55, 897, 1152, 2304].map(|width| (width, Halves::of(Half::Fp16)));
+    for (width, halves) in widths.into_iter().chain(fp16) {
+        let plan = layernorm_statistics(width, 1e-6).unwrap().over(halves);
         let program = compiled(&plan, &kernel_source(&plan).unwrap(), &[]);
         for rows in [1, 3, 37, 200] {
-            let case = Norm::measured(width as usize, rows, 1e-6, 0);
+            let case = Norm::over(halves, width as usize, rows, false, 1e-6, 0).measured();
             for order in ORDERS {
                 run(&program, &case, order).unwrap_or_else(|e| panic!("width {width}, {rows} rows, {order:?}: {e}"));
             }
@@ -73,7 +77,7 @@ fn planted_faults_of_measuring_are_caught() {
     need_compiler!("fold::planted_faults_of_measuring_are_caught");
     let caught = |width: u64, fault, finding| {
         let plan = layernorm_statistics(width, 1e-6).unwrap();
-        finds(&plan, &Norm::measured(width as usize, 14, 1e-6, 0), &ORDERS, fault, finding);
+        finds(&plan, &Norm::new(width as usize, 14, false, 1e-6, 0).measured(), &ORDERS, fault, finding);
     };
     caught(896, ("near_mean + missed", "near_mean"), "the mean is");
     caught(1152, ("0.0f) + EPSILON)", "0.0f))"), "the reciprocal deviation is");
@@ -100,6 +104,7 @@ fn planted_faults_of_the_epilogue_are_caught() {
 
 /// `qkv` of a model as wide as SoViT-400m, and a checkpoint's unrounded weights by name.
 struct Folded {
+    half: Half,
     vit: Vit,
     kernels: Kernels,
     weights: BTreeMap<String, Vec<f32>>,
@@ -113,7 +118,7 @@ fn filled(plan: &KernelPlan, source: &str, rows: usize, arguments: &[Argument]) 
 }
 
 impl Folded {
-    fn new() -> Self {
+    fn new(half: Half) -> Self {
         let architecture = Architecture { image: 56, heads: 16, ..Architecture::default() };
         let vit = architecture.with(Shape { width: 1152, depth: 1, mlp_dim: 64 }).unwrap();
         let mut noise = Noise(1152);
@@ -129,8 +134,7 @@ impl Folded {
             let values = (0..size).map(|_| (mean + scale * noise.normal()) as f32).collect();
             given.insert(weight.name.replace('*', "0"), values);
         }
-        let form = KernelForm { layernorm: LayerNorm::Folded, ..KernelForm::default() };
-        Self { vit, kernels: plan_for(&vit, form).unwrap(), weights: given }
+        Self { half, vit, kernels: plan_for(&vit, form(half)).unwrap(), weights: given }
     }
 
     /// One image of rows whose mean is so many of their deviations; some channels are thirty times larger than others.
@@ -144,7 +148,7 @@ impl Folded {
                 (0..width).map(|column| noise.normal() * if column % 97 == 3 { 30.0 } else { 1.0 }).collect();
             let mean = z.iter().sum::<f64>() / width as f64;
             let deviation = (z.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / width as f64).sqrt();
-            list.extend(z.iter().map(|v| narrow(DEVIATION * ((v - mean) / deviation + ratio))));
+            list.extend(z.iter().map(|v| self.half.narrow(DEVIATION * ((v - mean) / deviation + ratio))));
         }
         list
     }
@@ -153,14 +157,18 @@ impl Folded {
         self.weights[&format!("blocks.0.{name}")].iter().map(|&v| f64::from(v)).collect()
     }
 
+    fn widen(&self, bits: u16) -> f64 {
+        f64::from(self.half.widen(bits))
+    }
+
     /// The norm and the product, with what `rounded` makes of the weights and the normalised rows.
-    fn plain(&self, x: &[u16], rounded: fn(f64) -> f64) -> Rows {
-        let rows: Rows = x.chunks(1152).map(|row| row.iter().map(|&bits| f64::from(widen(bits))).collect()).collect();
+    fn plain(&self, x: &[u16], rounded: impl Fn(f64) -> f64) -> Rows {
+        let rows: Rows = x.chunks(1152).map(|row| row.iter().map(|&bits| self.widen(bits)).collect()).collect();
         let mut normed = norm(&rows, &self.list("norm1.weight"), &self.list("norm1.bias"));
         normed.iter_mut().flatten().for_each(|v| *v = rounded(*v));
         let mut out = vec![Vec::new(); rows.len()];
         for part in ["q", "k", "v"] {
-            let weight: Vec<f64> = self.list(&format!("{part}.weight")).into_iter().map(rounded).collect();
+            let weight: Vec<f64> = self.list(&format!("{part}.weight")).into_iter().map(&rounded).collect();
             let bias = self.list(&format!("{part}.bias"));
             for (x, out) in normed.iter().zip(&mut out) {
                 let dot = |w: &[f64]| x.iter().zip(w).map(|(x, w)| x * w).sum::<f64>();
@@ -179,17 +187,19 @@ impl Folded {
         let plan = self.kernels.named("qkv").unwrap();
         let step = self.kernels.forward.iter().find(|step| step.kernel == "qkv").unwrap();
         let normalisation = Normalisation::of(1.0, &[0.0; 3], &[1.0; 3]);
-        let pack = Pack { vit: &self.vit, format: KernelForm::default().images, normalisation: &normalisation };
+        let form = form(self.half);
+        let pack = Pack { vit: &self.vit, form: &form, normalisation: &normalisation };
         let packed = |name: &str| {
             let argument = plan.arguments.iter().find(|argument| argument.name == name).unwrap();
             let bound = step.arguments.iter().find(|bound| bound.argument == name).unwrap();
             let Operand::Weights(packing) = &bound.operand else { panic!("{name} holds no weights") };
-            match pack.buffer(argument, packing, 0, &|name| self.weights.get(name).map(Vec::as_slice)).unwrap() {
-                Packed::Halves(list) => Argument::halves(&list),
-                Packed::Floats(list) if name == "sums" => {
+            let packed = pack.buffer(argument, packing, 0, &|name| self.weights.get(name).map(Vec::as_slice));
+            match packed.unwrap().numbers {
+                Numbers::Halves(list) => Argument::halves(&list),
+                Numbers::Floats(list) if name == "sums" => {
                     Argument::floats(&sums.map_or(list, |sum| vec![sum; 3 * 1152]))
                 }
-                Packed::Floats(list) => Argument::floats(&list),
+                Numbers::Floats(list) => Argument::floats(&list),
             }
         };
         let arguments: Vec<Argument> = (plan.arguments.iter())
@@ -204,7 +214,7 @@ impl Folded {
         let out = halves(&filled(plan, source, count, &arguments));
         // By part, head, token and element of a head, which is 72 and has no padding.
         let at = |token: usize, column: usize| (column / 72 * count + token) * 72 + column % 72;
-        (0..count).map(|token| (0..3 * 1152).map(|c| f64::from(widen(out[at(token, c)]))).collect()).collect()
+        (0..count).map(|token| (0..3 * 1152).map(|c| self.widen(out[at(token, c)])).collect()).collect()
     }
 
     fn source(&self) -> String {
@@ -212,14 +222,15 @@ impl Folded {
     }
 }
 
-fn round(value: f64) -> f64 {
-    f64::from(widen(narrow(value)))
+fn form(half: Half) -> KernelForm {
+    KernelForm { halves: Halves::of(half), layernorm: LayerNorm::Folded, ..KernelForm::default() }
 }
 
-/// The largest error of a row's results, over that of the norm and the product in bf16, twice, and a rounding.
-fn worst(kernel: &Rows, rounded: &Rows, exact: &Rows) -> f64 {
+/// The largest error of a row's results, over that of the norm and the product in such floats, twice, and a rounding.
+fn worst(half: Half, kernel: &Rows, rounded: &Rows, exact: &Rows) -> f64 {
     let gap = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    let limit = |b: &[f64], r: &[f64]| 2.0 * gap(b, r) + r.iter().fold(0.0, |m: f64, v| m.max(v.abs())) / 256.0;
+    let limit =
+        |b: &[f64], r: &[f64]| 2.0 * gap(b, r) + r.iter().fold(0.0, |m: f64, v| m.max(v.abs())) * half.roundoff();
     let rows = kernel.iter().zip(rounded).zip(exact);
     rows.map(|((k, b), r)| gap(k, r) / limit(b, r)).fold(0.0, f64::max)
 }
@@ -233,25 +244,29 @@ fn error(a: &Rows, exact: &Rows) -> f64 {
 #[test]
 fn a_folded_norm_is_as_exact_as_one_apart() {
     need_compiler!("fold::a_folded_norm_is_as_exact_as_one_apart");
-    let folded = Folded::new();
-    for ratio in [0.0, 3.0, 10.0, 30.0, 100.0] {
-        let x = folded.rows(ratio);
-        let (exact, rounded) = (folded.plain(&x, |v| v), folded.plain(&x, round));
-        let kernel = folded.by_kernels(&x, &folded.source(), None);
-        let (share, own, theirs) = (worst(&kernel, &rounded, &exact), error(&kernel, &exact), error(&rounded, &exact));
-        assert!(share <= 1.0, "mean {ratio} deviations: {share} of the limit");
-        // Of two roundings, of normalised rows and of weights, the latter is left.
-        assert!(own <= theirs, "mean {ratio} deviations: {own:e}, apart {theirs:e}");
+    for (half, ratios) in [(Half::Bf16, &[0.0, 3.0, 10.0, 30.0, 100.0][..]), (Half::Fp16, &[0.0, 3.0, 30.0])] {
+        let folded = Folded::new(half);
+        for &ratio in ratios {
+            let x = folded.rows(ratio);
+            let (exact, rounded) = (folded.plain(&x, |v| v), folded.plain(&x, |v| half.rounded(v)));
+            let kernel = folded.by_kernels(&x, &folded.source(), None);
+            let share = worst(half, &kernel, &rounded, &exact);
+            assert!(share <= 1.0, "{half:?}, mean {ratio} deviations: {share} of the limit");
+            // Of two roundings, of normalised rows and of weights, the latter is left.
+            let (own, theirs) = (error(&kernel, &exact), error(&rounded, &exact));
+            assert!(own <= theirs, "{half:?}, mean {ratio} deviations: {own:e}, apart {theirs:e}");
+        }
     }
 }
 
 #[test]
 fn planted_faults_of_the_fold_are_caught() {
     need_compiler!("fold::planted_faults_of_the_fold_are_caught");
-    let (folded, source) = (Folded::new(), Folded::new().source());
+    let half = Half::Bf16;
+    let (folded, source) = (Folded::new(half), Folded::new(half).source());
     let x = folded.rows(30.0);
-    let (exact, rounded) = (folded.plain(&x, |v| v), folded.plain(&x, round));
-    let share = |source: &str, sums| worst(&folded.by_kernels(&x, source, sums), &rounded, &exact);
+    let (exact, rounded) = (folded.plain(&x, |v| v), folded.plain(&x, |v| half.rounded(v)));
+    let share = |source: &str, sums| worst(half, &folded.by_kernels(&x, source, sums), &rounded, &exact);
     for (right, wrong) in [
         // The mean is left where it is.
         ("value[j] - moments[0] * sum[j]", "value[j]"),

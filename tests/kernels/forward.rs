@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{Access, KernelPlan, Kernels, Normalisation, Operand, Pack, Packed, Step, plan_for, weights};
-use sovitc::verify::{Argument, Noise, ORDERS, bytes, halves, narrow, widen};
+use sovitc::kernel::{Access, KernelPlan, Kernels, Normalisation, Numbers, Operand, Pack, Step, plan_for, weights};
+use sovitc::verify::{Argument, Noise, ORDERS, bytes, halves};
 use sovitc::vit::{
-    Activation, Architecture, Batches, ImageFormat, KernelForm, LayerNorm, Layout, Pixels, Pooling, Position,
-    PositionRows, QkNorm, QkvBias, Shape, Variant, Vit,
+    Activation, Architecture, Batches, Half, Halves, ImageFormat, KernelForm, LayerNorm, Layout, Pixels, Pooling,
+    Position, PositionRows, QkNorm, QkvBias, Shape, Variant, Vit,
 };
 
 use crate::block::{Rows, attend, norm};
@@ -51,9 +51,9 @@ struct Images {
 impl Images {
     fn new(vit: &Vit, kind: Pixels, count: usize, noise: &mut Noise) -> Self {
         let (side, channels) = (vit.architecture.image as usize, vit.architecture.channels as usize);
-        let pixel = |_| match kind {
-            Pixels::Uint8 => (120.0 + 60.0 * noise.normal()).clamp(0.0, 255.0) as u16,
-            Pixels::Bf16 => narrow(0.4 + 0.3 * noise.normal()),
+        let pixel = |_| match kind.half() {
+            None => (120.0 + 60.0 * noise.normal()).clamp(0.0, 255.0) as u16,
+            Some(half) => half.narrow(0.4 + 0.3 * noise.normal()),
         };
         let pixels = (0..count * channels * side * side).map(pixel).collect();
         let rescale = if kind == Pixels::Uint8 { 1.0 / 255.0 } else { 1.0 };
@@ -63,7 +63,7 @@ impl Images {
 
     fn value(&self, image: usize, channel: usize, y: usize, x: usize) -> f64 {
         let pixel = self.pixels[((image * self.channels + channel) * self.side + y) * self.side + x];
-        let value = if self.kind == Pixels::Uint8 { f64::from(pixel) } else { f64::from(widen(pixel)) };
+        let value = self.kind.half().map_or(f64::from(pixel), |half| half.widen(pixel).into());
         value * self.normalisation.scale[channel] + self.normalisation.shift[channel]
     }
 
@@ -103,8 +103,7 @@ struct Machine<'a> {
 }
 
 impl Machine<'_> {
-    fn run(&mut self) -> usize {
-        let mut launches = 0;
+    fn run(&mut self) {
         let mut steps = self.kernels.forward.as_slice();
         while let Some(first) = steps.first() {
             let together = steps.iter().take_while(|step| step.each_block == first.each_block).count();
@@ -114,11 +113,9 @@ impl Machine<'_> {
                 for step in now {
                     self.launch(step, block);
                 }
-                launches += now.len();
             }
             steps = rest;
         }
-        launches
     }
 
     fn launch(&mut self, step: &Step, block: u64) {
@@ -142,7 +139,7 @@ impl Machine<'_> {
         if planned.shape.is_empty() {
             let scalar = match planned.name.as_str() {
                 "rows" => rows as usize,
-                name => self.images.stride(self.pack.format.layout, name),
+                name => self.images.stride(self.pack.form.images.layout, name),
             };
             return Argument::Scalar(scalar as u32);
         }
@@ -151,9 +148,9 @@ impl Machine<'_> {
         match &bound.unwrap_or_else(|| panic!("{} lacks {}", step.kernel, planned.name)).operand {
             Operand::Weights(packing) => {
                 let given = |name: &str| self.weights.get(name).map(Vec::as_slice);
-                match self.pack.buffer(planned, packing, block, &given).unwrap() {
-                    Packed::Halves(list) => Argument::halves(&list),
-                    Packed::Floats(list) => Argument::floats(&list),
+                match self.pack.buffer(planned, packing, block, &given).unwrap().numbers {
+                    Numbers::Halves(list) => Argument::halves(&list),
+                    Numbers::Floats(list) => Argument::floats(&list),
                 }
             }
             Operand::Buffer(name) => {
@@ -380,16 +377,16 @@ fn check_batch(architecture: Architecture, form: &KernelForm, count: usize) -> V
     let weights = checkpoint(&vit, &mut noise);
     let images = Images::new(&vit, format.pixels, count, &mut noise);
     let kernels = plan_for(&vit, form.clone()).unwrap();
-    let pack = Pack { vit: &vit, format, normalisation: &images.normalisation };
+    let pack = Pack { vit: &vit, form, normalisation: &images.normalisation };
     let buffers = BTreeMap::from([("image".to_owned(), images.buffer(format.layout))]);
     let mut machine = Machine { kernels: &kernels, pack, weights: &weights, images: &images, buffers };
-    let launches = machine.run();
+    machine.run();
 
     let plain = Plain { vit: &vit, weights: &weights };
     let exact = plain.forward(&images);
-    let got: Vec<f64> = halves(&machine.buffers["vector"]).into_iter().map(|bits| f64::from(widen(bits))).collect();
-    // Every launch rounds its result to bf16 once, by 2^-9 at most, and so are its weights: independent errors.
-    let limit = (2.0 * launches as f64).sqrt() / 512.0;
+    let dtype = form.halves.dtype;
+    let got: Vec<f64> = halves(&machine.buffers["vector"]).into_iter().map(|bits| dtype.widen(bits).into()).collect();
+    let limit = kernels.error(&vit);
     let off = distance(&got, &exact.concat());
     assert!(off < limit && off > 0.0, "the vectors are {off:.2e} of their size off, not {limit:.2e}");
     if architecture.classes > 0 {
@@ -475,6 +472,28 @@ fn normed_queries_and_keys_to_the_mean_of_patches() {
         let architecture = Architecture { pooling: Pooling::Average, ..base };
         check(architecture, ImageFormat::default());
     }
+}
+
+/// Products in fp16 over both kinds of stream, from every kind of image; norms of the embedding, of blocks, of the probe
+/// and of the class token.
+#[test]
+fn fp16_to_every_kind_of_vector() {
+    need_compiler!("forward::fp16_to_every_kind_of_vector");
+    let base = Architecture { image: 56, heads: 2, classes: 10, ..Architecture::default() };
+    let variant = Variant { registers: 4, layer_scale: Some(1e-5), pre_norm: true, ..Variant::default() };
+    let gated = Architecture { activation: Activation::SwiGlu, class_token: true, variant, ..base };
+    let fp16 = Halves::of(Half::Fp16);
+    let form = |halves, pixels| KernelForm {
+        halves,
+        images: ImageFormat { pixels, layout: Layout::Nhwc },
+        ..KernelForm::default()
+    };
+    check(base, form(Halves::MIXED, Pixels::Uint8));
+    check(base, form(fp16, Pixels::Fp16));
+    check(gated, form(Halves::MIXED, Pixels::Fp16));
+    check(Architecture { pooling: Pooling::Average, ..gated }, form(Halves::MIXED, Pixels::Bf16));
+    check(Architecture { pooling: Pooling::Class, ..gated }, form(fp16, Pixels::Uint8));
+    check(base, KernelForm { layernorm: LayerNorm::Folded, ..form(fp16, Pixels::Uint8) });
 }
 
 /// With norms that stay kernels: of the embedding, the last and the probe's.

@@ -3,9 +3,9 @@
 use sovitc::emit::kernel_source;
 use sovitc::kernel::{Dtype, Epilogue, Gemm, KernelPlan, Source, Tile, products};
 use sovitc::verify::{Argument, Case as _, ORDERS, Order, Product, SCHEDULES, halves};
-use sovitc::vit::{Activation, Architecture, ImageFormat, Shape, Vit, named};
+use sovitc::vit::{Activation, Architecture, Half, ImageFormat, Shape, Vit, named};
 
-use crate::{compiled, finds, run};
+use crate::{OTHERS, compiled, finds, run};
 
 const fn tile(warps: [u64; 2], products: [u64; 2], depth: u64, stages: u64) -> Tile {
     let ([warps_m, warps_n], [products_m, products_n]) = (warps, products);
@@ -27,11 +27,10 @@ pub(crate) fn agrees(gemm: &Gemm, plan: &KernelPlan, rows: &[usize], orders: &[O
     }
 }
 
-#[test]
-fn every_epilogue_agrees() {
-    need_compiler!("gemm::every_epilogue_agrees");
+/// Every epilogue with a tile and numbers of rows.
+fn epilogues() -> [(Gemm, Tile, [usize; 3]); 9] {
     let heads = |head_dim, tokens| Epilogue::Heads { parts: 3, heads: 2, head_dim, tokens };
-    for (inputs, outputs, epilogue, tile, rows) in [
+    [
         (200, 88, Epilogue::Bias, tile([2, 2], [1, 3], 32, 3), [1, 3, 37]),
         (96, 90, Epilogue::Activation(Activation::Gelu), tile([4, 1], [1, 5], 64, 3), [1, 70, 37]),
         (588, 48, Epilogue::Activation(Activation::GeluTanh), tile([1, 4], [2, 2], 64, 4), [1, 3, 37]),
@@ -41,10 +40,30 @@ fn every_epilogue_agrees() {
         (40, 88, Epilogue::Residual { layer_scale: true }, tile([4, 2], [1, 7], 32, 3), [1, 3, 200]),
         (72, 330, heads(55, 37), tile([2, 2], [1, 4], 32, 3), [37, 74, 111]),
         (72, 144, heads(24, 5), tile([2, 2], [2, 9], 32, 3), [5, 10, 40]),
-    ] {
-        let gemm = small(inputs, outputs, epilogue);
-        let plan = gemm.plan_with(&tile).unwrap();
-        agrees(&gemm, &plan, &rows, &SCHEDULES);
+    ]
+    .map(|(inputs, outputs, epilogue, tile, rows)| (small(inputs, outputs, epilogue), tile, rows))
+}
+
+#[test]
+fn every_epilogue_agrees() {
+    need_compiler!("gemm::every_epilogue_agrees");
+    for (gemm, tile, rows) in epilogues() {
+        agrees(&gemm, &gemm.plan_with(&tile).unwrap(), &rows, &SCHEDULES);
+    }
+}
+
+#[test]
+fn every_epilogue_agrees_in_other_floats() {
+    need_compiler!("gemm::every_epilogue_agrees_in_other_floats");
+    for halves in OTHERS {
+        for (gemm, tile, rows) in epilogues() {
+            agrees(&gemm, &gemm.plan_with(&tile).unwrap().over(halves), &rows, &ORDERS);
+        }
+        for (gemm, tile) in of_heads() {
+            agrees(&gemm, &gemm.plan_with(&tile).unwrap().over(halves), &[3, 70], &ORDERS);
+        }
+        let gemm = Gemm { out: Dtype::F32, ..small(200, 10, Epilogue::Bias) };
+        agrees(&gemm, &gemm.plan_with(&tile([4, 1], [1, 2], 32, 3)).unwrap().over(halves), &[3, 70], &ORDERS);
     }
 }
 
@@ -136,6 +155,21 @@ fn the_products_of_sovit_400m_agree() {
 fn the_products_of_sovit_150m_agree() {
     need_compiler!("gemm::the_products_of_sovit_150m_agree");
     model_agrees("sovit_150m14", Shape { width: 880, depth: 1, mlp_dim: 2320 }, 3);
+}
+
+#[test]
+fn planted_faults_of_floats_are_caught() {
+    need_compiler!("gemm::planted_faults_of_floats_are_caught");
+    for halves in OTHERS {
+        let gemm = small(200, 88, Epilogue::Residual { layer_scale: false });
+        let plan = gemm.plan_with(&tile([2, 2], [2, 3], 32, 3)).unwrap().over(halves);
+        let case = Product::new(&gemm, &plan, 70, 0);
+        let caught = |right: &str, wrong: &str| finds(&plan, &case, &ORDERS[..1], (right, wrong), "row 0");
+        let other = if halves.residual == Half::Bf16 { "Half::FP16" } else { "Half::BF16" };
+        caught("multiply<16>(sum[m][n]", "multiply<16, Half::BF16>(sum[m][n]");
+        caught("widen<STREAM>(before, j)", &format!("widen<{other}>(before, j)"));
+        caught("narrow<8, STREAM>", &format!("narrow<8, {other}>"));
+    }
 }
 
 /// Puts a fault into a small product's source and expects it to be found, in words that hold `finding`.

@@ -4,7 +4,8 @@ use sovitc::emit::kernel_source;
 use sovitc::kernel::{Epilogue, Gemm, Images, KernelPlan, Source, Tile};
 use sovitc::verify::{Embedding, Order, SCHEDULES};
 use sovitc::vit::Layout::{self, Nchw, Nhwc};
-use sovitc::vit::Pixels::{self, Bf16, Uint8};
+use sovitc::vit::Pixels::{self, Bf16, Fp16, Uint8};
+use sovitc::vit::{Half, Halves};
 
 use crate::{compiled, finds, run};
 
@@ -55,6 +56,26 @@ fn every_kind_of_image_agrees() {
         let images = images(sizes, pixels, layout);
         let gemm = embedding(images, width, prefix);
         agrees(images, &gemm.plan_with(&tile).unwrap(), &SCHEDULES);
+    }
+}
+
+/// As they are where products are of the same float, bytes exactly, and rounded to the other.
+#[test]
+fn images_of_any_float_agree_in_other_floats() {
+    need_compiler!("image::images_of_any_float_agree_in_other_floats");
+    for (sizes, pixels, layout, prefix, halves) in [
+        ([4, 14, 3], Uint8, Nhwc, 1, Halves::MIXED),
+        ([3, 7, 3], Uint8, Nchw, 0, Halves::of(Half::Fp16)),
+        ([3, 14, 3], Fp16, Nhwc, 2, Halves::MIXED),
+        ([3, 7, 3], Fp16, Nchw, 2, Halves::of(Half::Fp16)),
+        ([2, 16, 3], Bf16, Nhwc, 1, Halves::MIXED),
+        ([3, 7, 3], Bf16, Nchw, 0, Halves::MIXED),
+        ([2, 16, 3], Fp16, Nhwc, 1, Halves::default()),
+        ([3, 7, 3], Fp16, Nchw, 0, Halves::default()),
+    ] {
+        let images = images(sizes, pixels, layout);
+        let plan = embedding(images, 72, prefix).plan_with(&tile([2, 2], [1, 2], 32, 3)).unwrap();
+        agrees(images, &plan.over(halves), &SCHEDULES[..2]);
     }
 }
 

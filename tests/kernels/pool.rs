@@ -3,14 +3,15 @@
 use sovitc::emit::kernel_source;
 use sovitc::kernel::{Pool, Weights, class_norm};
 use sovitc::verify::{Norm, ORDERS, Pooled, SCHEDULES};
+use sovitc::vit::{Half, Halves};
 
-use crate::{compiled, finds, run};
+use crate::{OTHERS, compiled, finds, run};
 
-fn agrees(pool: Pool, images: &[usize]) {
-    let plan = pool.plan().unwrap();
+fn agrees(half: Half, pool: Pool, images: &[usize]) {
+    let plan = pool.plan().unwrap().over(Halves::of(half));
     let program = compiled(&plan, &kernel_source(&plan).unwrap(), &[]);
     for &images in images {
-        let case = Pooled::new(pool, images, 0);
+        let case = Pooled::over(half, pool, images, 0);
         for order in ORDERS {
             run(&program, &case, order).unwrap_or_else(|e| panic!("{}, {images} images, {order:?}: {e}", plan.entry));
         }
@@ -21,7 +22,7 @@ fn agrees(pool: Pool, images: &[usize]) {
 fn means_agree() {
     need_compiler!("pool::means_agree");
     for (tokens, width, prefix) in [(1, 8, 0), (21, 144, 5), (256, 1152, 0), (37, 264, 1), (33, 256, 1), (2, 64, 1)] {
-        agrees(Pool { tokens, width, weights: Weights::Equal { prefix } }, &[1, 3]);
+        agrees(Half::Bf16, Pool { tokens, width, weights: Weights::Equal { prefix } }, &[1, 3]);
     }
 }
 
@@ -31,25 +32,39 @@ fn weighted_means_agree() {
     for (tokens, width, heads) in
         [(1, 8, 1), (21, 144, 2), (256, 1152, 16), (37, 264, 12), (33, 256, 24), (64, 72, 32), (100, 80, 9)]
     {
-        agrees(Pool { tokens, width, weights: Weights::Scores { heads } }, &[1, 3]);
+        agrees(Half::Bf16, Pool { tokens, width, weights: Weights::Scores { heads } }, &[1, 3]);
+    }
+}
+
+#[test]
+fn means_agree_in_fp16() {
+    need_compiler!("pool::means_agree_in_fp16");
+    for (tokens, width, weights) in [
+        (21, 144, Weights::Equal { prefix: 5 }),
+        (256, 1152, Weights::Equal { prefix: 0 }),
+        (37, 264, Weights::Scores { heads: 12 }),
+        (256, 1152, Weights::Scores { heads: 16 }),
+    ] {
+        agrees(Half::Fp16, Pool { tokens, width, weights }, &[1, 3]);
     }
 }
 
 #[test]
 fn the_norm_of_the_class_token_agrees() {
     need_compiler!("pool::the_norm_of_the_class_token_agrees");
-    for (width, tokens) in [(144, 21), (1152, 257), (2304, 2), (55, 1)] {
-        let plan = class_norm(width, 1e-6, tokens).unwrap();
+    let sizes = [(144, 21), (1152, 257), (2304, 2), (55, 1)].map(|sizes| (sizes, Halves::default()));
+    for ((width, tokens), halves) in sizes.into_iter().chain(OTHERS.map(|halves| ((144, 21), halves))) {
+        let plan = class_norm(width, 1e-6, tokens).unwrap().over(halves);
         let program = compiled(&plan, &kernel_source(&plan).unwrap(), &[]);
         for rows in [1, 7] {
-            let case = Norm::first(width as usize, rows, tokens as usize, 1e-6, 0);
+            let case = Norm::over(halves, width as usize, rows, false, 1e-6, 0).first_of(tokens as usize);
             for order in ORDERS {
                 run(&program, &case, order).unwrap_or_else(|e| panic!("{}, {rows} rows: {e}", plan.entry));
             }
         }
     }
     let plan = class_norm(144, 1e-6, 21).unwrap();
-    let case = Norm::first(144, 7, 21, 1e-6, 0);
+    let case = Norm::new(144, 7, false, 1e-6, 0).first_of(21);
     finds(&plan, &case, &ORDERS, ("(TOKENS - 1) * WIDTH", "TOKENS * WIDTH"), "NaN");
     finds(&plan, &case, &ORDERS, ("(unsigned long long)row * (TOKENS - 1)", "0ull * (TOKENS - 1)"), "NaN");
 }

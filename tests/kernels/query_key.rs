@@ -3,7 +3,7 @@
 use sovitc::emit::kernel_source;
 use sovitc::kernel::QueryKey;
 use sovitc::verify::{ORDERS, Turned};
-use sovitc::vit::QkNorm;
+use sovitc::vit::{Half, Halves, QkNorm};
 
 use crate::{compiled, finds, run};
 
@@ -12,10 +12,14 @@ const fn what(tokens: u64, head_dim: u64, norm: QkNorm, rotated: Option<u64>) ->
 }
 
 fn agrees(what: QueryKey) {
-    let plan = what.plan().unwrap();
+    agrees_in(Half::Bf16, what);
+}
+
+fn agrees_in(half: Half, what: QueryKey) {
+    let plan = what.plan().unwrap().over(Halves::of(half));
     let program = compiled(&plan, &kernel_source(&plan).unwrap(), &[]);
     for images in [1, 3] {
-        let case = Turned::new(what, images, 0);
+        let case = Turned::over(half, what, images, 0);
         for order in ORDERS {
             run(&program, &case, order).unwrap_or_else(|e| panic!("{}, {images} images, {order:?}: {e}", plan.entry));
         }
@@ -39,6 +43,17 @@ fn rotations_of_every_kind_of_head_agree() {
             agrees(what(tokens, head_dim, norm, Some(prefix)));
         }
     }
+}
+
+#[test]
+fn norms_and_rotations_agree_in_fp16() {
+    need_compiler!("query_key::norms_and_rotations_agree_in_fp16");
+    for (_, norm) in QkNorm::ALL {
+        agrees_in(Half::Fp16, what(41, 64, norm, Some(5)));
+        agrees_in(Half::Fp16, what(10, 20, norm, Some(1)));
+    }
+    agrees_in(Half::Fp16, what(16, 55, QkNorm::Layer, None));
+    agrees_in(Half::Fp16, what(21, 72, QkNorm::Rms, None));
 }
 
 /// Puts a fault into the kernel that does everything and expects it to be found, in words that hold `finding`.

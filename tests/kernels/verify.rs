@@ -92,6 +92,40 @@ fn the_commands_take_the_form_of_the_plan() {
 }
 
 #[test]
+fn the_commands_verify_and_profile_fp16() {
+    need_compiler!("verify::the_commands_verify_and_profile_fp16");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.sov");
+    for (form, norms) in [("dtype = fp16", 2), ("dtype = fp16, residual = fp16, pixels = fp16", 1)] {
+        std::fs::write(&path, format!("{PLAN}emit kernels \"kernels/\" {{ {form} }}\n")).unwrap();
+        let asked = |command, more: &[&str]| {
+            let (status, text, said) = kernels(command, &path, more, |command| {
+                command.env("SOVIT_NVRTC", folder.path());
+            });
+            assert_eq!((status, said.as_str()), (0, ""), "{form}");
+            text
+        };
+        let text = asked("verify", &["--format", "json"]);
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let list = value["searches"][0]["kernels"].as_array().unwrap();
+        // The probe's norm has a kernel of its own where the stream is of another float.
+        assert_eq!(list.len(), 13 + norms);
+        for kernel in list {
+            let entry = kernel["entry"].as_str().unwrap();
+            assert!(kernel["error"].as_f64().unwrap() <= 1.0 && entry.contains("_fp16"), "{kernel}");
+            let floats = entry.split("_fp16").nth(1).unwrap();
+            let of_stream = ["projection", "fc2", "patch_embedding"].contains(&kernel["kernel"].as_str().unwrap());
+            assert_eq!(floats == "_bf16", of_stream && norms == 2, "{entry}");
+        }
+        let text = asked("profile", &["--device", "a100", "--rows", "64", "--format", "json"]);
+        assert!(text.contains("\"kernel\": \"projection\""), "{text}");
+        let stream = if norms == 2 { "bf16" } else { "fp16" };
+        let text = asked("plan", &[]);
+        assert!(text.contains(&format!("; fp16, residual stream in {stream}\n")), "{text}");
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn a_kernel_that_disagrees_ends_the_command_with_1() {
     use std::os::unix::fs::PermissionsExt as _;

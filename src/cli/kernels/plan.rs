@@ -9,6 +9,7 @@ use super::super::{Common, Format, Located, Status, Uses, answer, build, report}
 use crate::diagnostic::{Diagnostic, sort};
 use crate::kernel::{self, KernelPlan, Kernels, Launch, Step, UpTo};
 use crate::shape::Answer;
+use crate::vit::Halves;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: sovitc kernels plan examples/so400m/plan.sov")]
@@ -35,6 +36,8 @@ struct Planned<'a> {
 #[derive(Serialize)]
 struct Listed<'a> {
     search: &'a str,
+    #[serde(flatten)]
+    halves: Halves,
     kernels: &'a [KernelPlan],
     /// The launches that have kernels for small batches.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -48,10 +51,10 @@ struct ByBatch<'a> {
 }
 
 impl<'a> Listed<'a> {
-    fn new(item: &'a Answer, Kernels { list, forward }: &'a Kernels) -> Self {
+    fn new(item: &'a Answer, halves: Halves, Kernels { list, forward }: &'a Kernels) -> Self {
         let differ = forward.iter().filter(|step| !step.up_to.is_empty());
         let batches = differ.map(|Step { kernel, up_to, .. }| ByBatch { kernel, up_to });
-        Self { search: &item.search, kernels: list, batches: batches.collect() }
+        Self { search: &item.search, halves, kernels: list, batches: batches.collect() }
     }
 }
 
@@ -62,8 +65,10 @@ pub(super) fn run(arguments: &Show) -> Status {
     let Some(outcome) = &compiled.outcome else { return report(&compiled.diagnostics, &compiled.sources, format) };
     let (mut planned, mut found) = (Vec::new(), Vec::<Diagnostic>::new());
     for item in &outcome.answers {
-        match kernel::plan_for(&item.vit, outcome.plan.form_of(&item.search)) {
-            Ok(kernels) => planned.push((item, kernels)),
+        let form = outcome.plan.form_of(&item.search);
+        let halves = form.halves;
+        match kernel::plan_for(&item.vit, form) {
+            Ok(kernels) => planned.push((item, halves, kernels)),
             Err(diagnostic) => found.push(diagnostic),
         }
     }
@@ -72,9 +77,12 @@ pub(super) fn run(arguments: &Show) -> Status {
         return report(&found, &compiled.sources, format);
     }
     let text = match format {
-        Format::Human => planned.iter().map(|(item, kernels)| human(item, kernels)).collect::<Vec<_>>().join("\n"),
+        Format::Human => {
+            let texts = planned.iter().map(|(item, halves, kernels)| human(item, *halves, kernels));
+            texts.collect::<Vec<_>>().join("\n")
+        }
         Format::Json => {
-            let list = planned.iter().map(|(item, kernels)| Listed::new(item, kernels));
+            let list = planned.iter().map(|(item, halves, kernels)| Listed::new(item, *halves, kernels));
             let whole = Planned { plan: &outcome.plan.name, searches: list.collect() };
             // Plain data: no map with odd keys, hence no error.
             serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"
@@ -84,13 +92,13 @@ pub(super) fn run(arguments: &Show) -> Status {
 }
 
 /// A line for each kernel, its numbers for one image.
-fn human(item: &Answer, kernels: &Kernels) -> String {
+fn human(item: &Answer, halves: Halves, kernels: &Kernels) -> String {
     let (vit, architecture) = (&item.vit, &item.vit.architecture);
     let shape = &vit.shape;
     let tokens = architecture.patches() + architecture.prefix();
     let by_batch = kernels.forward.iter().any(|step| !step.up_to.is_empty());
     let mut text = format!(
-        "{}: width {}, depth {}, MLP {}, {} heads of {}; {tokens} tokens\n  {:<19}{:>14}{:>9}{:>12}{:>9}{:>11}{:>10}{}\n",
+        "{}: width {}, depth {}, MLP {}, {} heads of {}; {tokens} tokens; {halves}\n  {:<19}{:>14}{:>9}{:>12}{:>9}{:>11}{:>10}{}\n",
         item.search,
         shape.width,
         shape.depth,

@@ -6,7 +6,7 @@ use super::{Job, Kernel, Piece};
 use crate::diagnostic::Diagnostic;
 use crate::emit::{kernel_source, summary};
 use crate::kernel::{self, Argument, KernelPlan, Launch, Step, UpTo, Weight, weights};
-use crate::vit::Vit;
+use crate::vit::{Halves, Vit};
 
 pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
     let kernels = kernel::plan_for(&job.answer.vit, job.emit.options.form.clone())
@@ -22,7 +22,9 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
         pieces.push(Piece { artefact: job.in_folder(&file, source)?, kernel });
     }
     let (forward, weights) = (&kernels.forward, weights(&job.answer.vit));
-    let text = summary::pretty(&Manifest { version: VERSION, kernels: entries, forward, weights })?;
+    let (halves, error) = (job.emit.options.form.halves, kernels.error(&job.answer.vit));
+    let manifest = Manifest { version: VERSION, halves, error, kernels: entries, forward, weights };
+    let text = summary::pretty(&manifest)?;
     pieces.push(job.in_folder("manifest.json", text)?.into());
     Ok(pieces)
 }
@@ -41,6 +43,11 @@ const VERSION: u32 = 4;
 #[derive(Serialize)]
 struct Manifest<'a> {
     version: u32,
+    /// What is multiplied, and the residual stream; the arguments say what each of them is.
+    #[serde(flatten)]
+    halves: Halves,
+    /// Of a forward pass's result, as a share of its size: what independent roundings make.
+    error: f64,
     kernels: Vec<Listed<'a>>,
     /// The launches in order, those of a block once.
     forward: &'a [Step],
@@ -99,20 +106,21 @@ impl<'a> Listed<'a> {
 mod tests {
     use super::*;
     use crate::kernel::{Access, Dtype};
-    use crate::vit::{CATALOGUE, KernelForm, LayerNorm};
+    use crate::vit::{CATALOGUE, KernelForm};
 
     #[test]
     fn arguments_are_those_of_the_sources() {
         let mut seen = 0;
-        let forms = LayerNorm::ALL.map(|(_, layernorm)| KernelForm { layernorm, ..KernelForm::default() });
-        let all = CATALOGUE.iter().flat_map(|named| forms.clone().map(|form| kernel::plan_for(&named.vit(), form)));
+        let forms = KernelForm::all();
+        let of = |vit: Vit| forms.iter().map(move |form| kernel::plan_for(&vit, form.clone()));
+        let all = CATALOGUE.iter().flat_map(|named| of(named.vit()));
         for plan in all.flatten().flat_map(|all| all.list) {
             let source = kernel_source(&plan).unwrap();
             let list = source.split_once(&format!("{}(\n", plan.entry)).unwrap().1.split_once(')').unwrap().0;
             let declared: Vec<(&str, &str)> = list.split(',').map(|one| one.trim().rsplit_once(' ').unwrap()).collect();
             let c_type = |argument: &Argument| match (argument.dtype, argument.access) {
-                (Dtype::Bf16, Access::Read) => "const unsigned short*",
-                (Dtype::Bf16, Access::Write | Access::Update) => "unsigned short*",
+                (Dtype::Bf16 | Dtype::Fp16, Access::Read) => "const unsigned short*",
+                (Dtype::Bf16 | Dtype::Fp16, Access::Write | Access::Update) => "unsigned short*",
                 (Dtype::U8, _) => "const unsigned char*",
                 (Dtype::F32, Access::Read) => "const float*",
                 (Dtype::F32, Access::Write | Access::Update) => "float*",

@@ -11,9 +11,10 @@ use crate::plan::{Emit, EmitOptions, ModelType, Target, TextSizes, codes};
 use crate::source::{Span, Spanned};
 use crate::syntax::ast::{Item, ItemKind, Name};
 use crate::units::Dimension;
-use crate::vit::{Architecture, Batches, ImageFormat, KernelForm, LayerNorm, Layout, Pixels};
+use crate::vit::{Architecture, Batches, Half, Halves, ImageFormat, KernelForm, LayerNorm, Layout, Pixels};
 
-const KERNELS: Schema = Schema::of(&["search", "arch", "dtype", "pixels", "layout", "layernorm", "batches"]);
+const KERNELS: Schema =
+    Schema::of(&["search", "arch", "dtype", "residual", "pixels", "layout", "layernorm", "batches"]);
 const CONFIGS: Schema = Schema::of(&["search"]);
 const TRAINED: Schema = Schema::of(&["search", "recipe"]);
 const TRANSFORMERS: Schema = Schema::of(&["search", "recipe", "model_type", "text"]);
@@ -66,9 +67,6 @@ impl Checker<'_> {
                 search = name.and_then(|name| self.resolve(&scope.searches, name, field.owner())).map(Some);
             }
             arch = fields.get("arch").map(|field| self.architectures(field));
-            if let Some(field) = fields.get("dtype") {
-                self.word(field, &[("bf16", ())])?;
-            }
             options = self.emit_options(&fields);
         }
         let (target, path, search) = (target?, path?, search?);
@@ -129,6 +127,8 @@ impl Checker<'_> {
             Some(TextSizes { width, depth, heads })
         }));
         let with_recipe = fields.get("recipe").map_or(Some(true), |field| self.switch(field));
+        let [dtype, residual] = ["dtype", "residual"]
+            .map(|name| fields.get(name).map_or(Some(Half::default()), |field| self.word(field, &Half::ALL)));
         let pixels = fields.get("pixels").map_or(Some(Pixels::default()), |field| self.word(field, &Pixels::ALL));
         let layout = fields.get("layout").map_or(Some(Layout::default()), |field| self.word(field, &Layout::ALL));
         let batches = fields.get("batches").map_or(Some(Batches::default()), |field| self.batches(field));
@@ -141,10 +141,15 @@ impl Checker<'_> {
             model_alone: !with_recipe?,
             form: KernelForm {
                 images: ImageFormat { pixels: pixels?, layout: layout? },
+                halves: Halves { dtype: dtype?, residual: residual? },
                 layernorm: layernorm?,
                 batches: batches?,
             },
         };
+        if !options.form.is_consistent() {
+            self.floats_apart(fields, options.form.halves.dtype);
+            return None;
+        }
         if let (Some(field), Some(kind)) = (fields.get("text"), options.model_type)
             && kind != ModelType::Siglip
         {
@@ -155,6 +160,30 @@ impl Checker<'_> {
             return None;
         }
         Some(options)
+    }
+
+    /// Reports floats that no kernels work with together: the residual stream is not of the float that is multiplied.
+    fn floats_apart(&mut self, fields: &Fields<'_>, dtype: Half) {
+        let [multiplied, stream, norm] = ["dtype", "residual", "layernorm"].map(|name| fields.get(name));
+        let (message, at, why, missing, other) = match dtype {
+            Half::Bf16 => {
+                let message = "a residual stream in fp16 needs products in fp16";
+                (message, stream, "holds less than what is multiplied", "dtype", multiplied)
+            }
+            Half::Fp16 => {
+                let message = "a folded layer norm in fp16 needs a residual stream in fp16";
+                (message, norm, "lets products read the residual stream", "residual", stream)
+            }
+        };
+        let Some(at) = at else { return };
+        let error = Diagnostic::error(codes::FLOATS, message).label(at.name.span, why);
+        let name = Half::Fp16.name();
+        let fix = format!("let `{missing}` be fp16");
+        self.report(if let Some(other) = other {
+            error.label(other.value.span, "another float").fix(fix, other.value.span, name)
+        } else {
+            error.fix(fix, at.value.span.after(), format!(", {missing} = {name}"))
+        });
     }
 
     /// Reports artefacts that would overwrite one another, for those emits that share a search.

@@ -1,6 +1,7 @@
 //! Names that are taken, unknown, left out or misplaced.
 
 use super::{check, plan};
+use crate::vit::{Half, Halves};
 
 #[test]
 fn a_name_is_defined_once_for_each_kind() {
@@ -344,6 +345,46 @@ fn batches_of_kernels_rise_from_one() {
     let plan = plan(&format!("{SEARCH}emit kernels \"k/\" {{ batches = [4, 64] }}\n"));
     let inputs = plan.form_of("s");
     assert_eq!(inputs.batches.buckets().collect::<Vec<_>>(), [[1, 4], [5, 64]]);
+}
+
+#[test]
+fn floats_of_kernels_go_together() {
+    const SEARCH: &str = r"
+        model m { image = 224 px; patch = 14 px; heads = 16 }
+        law l = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }
+        budget b = 1 ZFLOP as forward
+        search s { width in 384..2048; depth in 6..60; mlp in 512..4096 }
+";
+    check(&format!(
+        "{SEARCH}{}",
+        r#"
+        emit kernels "a/" { residual = fp16 }
+        //                  ^^^^^^^^ S0425 a residual stream in fp16 needs products in fp16
+        //                  > emit kernels "a/" { residual = fp16, dtype = fp16 }
+        emit kernels "b/" { dtype = bf16, residual = fp16 }
+        //                                ^^^^^^^^ S0425 a residual stream in fp16 needs products in fp16
+        //                                > emit kernels "b/" { dtype = fp16, residual = fp16 }
+        emit kernels "c/" { dtype = fp16, layernorm = folded }
+        //                                ^^^^^^^^^ S0425 a folded layer norm in fp16 needs a residual stream in fp16
+        //                                > emit kernels "c/" { dtype = fp16, layernorm = folded, residual = fp16 }
+        emit kernels "d/" { dtype = fp16, residual = bf16, layernorm = folded }
+        //                                                 ^^^^^^^^^ S0425 a folded layer norm in fp16 needs a residual stream in fp16
+        //                                                 > emit kernels "d/" { dtype = fp16, residual = fp16, layernorm = folded }
+        emit kernels "e/" { dtype = fp32 }
+        //                          ^^^^ S0210 `dtype` has no `fp32`
+        emit timm "t/" { residual = bf16 }
+        //               ^^^^^^^^ S0203 `emit timm` has no `residual`
+        "#
+    ));
+    for (said, halves) in [
+        ("dtype = bf16, residual = bf16", Halves::default()),
+        ("dtype = fp16", Halves::MIXED),
+        ("dtype = fp16, residual = bf16, pixels = fp16", Halves::MIXED),
+        ("dtype = fp16, residual = fp16, layernorm = folded", Halves::of(Half::Fp16)),
+    ] {
+        let plan = plan(&format!("{SEARCH}emit kernels \"k/\" {{ {said} }}\n"));
+        assert_eq!(plan.form_of("s").halves, halves, "{said}");
+    }
 }
 
 #[test]
