@@ -11,8 +11,8 @@ use sovitc::diagnostic::{Diagnostic, Help};
 use sovitc::emit::{Artefact, RustModule, render, rust_module};
 use sovitc::plan::{EmitOptions, ModelType, Target, TextSizes};
 use sovitc::vit::{
-    Activation, Architecture, Batches, BlockForm, KernelForm, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape,
-    Variant, read_config,
+    Activation, Architecture, Batches, BlockForm, Half, Halves, KernelForm, Pooling, Position, PositionRows, QkNorm,
+    QkvBias, Shape, Variant, read_config,
 };
 
 /// Compares with `tests/golden/NAME`; `SOVIT_UPDATE=1` rewrites it.
@@ -108,6 +108,48 @@ fn kernels_come_with_a_manifest() {
     for kernel in list {
         let source = find(&artefacts, &format!("flagship/kernels/{}", kernel["file"].as_str().unwrap()));
         assert!(source.contains(kernel["entry"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn the_manifest_and_the_module_say_what_floats_are() {
+    let mut case = case().emitting(&[(Target::Kernels, "kernels/")]);
+    let fp16 = Halves::of(Half::Fp16);
+    // The fewer roundings are to bf16, the smaller is the error.
+    for (halves, stream, errors) in
+        [(Halves::default(), "bf16", 0.02..0.04), (Halves::MIXED, "bf16", 0.01..0.02), (fp16, "fp16", 0.002..0.005)]
+    {
+        case.plan.emits[0].options.form = KernelForm { halves, ..KernelForm::default() };
+        let dtype = halves.dtype.name();
+        let artefacts = render(&case.request()).unwrap();
+        let manifest: serde_json::Value =
+            serde_json::from_str(find(&artefacts, "flagship/kernels/manifest.json")).unwrap();
+        assert_eq!((&manifest["dtype"], &manifest["residual"]), (&dtype.into(), &stream.into()));
+        let error = manifest["error"].as_f64().unwrap();
+        assert!(errors.contains(&error), "{halves}: {error}");
+        let dtypes = |kernel: &str| {
+            let list = manifest["kernels"].as_array().unwrap();
+            let own = list.iter().find(|own| own["name"] == kernel).unwrap();
+            let arguments = own["arguments"].as_array().unwrap().iter();
+            arguments.map(|a| format!("{} {}", a["name"], a["dtype"]).replace('"', "")).collect::<Vec<_>>().join(", ")
+        };
+        let expected = format!("x {dtype}, weight {dtype}, bias f32, residual {stream}, out {stream}, rows u32");
+        assert_eq!(dtypes("projection"), expected);
+        assert_eq!(dtypes("layernorm"), format!("x {stream}, gamma f32, beta f32, normalised {dtype}, rows u32"));
+        assert_eq!(dtypes("attention"), format!("qkv {dtype}, out {dtype}, rows u32"));
+        assert!(dtypes("patch_embedding").contains(&format!("image u8, weight {dtype}, bias f32")));
+        assert!(dtypes("map_fc2").ends_with(&format!("residual {dtype}, out {dtype}, rows u32")));
+        // The head of a source, and the constant in the module.
+        let source = find(&artefacts, "flagship/kernels/projection.cu");
+        assert!(source.contains(&format!("x is rows x 1152 {dtype} and W 1152 x 1152 {dtype}")), "{source}");
+        assert!(source.contains(&format!("residual and out are rows x 1152 {stream}, dense.")), "{source}");
+        let module = RustModule { folder: "so400m", runtime: Some("::sovit_kernels") };
+        let text = rust_module(&case.request(), &module).unwrap().text;
+        let of = |name: &str| format!("(\"residual\", ::sovit_kernels::Dtype::{name})");
+        let [own, other] = if stream == "bf16" { ["Bf16", "Fp16"] } else { ["Fp16", "Bf16"] };
+        assert!(text.contains(&of(own)), "{text}");
+        // The probe's MLP adds to the vector, which is as products are.
+        assert_eq!(text.contains(&of(other)), halves == Halves::MIXED);
     }
 }
 

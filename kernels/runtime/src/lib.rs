@@ -3,19 +3,20 @@
 //! A build script compiles the plan; the program includes what came out and finds its kernels as plain data.
 //!
 //! ```
-//! use sovit_kernels::Kernel;
+//! use sovit_kernels::{Dtype, Kernel};
 //!
 //! // In a crate with a build script: mod encoder { sovit_kernels::include_plan!("encoder"); }
 //! # mod encoder {
-//! #     use sovit_kernels::Kernel;
+//! #     use sovit_kernels::{Dtype, Kernel};
 //! #     pub const LAYERNORM: Kernel = Kernel {
 //! #         entry: "sovit_layernorm_residual_w1152", source: "", threads: 128, rows_per_block: 4, blocks_per_band: 1,
-//! #         rows_multiple: 1, shared_bytes: 0, constants: &[("WIDTH", 1152)],
+//! #         rows_multiple: 1, shared_bytes: 0, constants: &[("WIDTH", 1152)], arguments: &[("x", Dtype::Bf16)],
 //! #     };
 //! # }
 //! let kernel: Kernel = encoder::LAYERNORM;
 //! assert_eq!(kernel.constant("WIDTH"), Some(1152));
 //! assert_eq!(kernel.blocks(256), 64);
+//! assert_eq!(kernel.dtype("x"), Some(Dtype::Bf16));
 //! ```
 //!
 //! With the feature `cuda`, the module `cuda` loads a compiled kernel and launches it; no CUDA is needed to build it.
@@ -46,6 +47,34 @@ pub struct Kernel {
     pub shared_bytes: u32,
     /// The compile-time constants of the source, in its order.
     pub constants: &'static [(&'static str, u64)],
+    /// The arguments in order, and what the elements of each are.
+    pub arguments: &'static [(&'static str, Dtype)],
+}
+
+/// What the elements of an argument are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dtype {
+    /// `unsigned char`.
+    U8,
+    /// The upper half of a `float`, as its bits.
+    Bf16,
+    /// A float of IEEE 754 in 16 bits, as its bits.
+    Fp16,
+    /// `float`.
+    F32,
+    /// `unsigned int`.
+    U32,
+}
+
+impl Dtype {
+    /// Bytes of one.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::U8 => 1,
+            Self::Bf16 | Self::Fp16 => 2,
+            Self::F32 | Self::U32 => 4,
+        }
+    }
 }
 
 impl Kernel {
@@ -58,6 +87,11 @@ impl Kernel {
     pub fn constant(&self, name: &str) -> Option<u64> {
         self.constants.iter().find(|&&(n, _)| n == name).map(|&(_, value)| value)
     }
+
+    /// What the elements of an argument are, by its name.
+    pub fn dtype(&self, argument: &str) -> Option<Dtype> {
+        self.arguments.iter().find(|&&(name, _)| name == argument).map(|&(_, dtype)| dtype)
+    }
 }
 
 /// The kernels of one launch, of which the number of rows chooses: what a plan with `batches` compiles to.
@@ -69,7 +103,7 @@ impl Kernel {
 ///
 /// # const FC1: Kernel = Kernel {
 /// #     entry: "sovit_fc1_n4304_k1152", source: "", threads: 128, rows_per_block: 128, blocks_per_band: 39,
-/// #     rows_multiple: 1, shared_bytes: 0, constants: &[],
+/// #     rows_multiple: 1, shared_bytes: 0, constants: &[], arguments: &[],
 /// # };
 /// # const FC1_B4: Kernel = Kernel { entry: "sovit_fc1_n4304_k1152_b4", rows_per_block: 64, ..FC1 };
 /// // In the module of the plan: batches of up to 4 images of 256 tokens have a kernel of their own.
@@ -121,7 +155,10 @@ mod tests {
             rows_multiple: 1,
             shared_bytes: 0,
             constants: &[],
+            arguments: &[("x", Dtype::Fp16), ("out", Dtype::Bf16), ("rows", Dtype::U32)],
         };
+        assert_eq!(["x", "out", "y"].map(|name| kernel.dtype(name)), [Some(Dtype::Fp16), Some(Dtype::Bf16), None]);
+        assert_eq!(kernel.arguments.iter().map(|(_, dtype)| dtype.bytes()).sum::<usize>(), 8);
         assert_eq!([0, 1, 4, 5, u32::MAX].map(|rows| kernel.blocks(rows)), [0, 1, 1, 2, 1 << 30]);
         assert_eq!(Kernel { blocks_per_band: 30, ..kernel }.blocks(5), 60);
         assert_eq!(kernel.constant("WIDTH"), None);
@@ -138,6 +175,7 @@ mod tests {
             rows_multiple: 1,
             shared_bytes: 0,
             constants: &[],
+            arguments: &[],
         };
         const ONE: Kernel = Kernel { entry: "k_b1", ..BEYOND };
         const FOUR: Kernel = Kernel { entry: "k_b4", ..BEYOND };

@@ -53,6 +53,15 @@ pub mod flagship {
             ("WARPS_PER_ROW", 5),
             ("ROWS_PER_BLOCK", 1),
         ],
+        arguments: &[
+            ("x", ::sovit_kernels::Dtype::Bf16),
+            ("residual", ::sovit_kernels::Dtype::Bf16),
+            ("gamma", ::sovit_kernels::Dtype::F32),
+            ("beta", ::sovit_kernels::Dtype::F32),
+            ("sum", ::sovit_kernels::Dtype::Bf16),
+            ("normalised", ::sovit_kernels::Dtype::Bf16),
+            ("rows", ::sovit_kernels::Dtype::U32),
+        ],
     };
     /// Fused kernel `sovit_patch_embedding_n1152_k592_p14_uint8_nhwc`.
     pub static PATCH_EMBEDDING: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
@@ -84,6 +93,16 @@ pub mod flagship {
             ("RUN", 42),
             ("UNIT", 2),
         ],
+        arguments: &[
+            ("image", ::sovit_kernels::Dtype::U8),
+            ("weight", ::sovit_kernels::Dtype::Bf16),
+            ("bias", ::sovit_kernels::Dtype::F32),
+            ("position", ::sovit_kernels::Dtype::F32),
+            ("out", ::sovit_kernels::Dtype::Bf16),
+            ("image_stride", ::sovit_kernels::Dtype::U32),
+            ("row_stride", ::sovit_kernels::Dtype::U32),
+            ("rows", ::sovit_kernels::Dtype::U32),
+        ],
     };
     /// Fused kernel `sovit_layernorm_w1152`.
     pub static LAYERNORM: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
@@ -102,6 +121,13 @@ pub mod flagship {
             ("THREADS_PER_ROW", 160),
             ("WARPS_PER_ROW", 5),
             ("ROWS_PER_BLOCK", 1),
+        ],
+        arguments: &[
+            ("x", ::sovit_kernels::Dtype::Bf16),
+            ("gamma", ::sovit_kernels::Dtype::F32),
+            ("beta", ::sovit_kernels::Dtype::F32),
+            ("normalised", ::sovit_kernels::Dtype::Bf16),
+            ("rows", ::sovit_kernels::Dtype::U32),
         ],
     };
     /// Fused kernel `sovit_qkv_n3456_k1152_h16_t256`.
@@ -131,6 +157,13 @@ pub mod flagship {
             ("HEAD_DIM", 72),
             ("TOKENS", 256),
         ],
+        arguments: &[
+            ("x", ::sovit_kernels::Dtype::Bf16),
+            ("weight", ::sovit_kernels::Dtype::Bf16),
+            ("bias", ::sovit_kernels::Dtype::F32),
+            ("out", ::sovit_kernels::Dtype::Bf16),
+            ("rows", ::sovit_kernels::Dtype::U32),
+        ],
     };
     /// Fused kernel `sovit_attention_h16x72_t256`.
     pub static ATTENTION: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
@@ -152,6 +185,11 @@ pub mod flagship {
             ("STAGES", 3),
             ("RESIDENT", 2),
             ("QUERY_TILES", 2),
+        ],
+        arguments: &[
+            ("qkv", ::sovit_kernels::Dtype::Bf16),
+            ("out", ::sovit_kernels::Dtype::Bf16),
+            ("rows", ::sovit_kernels::Dtype::U32),
         ],
     };
     /// Fused kernel `sovit_projection_n1152_k1152`.
@@ -176,6 +214,14 @@ pub mod flagship {
             ("COLUMN_TILES", 12),
             ("GROUP", 8),
         ],
+        arguments: &[
+            ("x", ::sovit_kernels::Dtype::Bf16),
+            ("weight", ::sovit_kernels::Dtype::Bf16),
+            ("bias", ::sovit_kernels::Dtype::F32),
+            ("residual", ::sovit_kernels::Dtype::Bf16),
+            ("out", ::sovit_kernels::Dtype::Bf16),
+            ("rows", ::sovit_kernels::Dtype::U32),
+        ],
     };
     /// Fused kernel `sovit_fc1_n4304_k1152_gelu_tanh`.
     pub static FC1: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
@@ -198,6 +244,13 @@ pub mod flagship {
             ("RESIDENT", 2),
             ("COLUMN_TILES", 45),
             ("GROUP", 8),
+        ],
+        arguments: &[
+            ("x", ::sovit_kernels::Dtype::Bf16),
+            ("weight", ::sovit_kernels::Dtype::Bf16),
+            ("bias", ::sovit_kernels::Dtype::F32),
+            ("out", ::sovit_kernels::Dtype::Bf16),
+            ("rows", ::sovit_kernels::Dtype::U32),
         ],
     };
     /// Fused kernel `sovit_fc2_n1152_k4304`.
@@ -222,6 +275,14 @@ pub mod flagship {
             ("COLUMN_TILES", 12),
             ("GROUP", 8),
         ],
+        arguments: &[
+            ("x", ::sovit_kernels::Dtype::Bf16),
+            ("weight", ::sovit_kernels::Dtype::Bf16),
+            ("bias", ::sovit_kernels::Dtype::F32),
+            ("residual", ::sovit_kernels::Dtype::Bf16),
+            ("out", ::sovit_kernels::Dtype::Bf16),
+            ("rows", ::sovit_kernels::Dtype::U32),
+        ],
     };
     /// Fused kernel `sovit_map_scores_n16_k1152`.
     pub static MAP_SCORES: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
@@ -245,6 +306,13 @@ pub mod flagship {
             ("COLUMN_TILES", 1),
             ("GROUP", 8),
         ],
+        arguments: &[
+            ("x", ::sovit_kernels::Dtype::Bf16),
+            ("weight", ::sovit_kernels::Dtype::Bf16),
+            ("bias", ::sovit_kernels::Dtype::F32),
+            ("out", ::sovit_kernels::Dtype::F32),
+            ("rows", ::sovit_kernels::Dtype::U32),
+        ],
     };
     /// Fused kernel `sovit_map_pool_w1152_t256_h16`.
     pub static MAP_POOL: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
@@ -267,6 +335,12 @@ pub mod flagship {
             ("SLICES", 18),
             ("HEAD_TILES", 1),
             ("SLOTS", 16384),
+        ],
+        arguments: &[
+            ("x", ::sovit_kernels::Dtype::Bf16),
+            ("scores", ::sovit_kernels::Dtype::F32),
+            ("out", ::sovit_kernels::Dtype::Bf16),
+            ("rows", ::sovit_kernels::Dtype::U32),
         ],
     };
     /// Fused kernel `sovit_map_value_n1152_k1152_h16`.
@@ -294,6 +368,13 @@ pub mod flagship {
             ("HEAD", 72),
             ("HEAD_TILES", 5),
         ],
+        arguments: &[
+            ("x", ::sovit_kernels::Dtype::Bf16),
+            ("weight", ::sovit_kernels::Dtype::Bf16),
+            ("bias", ::sovit_kernels::Dtype::F32),
+            ("out", ::sovit_kernels::Dtype::Bf16),
+            ("rows", ::sovit_kernels::Dtype::U32),
+        ],
     };
     /// Fused kernel `sovit_map_projection_n1152_k1152`.
     pub static MAP_PROJECTION: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
@@ -316,6 +397,13 @@ pub mod flagship {
             ("RESIDENT", 4),
             ("COLUMN_TILES", 72),
             ("GROUP", 8),
+        ],
+        arguments: &[
+            ("x", ::sovit_kernels::Dtype::Bf16),
+            ("weight", ::sovit_kernels::Dtype::Bf16),
+            ("bias", ::sovit_kernels::Dtype::F32),
+            ("out", ::sovit_kernels::Dtype::Bf16),
+            ("rows", ::sovit_kernels::Dtype::U32),
         ],
     };
     /// Fused kernel `sovit_map_fc1_n4304_k1152_gelu_tanh`.
@@ -340,6 +428,13 @@ pub mod flagship {
             ("COLUMN_TILES", 90),
             ("GROUP", 8),
         ],
+        arguments: &[
+            ("x", ::sovit_kernels::Dtype::Bf16),
+            ("weight", ::sovit_kernels::Dtype::Bf16),
+            ("bias", ::sovit_kernels::Dtype::F32),
+            ("out", ::sovit_kernels::Dtype::Bf16),
+            ("rows", ::sovit_kernels::Dtype::U32),
+        ],
     };
     /// Fused kernel `sovit_map_fc2_n1152_k4304`.
     pub static MAP_FC2: ::sovit_kernels::Kernel = ::sovit_kernels::Kernel {
@@ -362,6 +457,14 @@ pub mod flagship {
             ("RESIDENT", 4),
             ("COLUMN_TILES", 72),
             ("GROUP", 8),
+        ],
+        arguments: &[
+            ("x", ::sovit_kernels::Dtype::Bf16),
+            ("weight", ::sovit_kernels::Dtype::Bf16),
+            ("bias", ::sovit_kernels::Dtype::F32),
+            ("residual", ::sovit_kernels::Dtype::Bf16),
+            ("out", ::sovit_kernels::Dtype::Bf16),
+            ("rows", ::sovit_kernels::Dtype::U32),
         ],
     };
 }
