@@ -7,14 +7,12 @@ use std::path::PathBuf;
 
 use sovitc::diagnostic::{Code, Diagnostic, Fault};
 use sovitc::emit::kernel_source;
-use sovitc::kernel::{
-    Attention, AttentionTile, KernelPlan, QueryKey, Softmax, codes, layernorm_residual, plan, plan_for,
-};
+use sovitc::kernel::{Attention, AttentionTile, KernelPlan, QueryKey, Softmax, codes, layernorm_residual, plan_for};
 use sovitc::nvrtc::{Compiled, Library, Missing, Search, find};
 use sovitc::sass;
 use sovitc::vit::{
-    Activation, Architecture, Batches, ImageFormat, KernelForm, LayerNorm, Layout, Pixels, Pooling, QkNorm, Shape,
-    Variant, Vit, named,
+    Activation, Architecture, Batches, Half, Halves, ImageFormat, KernelForm, LayerNorm, Layout, Pixels, Pooling,
+    QkNorm, Shape, Variant, Vit, named,
 };
 
 /// The library, or a loud word that the test did not run.
@@ -65,8 +63,16 @@ fn the_main_loops_of_products_are_tight() {
         return support::skip("nvdisasm", TEST, "no nvdisasm was found");
     };
     let folder = tempfile::tempdir().unwrap();
-    for (model, arch) in [("sovit_400m14", "sm_80"), ("sovit_400m14", "sm_89"), ("sovit_150m14", "sm_90a")] {
-        let kernels = plan(&named(model).unwrap().vit()).unwrap();
+    let bf16 = Halves::default();
+    for (model, arch, halves) in [
+        ("sovit_400m14", "sm_80", bf16),
+        ("sovit_400m14", "sm_89", bf16),
+        ("sovit_150m14", "sm_90a", bf16),
+        ("sovit_400m14", "sm_80", Halves::MIXED),
+        ("sovit_150m14", "sm_90a", Halves::of(Half::Fp16)),
+    ] {
+        let form = KernelForm { halves, ..KernelForm::default() };
+        let kernels = plan_for(&named(model).unwrap().vit(), form).unwrap();
         for kernel in &kernels.list {
             let compiled = compile_plan(&library, kernel, arch);
             let mix = disassembler.mix(&compiled.cubin, folder.path()).unwrap();
@@ -104,14 +110,66 @@ fn every_kernel_of_a_model_compiles_without_spills() {
             shape: Shape { width: 768, depth: 1, mlp_dim: 3072 },
         },
     ];
+    let others = [Halves::MIXED, Halves::of(Half::Fp16)].map(|halves| KernelForm { halves, ..KernelForm::default() });
     for (vit, archs) in models.iter().zip([4, 1, 1, 1]) {
-        for kernel in plan(vit).unwrap().list {
-            for arch in &["sm_80", "sm_90a", "sm_89", "sm_100"][..archs] {
+        let usual = plan_for(vit, KernelForm::default()).unwrap().list;
+        let known: Vec<String> = usual.iter().map(|kernel| kernel.entry.clone()).collect();
+        // In other floats on two architectures what differs from the usual.
+        let of = |form: &KernelForm| plan_for(vit, form.clone()).unwrap().list;
+        let floats = others.iter().flat_map(of).filter(|kernel| !known.contains(&kernel.entry));
+        let archs = &["sm_80", "sm_90a", "sm_89", "sm_100"][..archs];
+        let two = &["sm_80", "sm_90a"][..archs.len().min(2)];
+        for (kernel, archs) in
+            usual.iter().cloned().map(|kernel| (kernel, archs)).chain(floats.map(|kernel| (kernel, two)))
+        {
+            for arch in archs {
                 let compiled = compile_plan(&library, &kernel, arch);
                 assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
             }
         }
     }
+}
+
+/// Images of the other float, folded norms, small batches, turned queries and keys, and attention of every kind in fp16,
+/// on the architectures of a plan that names none.
+#[test]
+fn fp16_in_every_form_compiles_without_spills() {
+    let Some(library) = library("nvrtc::fp16_in_every_form_compiles_without_spills") else { return };
+    let fp16 = Halves::of(Half::Fp16);
+    let batches = Batches::new(&[1, 64]).unwrap();
+    let images = |pixels| ImageFormat { pixels, layout: Layout::Nchw };
+    let forms = [
+        KernelForm {
+            halves: fp16,
+            layernorm: LayerNorm::Folded,
+            images: images(Pixels::Fp16),
+            ..KernelForm::default()
+        },
+        KernelForm { halves: Halves::MIXED, images: images(Pixels::Bf16), batches, ..KernelForm::default() },
+        KernelForm { images: images(Pixels::Fp16), ..KernelForm::default() },
+    ];
+    let mut seen = 0;
+    for (name, form) in [("sovit_400m14", &forms[0]), ("dinov3_l16", &forms[1]), ("vit_b16", &forms[2])] {
+        for kernel in plan_for(&named(name).unwrap().vit(), form.clone()).unwrap().list {
+            if form.halves.dtype == Half::Bf16 && kernel.name != "patch_embedding" {
+                continue;
+            }
+            for arch in ["sm_80", "sm_90a"] {
+                let compiled = compile_plan(&library, &kernel, arch);
+                assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
+                seen += 1;
+            }
+        }
+    }
+    let sizes = [(196, 72), (197, 64), (256, 72), (261, 64), (729, 72), (1024, 72), (257, 128)];
+    for (number, (tokens, head_dim)) in sizes.into_iter().enumerate() {
+        let kernel = Attention { tokens, heads: 16, head_dim }.plan().unwrap().over(Halves::MIXED);
+        let resident = kernel.constant("RESIDENT").unwrap() * kernel.launch.threads;
+        let compiled = compile_plan(&library, &kernel, ["sm_80", "sm_90a"][number % 2]);
+        assert!(u64::from(compiled.registers) * resident <= 65536, "{}", kernel.entry);
+        seen += 1;
+    }
+    assert!(seen > 50, "{seen} CUBINs");
 }
 
 /// The kernels that small batches have, on every class of GPUs.

@@ -6,7 +6,7 @@ use sovitc::kernel::{Epilogue, Gemm, KernelPlan, Rows, Tile, attention, plan, pl
 use sovitc::verify::{Profile, count};
 use sovitc::vit::{Architecture, Batches, KernelForm, LayerNorm, Shape, Variant, Vit, named};
 
-use crate::{compiled_folder, compiler};
+use crate::{OTHERS, compiled_folder, compiler};
 
 const IMAGES: u64 = 64;
 
@@ -122,6 +122,26 @@ fn the_kernels_of_buckets_pass_the_gates() {
         }
     }
     assert!(seen >= 6, "{seen} profiles");
+}
+
+/// Kernels in fp16 issue, touch and wait for what those in bf16 do, which pass the gates.
+#[test]
+fn kernels_in_fp16_count_as_in_bf16() {
+    need_compiler!("gates::kernels_in_fp16_count_as_in_bf16");
+    let architecture = Architecture { image: 56, heads: 2, classes: 10, ..Architecture::default() };
+    let vit = architecture.with(Shape { width: 144, depth: 1, mlp_dim: 272 }).unwrap();
+    let counted = |plan: &KernelPlan| count(&vit, plan, None, compiler().unwrap(), &compiled_folder()).unwrap();
+    let usual = plan(&vit).unwrap();
+    let mut seen = 0;
+    for halves in OTHERS {
+        let kernels = plan_for(&vit, KernelForm { halves, ..KernelForm::default() }).unwrap();
+        for plan in &kernels.list {
+            let Some(same) = usual.named(&plan.name) else { continue };
+            assert_eq!(counted(plan), counted(same), "{}", plan.entry);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 2 * usual.list.len());
 }
 
 /// Two heads, as wide as those of SoViT-400m or of another size, over so many tokens.

@@ -95,12 +95,14 @@ fn caught(sizes: [u64; 3], pixels: Pixels, layout: Layout, fault: (&str, &str), 
     finds(&plan, &Embedding::new(images, &plan, 2, 0), &SCHEDULES, fault, finding);
 }
 
+/// The same for patches of 14 x 14 x 3 bytes.
+fn small(fault: (&str, &str), finding: &str) {
+    caught([3, 14, 3], Uint8, Nhwc, fault, finding);
+}
+
 #[test]
 fn planted_faults_are_caught() {
     need_compiler!("image::planted_faults_are_caught");
-    fn small(fault: (&str, &str), finding: &str) {
-        caught([3, 14, 3], Uint8, Nhwc, fault, finding);
-    }
     // The ring.
     for (before, after) in [("            ", "        }"), ("        if (copies) ", "    }")] {
         let store = |stage: &str| format!("{before}store_pixels(stage_of({stage}), held);\n{after}");

@@ -20,12 +20,13 @@ use sovitc::kernel::{Attention, KernelPlan, Launch, Rows, layernorm_residual, pl
 use sovitc::nvrtc::{Compiled, Library, Search, find};
 use sovitc::verify::{Argument, Case as _, Heads, Norm, case, halves};
 use sovitc::vit::{
-    Activation, Architecture, ImageFormat, KernelForm, LayerNorm, Layout, Pixels, Pooling, Shape, Variant, Vit, named,
+    Activation, Architecture, Half, Halves, ImageFormat, KernelForm, Layout, Pixels, Pooling, Shape, Variant, Vit,
+    named,
 };
 
 /// What guards every buffer on either side, in bytes.
 const GUARD: usize = 8192;
-/// Guards, and outputs before a launch: a NaN of bf16 and of `float`.
+/// Guards, and outputs before a launch: a NaN of bf16, of fp16 and of `float`.
 const POISON: u8 = 0xff;
 
 /// A GPU and a compiler for it, or a loud word that the test did not run.
@@ -76,6 +77,7 @@ fn held(plan: &KernelPlan) -> Kernel {
         rows_multiple: plan.launch.rows_multiple as u32,
         shared_bytes: plan.launch.shared_bytes as u32,
         constants: &[],
+        arguments: &[],
     }
 }
 
@@ -194,18 +196,19 @@ fn models() -> Vec<Vit> {
     published.into_iter().chain(others).collect()
 }
 
-const INPUTS: [ImageFormat; 4] = [
+const INPUTS: [ImageFormat; 5] = [
     ImageFormat { pixels: Pixels::Uint8, layout: Layout::Nhwc },
     ImageFormat { pixels: Pixels::Bf16, layout: Layout::Nchw },
     ImageFormat { pixels: Pixels::Uint8, layout: Layout::Nchw },
     ImageFormat { pixels: Pixels::Bf16, layout: Layout::Nhwc },
+    ImageFormat { pixels: Pixels::Fp16, layout: Layout::Nchw },
 ];
 
-/// The kernels of a model, and those that differ where layer norms are folded.
+/// The kernels of a model, and those that differ in another form.
 fn kernels(vit: &Vit, images: ImageFormat) -> Vec<(KernelPlan, Rows)> {
     let mut list: Vec<(KernelPlan, Rows)> = Vec::new();
-    for (_, layernorm) in LayerNorm::ALL {
-        let kernels = plan_for(vit, KernelForm { images, layernorm }).unwrap();
+    for form in KernelForm::all() {
+        let kernels = plan_for(vit, KernelForm { images, ..form }).unwrap();
         for plan in &kernels.list {
             if list.iter().all(|(other, _)| other.entry != plan.entry) {
                 list.push((plan.clone(), kernels.rows(&plan.name)));
@@ -246,12 +249,14 @@ fn attention_agrees_with_double_precision() {
     let sizes = [(256, 72), (729, 72), (197, 64), (1, 8), (50, 55), (257, 80), (256, 88), (100, 128), (261, 64)];
     for (tokens, head_dim) in sizes.into_iter().chain([(196, 72), (257, 64), (289, 72)]) {
         let attention = Attention { tokens, heads: 4, head_dim };
-        let plan = attention.plan().unwrap();
-        let kernel = load(&gpu, &library, &plan, &arch);
-        let case = Heads::new(attention, 3, 0);
-        let out = launched(&gpu, &kernel, &case.arguments());
-        case.check(&out).unwrap_or_else(|wrong| panic!("{} on {arch}: {wrong}", plan.entry));
-        launches += 1;
+        for (_, half) in Half::ALL {
+            let plan = attention.plan().unwrap().over(Halves::of(half));
+            let kernel = load(&gpu, &library, &plan, &arch);
+            let case = Heads::over(half, attention, 3, 0);
+            let out = launched(&gpu, &kernel, &case.arguments());
+            case.check(&out).unwrap_or_else(|wrong| panic!("{} on {arch}: {wrong}", plan.entry));
+            launches += 1;
+        }
     }
     let _ = writeln!(std::io::stdout(), "attention: {launches} launches agree on {arch}");
 }
