@@ -36,7 +36,7 @@ pub struct Gemm {
     pub epilogue: Epilogue,
     /// Where x comes from.
     pub source: Source,
-    /// What the result's elements are: bf16, or `float` behind [`Epilogue::Bias`].
+    /// What the result's elements are: bf16, or what [`KernelPlan::over`] says in its place, or `float` behind [`Epilogue::Bias`].
     pub out: Dtype,
 }
 
@@ -92,7 +92,7 @@ pub(super) const fn stored(size: u64) -> u64 {
 }
 
 impl Gemm {
-    /// The product of a matrix, in bf16.
+    /// The product of a matrix, in bf16 until the plan is for other floats.
     pub const fn new(name: &'static str, rows_per_image: u64, [inputs, outputs]: [u64; 2], epilogue: Epilogue) -> Self {
         let source = Source::Rows;
         Self { name, rows_per_image, inputs, input_groups: 1, outputs, epilogue, source, out: Dtype::Bf16 }

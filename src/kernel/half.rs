@@ -125,6 +125,13 @@ impl KernelPlan {
                 names.push(half.name());
             }
         }
+        // The kind of the result that the source was chosen by.
+        let out = self.arguments.iter().find(|argument| argument.name == "out").and_then(|out| out.dtype.half());
+        for (name, kind) in &mut self.choices {
+            if let Some(half) = out.filter(|_| name == "out") {
+                half.name().clone_into(kind);
+            }
+        }
         if names != [Half::Bf16.name()] {
             self.entry = format!("{}_{}", self.entry, names.join("_"));
         }

@@ -2,7 +2,7 @@
 //!
 //! The rule, in order:
 //!
-//! 1. An access moves as many bf16 as the rows' alignment allows: 8 (16 bytes) where 8 divides the width, else 4, 2, 1.
+//! 1. An access moves as many halves as the rows' alignment allows: 8 (16 bytes) where 8 divides the width, else 4, 2, 1.
 //! 2. A thread holds at most 16 elements; twice and four times as many where the row would need more warps than a block
 //!    has. Few elements a thread make many warps, which hide the latency of one image's rows: measured in
 //!    `benches/results/gpu.md`.
@@ -28,6 +28,7 @@ const ROWS: u64 = 4;
 const WIDEST: u64 = LIMIT * WARP * MOST_WARPS;
 
 /// The layer norm of rows of `width` bf16, after a residual is added; `epsilon` is added to the variance.
+/// [`KernelPlan::over`] makes it one of other floats, as all kernels.
 ///
 /// Fails where the width is 0 or too large for the registers of a block, or the epsilon no positive `float`.
 pub fn layernorm_residual(width: u64, epsilon: f64) -> Result<KernelPlan, Diagnostic> {

@@ -284,6 +284,25 @@ mod tests {
     }
 
     #[test]
+    fn floats_that_do_not_go_together_are_refused() {
+        let vit = Architecture::default().with(Shape { width: 768, depth: 1, mlp_dim: 64 }).unwrap();
+        let mut seen = 0;
+        for halves in Halves::ALL.into_iter().chain([Halves { dtype: Half::Bf16, residual: Half::Fp16 }]) {
+            for (_, layernorm) in LayerNorm::ALL {
+                let form = KernelForm { halves, layernorm, ..KernelForm::default() };
+                match plan_for(&vit, form.clone()) {
+                    Ok(_) => assert!(KernelForm::all().contains(&form)),
+                    Err(error) => {
+                        assert!(error.code == FLOATS && !error.help.is_empty(), "{form:?}");
+                        seen += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!(seen, 3);
+    }
+
+    #[test]
     fn products_of_no_size_are_refused() {
         let gemm = Gemm::new("product", 16, [64, 64], Epilogue::Activation(Activation::SwiGlu));
         assert!(gemm.plan().is_ok());
