@@ -11,7 +11,8 @@
 //! by a mean that may be many deviations large. The epilogue takes exactly that off again.
 //!
 //! Sums in `float` still hold the mean until then, and lose as many digits as it has more than the deviation: up to
-//! hundreds of deviations that is far below what bf16 rounds, and up to tens below what fp16 rounds. A row that is all but constant is for a norm apart.
+//! hundreds of deviations that is far below what bf16 rounds, and up to tens below what fp16 rounds. A row that is all but
+//! constant is for a norm apart.
 
 use crate::vit::Half;
 

@@ -36,7 +36,8 @@ pub struct Gemm {
     pub epilogue: Epilogue,
     /// Where x comes from.
     pub source: Source,
-    /// What the result's elements are: bf16, or what [`KernelPlan::over`] says in its place, or `float` behind [`Epilogue::Bias`].
+    /// What the result's elements are: bf16, or what [`KernelPlan::over`] says in its place, or `float` behind
+    /// [`Epilogue::Bias`].
     pub out: Dtype,
 }
 

@@ -224,7 +224,8 @@ impl Case for Norm {
     ///
     /// The sum must be exact to the bit. The norm K of each row must keep max|K-R| <= 2 max|B-R| + u max|R|, where u is
     /// 2^-8 for bf16 and 2^-11 for fp16, and the same for root mean squares; and, since that hides small faults of the
-    /// statistics, K must be the nearest of R in all but one element of a hundred, and never more than a step (or 1e-5 of the row's largest) away.
+    /// statistics, K must be the nearest of R in all but one element of a hundred, and never more than a step (or 1e-5 of
+    /// the row's largest) away.
     fn check(&self, filled: &[Vec<u16>]) -> Result<f64, String> {
         let expected = self.sum();
         let Some((normalised, sums)) = filled.split_last() else { return Err("nothing was filled".to_owned()) };

@@ -161,9 +161,9 @@ impl Case for Product {
         self.plan.arguments.iter().map(one).collect()
     }
 
-    /// Finite everywhere, or a number where inputs are as large; and, at the elements that are computed again in double precision (all of a small product, a
-    /// sample of a large one), within a step and the rounding of a long sum in `float`, and the nearest in all but a few of
-    /// a hundred.
+    /// Finite everywhere, or a number where results may be infinite; and, at the elements that are computed again in double
+    /// precision (all of a small product, a sample of a large one), within a step and the rounding of a long sum in
+    /// `float`, and the nearest in all but a few of a hundred.
     fn check(&self, filled: &[Vec<u16>]) -> Result<f64, String> {
         let Some(out) = filled.first() else { return Err("nothing was filled".to_owned()) };
         let floats = self.gemm.out == Dtype::F32;
