@@ -37,6 +37,8 @@ mod pool;
 #[path = "kernels/query_key.rs"]
 mod query_key;
 mod support;
+#[path = "kernels/traffic.rs"]
+mod traffic;
 #[path = "kernels/verify.rs"]
 mod verify;
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cuda.hpp"
+#include "trace.hpp"
 
 namespace sovit_host {
 
@@ -47,6 +48,7 @@ struct Access {
 static std::vector<Access> lanes_accesses[1024];
 
 static inline void count(const void* site, Kind kind, uintptr_t at, unsigned size) {
+    if (kind != Kind::SHARED && kind != Kind::COPY) touch_sectors(at, size, kind == Kind::WRITE);
     if (COUNTS && size) lanes_accesses[current].push_back({site, kind, at, size});
 }
 

@@ -150,6 +150,7 @@ struct Executor {
 
 private:
     void count_block() {
+        end_step(block);
         for (unsigned warp = 0; warp * WARP < threads; ++warp) count_warp(warp);
     }
 

@@ -5,8 +5,8 @@
 // It reads one launch from standard input and writes the buffers that the kernel filled to standard output. All
 // numbers are little-endian. Input: grid, block, shared bytes, reverse, copies, number of arguments (4 bytes each), then
 // for each argument its kind (4 bytes), `bytes` (8 bytes) and, for scalars, inputs and updated buffers, the bytes
-// themselves. Output: outputs and updated buffers, in order; with SOVIT_COUNT the counts of counts.hpp behind them. A
-// trap ends the program with status 70 and a line on standard error; a request that makes no sense with status 64.
+// themselves. Output: outputs and updated buffers, in order; with SOVIT_COUNT the counts of counts.hpp behind them,
+// with SOVIT_TRACE what trace.hpp has traced. A trap ends the program with status 70 and a line on standard error; a request that makes no sense with status 64.
 #include "copies.hpp"
 #include "meetings.hpp"
 #include "tensor.hpp"
@@ -100,5 +100,7 @@ int main() {
         if (arguments[i].kind == SOVIT_OUTPUT || arguments[i].kind == SOVIT_UPDATED)
             fwrite(data[i].data(), 1, data[i].size(), stdout);
     if (sovit_host::COUNTS) fwrite(&sovit_host::counts, sizeof sovit_host::counts, 1, stdout);
+    const std::vector<uint64_t>& traced = sovit_host::traced;
+    if (sovit_host::TRACES) fwrite(traced.data(), sizeof(uint64_t), traced.size(), stdout);
     return 0;
 }

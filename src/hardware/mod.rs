@@ -35,6 +35,9 @@ pub struct Device {
     pub units: u64,
     /// Shared memory of one unit, in bytes.
     pub shared: u64,
+    /// The cache that all units share, in bytes, all of its parts together; 0 where there is none or it is not known.
+    #[serde(default)]
+    pub l2: u64,
     /// Clock, in Hz.
     pub clock: f64,
     /// Exponentials that one unit starts in a clock; 0 where they are not the limit.

@@ -5,6 +5,7 @@
 //! arguments' `used`: columns of patches, of a hidden layer, of one head. Zero rows of W with zero biases make zeros in
 //! every epilogue, which the next product's zero columns ignore.
 
+use super::gpu::GPUS;
 use super::image::Images;
 use super::layernorm::STATISTICS;
 use super::tile::{BATCHES, Product, Tile, cheapest_tile};
@@ -14,7 +15,7 @@ use crate::vit::{Activation, Halves};
 
 /// Rows or columns that 16 bytes hold.
 const PIECE: u64 = 8;
-/// Row tiles that go through all columns together.
+/// Most row tiles that go through all columns together.
 const GROUP: u64 = 8;
 /// Largest outputs and inputs: products of a size and a tile stay within 32 bits.
 const LARGEST: u64 = 1 << 20;
@@ -209,7 +210,7 @@ impl Gemm {
             ("STAGES", tile.stages),
             ("RESIDENT", product.resident(tile)),
             ("COLUMN_TILES", columns),
-            ("GROUP", GROUP),
+            ("GROUP", group(&product, tile, columns, self.out.bytes())),
         ];
         let mut entry = format!("sovit_{}_n{n}_k{k}", self.name);
         let (mut rows_multiple, mut layout) = (1, "rows");
@@ -268,6 +269,8 @@ impl Gemm {
         let owned = |(name, value): (&str, u64)| (name.to_owned(), value);
         let outputs = if product.paired { n / 2 } else { n };
         let residuals = if residual == "none" { 0 } else { 2 * outputs };
+        let arguments = self.arguments();
+        let bytes_of_weights = Argument::bytes_of_shared(&arguments);
         KernelPlan {
             name: self.name.to_owned(),
             template: "gemm".to_owned(),
@@ -284,10 +287,10 @@ impl Gemm {
                 rows_multiple,
                 shared_bytes: product.shared_bytes(tile),
             },
-            arguments: self.arguments(),
+            arguments,
             flops_per_row: 2 * n * k,
             bytes_per_row: read + self.out.bytes() * outputs + residuals,
-            bytes_of_weights: 2 * n * k,
+            bytes_of_weights,
         }
     }
 
@@ -380,4 +383,22 @@ impl Gemm {
         arguments.push(Argument::rows());
         arguments
     }
+}
+
+/// Row tiles that go through all columns together: the most with which the L2 cache of every GPU holds what the blocks that
+/// run at a time read and write, so that W stays from one such wave to the next; [`GROUP`] where it holds that with none.
+fn group(product: &Product, tile: &Tile, columns: u64, out: u64) -> u64 {
+    let x = 2 * tile.rows() * product.depth * product.groups;
+    let w = 2 * product.columns * product.depth * product.groups;
+    // Residuals lie where the results go.
+    let out = out * tile.rows() * tile.columns();
+    let fits = |group: &u64| {
+        GPUS.iter().all(|gpu| {
+            let blocks = gpu.sms * product.resident_on(tile, gpu);
+            // A wave may begin and end amid groups.
+            let row_tiles = group * (blocks.div_ceil(group * columns) + 1);
+            row_tiles * x + w + blocks * out <= gpu.cache
+        })
+    };
+    [GROUP, GROUP / 2, GROUP / 4, 1].into_iter().find(fits).unwrap_or(GROUP)
 }

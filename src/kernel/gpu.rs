@@ -10,6 +10,8 @@ pub(super) struct Gpu {
     pub(super) floats: f64,
     /// Bytes read from the L2 cache.
     pub(super) l2: f64,
+    /// Bytes of that cache, for all SMs.
+    pub(super) cache: u64,
     /// Bytes of shared memory, those that each block costs beside its own included.
     pub(super) shared: u64,
     /// Most threads that are resident.
@@ -18,15 +20,15 @@ pub(super) struct Gpu {
 
 /// A100, RTX 4090, H100 and B200.
 ///
-/// SMs, threads, shared memory and the rates of A100 and RTX 4090 follow from NVIDIA's data sheets. Estimates, and not
+/// SMs, threads, caches, shared memory and the rates of A100 and RTX 4090 follow from NVIDIA's data sheets. Estimates, and not
 /// measured here: `mma.sync` on an H100 reaches 62 % of the rate of wgmma, and half of it on a B200, which gives that
 /// rate to tcgen05 only; the L2 rates are A100's 5120 bytes a clock for all SMs, 46 of the cost model of DeepGEMM for
 /// H100, the same for B200, and a third of it for the RTX 4090.
 pub(super) const GPUS: [Gpu; 4] = [
-    Gpu { sms: 108, product: 2048.0, floats: 64.0, l2: 47.0, shared: 164 << 10, threads: 2048 },
-    Gpu { sms: 128, product: 512.0, floats: 128.0, l2: 15.0, shared: 100 << 10, threads: 1536 },
-    Gpu { sms: 132, product: 2540.0, floats: 128.0, l2: 46.0, shared: 228 << 10, threads: 2048 },
-    Gpu { sms: 148, product: 2048.0, floats: 128.0, l2: 46.0, shared: 228 << 10, threads: 2048 },
+    Gpu { sms: 108, product: 2048.0, floats: 64.0, l2: 47.0, cache: 40 << 20, shared: 164 << 10, threads: 2048 },
+    Gpu { sms: 128, product: 512.0, floats: 128.0, l2: 15.0, cache: 72 << 20, shared: 100 << 10, threads: 1536 },
+    Gpu { sms: 132, product: 2540.0, floats: 128.0, l2: 46.0, cache: 50 << 20, shared: 228 << 10, threads: 2048 },
+    Gpu { sms: 148, product: 2048.0, floats: 128.0, l2: 46.0, cache: 126 << 20, shared: 228 << 10, threads: 2048 },
 ];
 
 /// FLOPs a clock and SM of `mma.sync` on a GPU whose data sheet has so many: all of them up to Ada, then as estimated

@@ -124,6 +124,7 @@ fn plan(width: u64, epsilon: f64, rows: Rows) -> Result<KernelPlan, Diagnostic> 
         arguments = vec![matrix("x", Access::Read), Argument::statistics(Access::Write), Argument::rows()];
     }
     arguments.retain(|argument| residual || !matches!(argument.name.as_str(), "residual" | "sum"));
+    let bytes_of_weights = Argument::bytes_of_shared(&arguments);
     Ok(KernelPlan {
         name: name.to_owned(),
         template: "layernorm_residual".to_owned(),
@@ -160,7 +161,7 @@ fn plan(width: u64, epsilon: f64, rows: Rows) -> Result<KernelPlan, Diagnostic> 
             Rows::All | Rows::First { .. } => 4 * width,
             Rows::Measured => 2 * width + STATISTICS,
         },
-        bytes_of_weights: 0,
+        bytes_of_weights,
     })
 }
 

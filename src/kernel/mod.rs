@@ -18,6 +18,7 @@ mod pack;
 mod pool;
 mod query_key;
 mod tile;
+mod traffic;
 mod weights;
 
 pub use attention::{Attention, AttentionTile, Softmax};
@@ -34,6 +35,7 @@ pub use pack::{Given, Normalisation, Numbers, Pack, Packed, Packing, Rule};
 pub use pool::{Pool, Weights};
 pub use query_key::QueryKey;
 pub use tile::Tile;
+pub use traffic::{Cache, Traffic};
 pub use weights::{Weight, weights};
 
 use crate::diagnostic::Diagnostic;

@@ -89,7 +89,7 @@ pub struct KernelPlan {
     pub flops_per_row: u64,
     /// Bytes a row that move to and from device memory, each once.
     pub bytes_per_row: u64,
-    /// Bytes of the weights, which all rows share; tables that stay cached do not count.
+    /// Bytes of the weights and tables, which all rows share.
     pub bytes_of_weights: u64,
 }
 
@@ -185,6 +185,13 @@ impl Argument {
             self.used.clear();
         }
         self
+    }
+
+    /// Bytes of those that all rows of any launch share: weights and tables.
+    pub(super) fn bytes_of_shared(arguments: &[Self]) -> u64 {
+        let size = |extent: &Extent| if let Extent::Size(size) = extent { *size } else { 0 };
+        let bytes = |one: &Self| one.shape.iter().map(size).fold(one.dtype.bytes(), u64::saturating_mul);
+        arguments.iter().filter(|one| !one.shape.is_empty()).map(bytes).fold(0, u64::saturating_add)
     }
 
     /// Elements of the buffer for a launch.

@@ -89,6 +89,7 @@ impl QueryKey {
         if let Some(prefix) = rotated {
             entry = format!("{entry}_rope{prefix}");
         }
+        let bytes_of_weights = Argument::bytes_of_shared(&arguments);
         KernelPlan {
             name: "query_key".to_owned(),
             template: "query_key".to_owned(),
@@ -111,7 +112,7 @@ impl QueryKey {
             arguments,
             flops_per_row: 0,
             bytes_per_row: 2 * 2 * 2 * heads * head_dim,
-            bytes_of_weights: 0,
+            bytes_of_weights,
         }
     }
 }

@@ -168,7 +168,7 @@ impl Product {
     }
 
     /// Blocks that an SM of this GPU holds.
-    fn resident_on(&self, tile: &Tile, gpu: &Gpu) -> u64 {
+    pub(super) fn resident_on(&self, tile: &Tile, gpu: &Gpu) -> u64 {
         let shared = gpu.shared / (self.shared_bytes(tile) + RESERVED);
         self.resident(tile).min(shared).min(gpu.threads / tile.threads())
     }

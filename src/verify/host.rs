@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{Argument, Counts, Failure};
+use super::{Argument, Counts, Failure, Trace};
 use crate::kernel::{KernelPlan, Launch};
 
 /// The C++ compiler of the system.
@@ -59,10 +59,11 @@ macro_rules! executor {
 }
 
 /// The executor's own source.
-const FILES: [(&str, &str); 11] = executor![
+const FILES: [(&str, &str); 12] = executor![
     "host.h",
     "cuda.hpp",
     "counts.hpp",
+    "trace.hpp",
     "fiber.hpp",
     "executor.hpp",
     "buffers.hpp",
@@ -186,6 +187,12 @@ impl Program {
     pub fn count(&self, rows: u32, arguments: &[Argument]) -> Result<Counts, Failure> {
         let (_, rest) = self.launch(rows, ORDERS[0], arguments)?;
         Counts::read(&rest).ok_or_else(|| Failure::Kernel("the program was not compiled to count".to_owned()))
+    }
+
+    /// Runs the kernel and traces it; it must have been compiled with [`TRACING`](super::TRACING).
+    pub fn trace(&self, rows: u32, arguments: &[Argument]) -> Result<Trace, Failure> {
+        let (_, rest) = self.launch(rows, ORDERS[0], arguments)?;
+        Trace::read(&rest).ok_or_else(|| Failure::Kernel("the program was not compiled to trace".to_owned()))
     }
 
     /// The buffers, and what the program wrote behind them.

@@ -15,6 +15,7 @@ mod pooled;
 mod product;
 mod profile;
 mod tally;
+mod trace;
 mod turned;
 
 use std::path::Path;
@@ -34,6 +35,7 @@ pub use norm::Norm;
 pub use pooled::Pooled;
 pub use product::Product;
 pub use profile::{Built, COUNTING, Counted, Profile, count};
+pub use trace::{TRACING, Trace};
 pub use turned::Turned;
 
 use crate::diagnostic::Diagnostic;

@@ -5,15 +5,15 @@
 //! instructions = products issued * instructions for each / (4 a clock * units * clock) * busiest
 //! shared       = turns / (units * clock) * busiest          one turn of 128 bytes a clock
 //! idle         = clocks in which a block multiplies nothing * its unit's blocks / those it holds / clock
-//! memory       = bytes that must move / (bandwidth * reached)
+//! memory       = bytes that move / (bandwidth * reached)
 //! seconds      = max(max(products, instructions, shared) + idle, memory) + latency
 //! busiest      = ceil(blocks / units) * units / blocks      what the unit with most blocks has, over the mean
 //! ```
 //!
 //! Instructions are those of the main loop, where a disassembler told; idle clocks are those by which tiles are chosen.
-//! Reached shares and the latency are those of the time model of [`crate::hardware`]. The L2 cache and units that take
-//! less than an instruction a clock, such as that of powers of two, are not counted: attention may take longer than is
-//! said.
+//! Reached shares and the latency are those of the time model of [`crate::hardware`]. The rate of the L2 cache and units
+//! that take less than an instruction a clock, such as that of powers of two, are not counted: attention may take longer than is
+//! said. Bytes that move are those of [`KernelPlan::traffic`] where the cache of the device is known, else those that must.
 
 use std::path::Path;
 
@@ -77,12 +77,15 @@ pub struct Profile {
     pub useful_flops: u64,
     /// Bytes that must move to and from device memory.
     pub moved_bytes: u64,
+    /// Bytes that do, by a model of the L2 cache, where the device's is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dram_bytes: Option<u64>,
     /// Registers of a thread, where NVRTC told.
     pub registers: Option<u32>,
     /// Its instructions, where a disassembler told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mix: Option<Mix>,
-    /// Blocks that a unit holds at a time, by shared memory, threads and known registers.
+    /// Blocks that a unit holds at a time, by shared memory, threads and registers, known or as planned.
     pub resident: u64,
     /// Rounds of resident blocks.
     pub waves: f64,
@@ -130,10 +133,15 @@ impl Counted {
             (plan.flops_per_row * rows, plan.bytes_per_row * rows + plan.bytes_of_weights);
         let threads = plan.launch.threads.max(1);
         let registers = built.map(|built| built.registers).filter(|&n| n > 0);
-        let by_registers =
-            registers.map_or(u64::MAX, |registers| REGISTERS / (threads * u64::from(registers).next_multiple_of(8)));
+        let by_registers = registers.map_or_else(
+            || plan.constant("RESIDENT").unwrap_or(u64::MAX),
+            |registers| REGISTERS / (threads * u64::from(registers).next_multiple_of(8)),
+        );
         let by_shared = device.shared / (plan.launch.shared_bytes + RESERVED);
         let resident = by_shared.min(by_registers).min(THREADS / threads).max(1);
+
+        let traffic = |cache| plan.traffic(rows, cache, device.units * resident).moved();
+        let dram_bytes = Some(device.l2).filter(|&cache| cache > 0).map(traffic);
 
         let (constants, units) = (device.constants(), device.units as f64);
         let busiest = (blocks as f64 / units).ceil() * units / blocks.max(1) as f64;
@@ -151,7 +159,7 @@ impl Counted {
         let (work, worked) = works.into_iter().fold(("products", 0.0), longer);
         let of_one = (blocks as f64 / units).ceil();
         let idle = plan.idle_clocks() * of_one / of_one.min(resident as f64).max(1.0) / device.clock;
-        let memory = ("memory", moved_bytes as f64 / (device.bandwidth * reached));
+        let memory = ("memory", dram_bytes.unwrap_or(moved_bytes) as f64 / (device.bandwidth * reached));
         let (limit, longest) = longer((work, worked + idle), memory);
         let seconds = longest + constants.latency;
         let floor = (useful_flops as f64 / rate).max(moved_bytes as f64 / device.bandwidth);
@@ -163,6 +171,7 @@ impl Counted {
             counts,
             useful_flops,
             moved_bytes,
+            dram_bytes,
             registers,
             mix,
             resident,

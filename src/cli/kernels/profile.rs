@@ -25,11 +25,12 @@ A few blocks of each kernel are run on the CPU and counted exactly; the rest of 
 
   issued   matrix products issued over useful ones
   bytes    useful bytes of the 32-byte sectors that warps touch, tables left out
+  dram     bytes that move to and from device memory, by a model of the L2 cache, over those that must
   hmma     share of the main loop's instructions that multiply matrices, where nvdisasm is found
   bank     share of the turns of shared memory that bank conflicts add, in the main loop and elsewhere
 
-Times count matrix products, instructions, shared memory, device memory and waits at barriers; powers of two and the L2
-cache are left out.
+Times count matrix products, instructions, shared memory, device memory and waits at barriers; powers of two and the
+rate of the L2 cache are left out.
 
 Example: sovitc kernels profile examples/so400m/plan.sov so400m --device a100 --rows 1024,16384")]
 pub(in crate::cli) struct Counts {
@@ -151,15 +152,15 @@ fn built(
 fn human(search: &Search, device: &Device) -> String {
     let head = format!("{} on {}\n", search.search, device.name);
     let columns = [
-        "kernel", "rows", "blocks", "waves", "issued", "bytes", "bank", "regs", "hmma", "resident", "us", "roofline",
-        "limit",
+        "kernel", "rows", "blocks", "waves", "issued", "bytes", "dram", "bank", "regs", "hmma", "resident", "us",
+        "roofline", "limit",
     ];
     let lines = std::iter::once(line(columns.map(str::to_owned))).chain(search.kernels.iter().map(cells).map(line));
     let closing = "  counted exactly for a few blocks of each kernel, extrapolated by the grid; times are predicted\n";
     head + &lines.collect::<String>() + closing
 }
 
-fn cells(profile: &Profile) -> [String; 13] {
+fn cells(profile: &Profile) -> [String; 14] {
     let Profile { counts, useful_flops, registers, mix, .. } = profile;
     let share = |value: f64| format!("{:.1}%", 100.0 * value);
     let conflicts = counts.loop_conflicts() + counts.shared_conflicts;
@@ -170,6 +171,9 @@ fn cells(profile: &Profile) -> [String; 13] {
         format!("{:.2}", profile.waves),
         if *useful_flops == 0 { "-".to_owned() } else { format!("{:.3}", counts.flops as f64 / *useful_flops as f64) },
         share(counts.useful_bytes()),
+        profile
+            .dram_bytes
+            .map_or_else(|| "-".to_owned(), |n| format!("{:.3}", n as f64 / profile.moved_bytes.max(1) as f64)),
         share(conflicts as f64 / counts.turns().max(1) as f64),
         registers.map_or_else(|| "-".to_owned(), |registers| registers.to_string()),
         mix.and_then(|mix| mix.main_loop.for_each_product()).map_or_else(|| "-".to_owned(), |n| share(1.0 / n)),
@@ -181,8 +185,9 @@ fn cells(profile: &Profile) -> [String; 13] {
 }
 
 fn line(
-    [kernel, rows, blocks, waves, issued, bytes, bank, registers, hmma, resident, us, roofline, limit]: [String; 13],
+    [kernel, rows, blocks, waves, issued, bytes, dram, bank, registers, hmma, resident, us, roofline, limit]: [String;
+        14],
 ) -> String {
-    let counted = format!("{kernel:<19}{rows:>7}{blocks:>8}{waves:>8}{issued:>8}{bytes:>8}{bank:>7}");
+    let counted = format!("{kernel:<19}{rows:>7}{blocks:>8}{waves:>8}{issued:>8}{bytes:>8}{dram:>8}{bank:>7}");
     format!("  {counted}{registers:>6}{hmma:>7}{resident:>10}{us:>9}{roofline:>10}  {limit}\n")
 }

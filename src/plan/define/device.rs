@@ -24,6 +24,7 @@ const SCHEMA: Schema = Schema::of(&[
     "bandwidth",
     "units",
     "shared",
+    "l2",
     "clock",
     "exponentials",
     "alignment",
@@ -44,8 +45,8 @@ const ALIGNMENT: u64 = 16;
 impl<'a> Checker<'a> {
     /// Checks a device; its price, where it has one, comes with its place.
     ///
-    /// Where absent, the device it begins as has its word; else no other formats than are given, 16 B of alignment and
-    /// no bound by exponentials. What was measured of that device holds as long as nothing it depends on is changed, and
+    /// Where absent, the device it begins as has its word; else no other formats than are given, 16 B of alignment, no
+    /// cache that is known and no bound by exponentials. What was measured of that device holds as long as nothing it depends on is changed, and
     /// passes that this one's users measured correct it.
     pub(in crate::plan) fn device(&mut self, item: &'a Item) -> Option<(Device, Option<(Span, Price)>)> {
         let ItemKind::Device { name, from, body } = &item.kind else { return None };
@@ -73,6 +74,7 @@ impl<'a> Checker<'a> {
         let units =
             self.whole(&fields, "units", (Dimension::NONE, 1), base.map(|base| base.units).ok_or("units = 132"));
         let shared = self.whole(&fields, "shared", (byte, 1), base.map(|base| base.shared).ok_or("shared = 228 KiB"));
+        let l2 = self.whole(&fields, "l2", (byte, 0), Ok(base.map_or(0, |base| base.l2)));
         let alignment = self.whole(&fields, "alignment", (byte, 1), Ok(base.map_or(ALIGNMENT, |base| base.alignment)));
         let exponentials = Ok(base.map_or(0, |base| base.exponentials));
         let exponentials = self.whole(&fields, "exponentials", (Dimension::NONE, 0), exponentials);
@@ -97,6 +99,7 @@ impl<'a> Checker<'a> {
             bandwidth: bandwidth?,
             units: units?,
             shared: shared?,
+            l2: l2?,
             clock: clock?,
             exponentials: exponentials?,
             alignment: alignment?,

@@ -8,7 +8,7 @@ use crate::hardware::{Calibrations, Pass, device};
 const MINE: &str = r#"
 device mine {
   bf16 = 800 TFLOP/s/gpu, fp8 = 1600 TFLOP/s/gpu, memory = 96 GB, bandwidth = 4 TB/s
-  units = 80, shared = 128 KiB, clock = 1.9 GHz, price = 1.80 $/gpu/h, source = "a data sheet"
+  units = 80, shared = 128 KiB, l2 = 48 MiB, clock = 1.9 GHz, price = 1.80 $/gpu/h, source = "a data sheet"
 }
 "#;
 const LAW: &str = "law shape = sovit { width = 0.22, depth = 0.45, mlp = 0.60 }\n";
@@ -21,7 +21,8 @@ fn a_device_has_what_is_written() {
     assert_eq!((mine.name.as_str(), mine.title.as_str()), ("mine", "mine"));
     assert_eq!((mine.rate("bf16"), mine.rate("fp8"), mine.rate("tf32")), (Some(800e12), Some(1600e12), None));
     assert_eq!([mine.memory, mine.bandwidth, mine.clock], [96e9, 4e12, 1.9e9]);
-    assert_eq!((mine.units, mine.shared, mine.exponentials, mine.alignment), (80, 128 << 10, 0, 16));
+    assert_eq!((mine.units, mine.shared, mine.l2, mine.alignment), (80, 128 << 10, 48 << 20, 16));
+    assert_eq!(mine.exponentials, 0);
     assert!(mine.measured.is_none() && mine.source == "a data sheet");
     assert_eq!(plan.budgets[0].stated, 800e12 * 64.0 * 86400.0 * 0.5);
 }
@@ -36,7 +37,7 @@ fn measured_constants_stay_where_nothing_they_depend_on_is_changed() {
         assert!(device.source == format!("s; the rest: {}", base.source) && device.title == base.title);
         device
     };
-    for same in ["memory = 282 GB", "price = 3 $/gpu/h", "fp4 = 4 PFLOP/s/gpu", "bandwidth = 4.8 TB/s", "units = 132"] {
+    for same in ["memory = 282 GB", "price = 3 $/gpu/h", "fp4 = 4 PFLOP/s/gpu", "l2 = 60 MiB", "units = 132"] {
         assert_eq!(changed(same).measured, base.measured, "{same}");
     }
     for other in [
