@@ -26,7 +26,7 @@ enum class Kind { READ, WRITE, TABLE, SHARED, COPY };
 
 // In the order in which they leave the program.
 struct Counts {
-    uint64_t flops;                      // of mma
+    uint64_t flops, scalar_flops;        // of mma; of floats.hpp
     uint64_t read_bytes, read_sectors;   // distinct bytes an instruction asks for, and the 32-byte sectors they lie in
     uint64_t write_bytes, write_sectors;
     uint64_t table_bytes, table_sectors; // of tables that all rows read

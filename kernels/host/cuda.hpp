@@ -17,6 +17,9 @@ constexpr unsigned WARP = 32;
 // The thread that runs, in its block, and the block.
 extern unsigned current, block;
 
+// What kernels compiled with SOVIT_FLOATS have computed; see floats.hpp.
+extern unsigned long long scalar_flops;
+
 // buffers.hpp
 void read(void* to, const void* from, size_t size);
 void read_table(void* to, const void* from, size_t size);

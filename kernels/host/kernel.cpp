@@ -1,5 +1,5 @@
 // A kernel, and how it is called: the part of the program that differs from kernel to kernel.
-#include "cuda.hpp"
+#include "floats.hpp"
 
 #include SOVIT_SOURCE
 

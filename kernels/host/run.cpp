@@ -13,6 +13,8 @@
 
 namespace sovit_host {
 
+unsigned long long scalar_flops = 0;
+
 static int fail(char* message, size_t size, const char* text) {
     snprintf(message, size, "%s", text);
     return 1;
@@ -99,6 +101,7 @@ int main() {
     for (unsigned i = 0; i < count; ++i)
         if (arguments[i].kind == SOVIT_OUTPUT || arguments[i].kind == SOVIT_UPDATED)
             fwrite(data[i].data(), 1, data[i].size(), stdout);
+    sovit_host::counts.scalar_flops = sovit_host::scalar_flops;
     if (sovit_host::COUNTS) fwrite(&sovit_host::counts, sizeof sovit_host::counts, 1, stdout);
     const std::vector<uint64_t>& traced = sovit_host::traced;
     if (sovit_host::TRACES) fwrite(traced.data(), sizeof(uint64_t), traced.size(), stdout);

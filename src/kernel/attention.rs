@@ -267,6 +267,7 @@ impl Attention {
                 Argument::rows(),
             ],
             flops_per_row: 4 * tokens * heads * head_dim,
+            scalar_flops_per_row: 0,
             bytes_per_row: 4 * 2 * heads * head,
             bytes_of_weights: 0,
         }

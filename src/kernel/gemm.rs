@@ -289,6 +289,7 @@ impl Gemm {
             },
             arguments,
             flops_per_row: 2 * n * k,
+            scalar_flops_per_row: 0,
             bytes_per_row: read + self.out.bytes() * outputs + residuals,
             bytes_of_weights,
         }

@@ -43,6 +43,13 @@ pub(crate) fn reachable(peak: f64) -> f64 {
     }
 }
 
+/// FLOPs a clock and SM in `float`, of a GPU whose data sheet has so many of matrix products: 64 lanes on an A100, whose
+/// products stand between those of GPUs that have 128.
+#[cfg(feature = "verify")]
+pub(crate) fn scalar(peak: f64) -> f64 {
+    if (1500.0..3000.0).contains(&peak) { 128.0 } else { 256.0 }
+}
+
 /// Warps that an SM must hold, so that each of its four schedulers has two.
 pub(super) const LEAST_WARPS: u64 = 8;
 /// Bytes a clock to or from shared memory, on all of them.

@@ -156,6 +156,13 @@ fn plan(width: u64, epsilon: f64, rows: Rows) -> Result<KernelPlan, Diagnostic> 
         },
         arguments,
         flops_per_row: 0,
+        // A sum; a difference, another sum and one of squares; what is missed off, scale, gain and shift.
+        scalar_flops_per_row: width
+            * match rows {
+                Rows::Added => 10,
+                Rows::All | Rows::First { .. } => 9,
+                Rows::Measured => 5,
+            },
         bytes_per_row: match rows {
             Rows::Added => 8 * width,
             Rows::All | Rows::First { .. } => 4 * width,

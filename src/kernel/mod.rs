@@ -25,7 +25,7 @@ pub use attention::{Attention, AttentionTile, Softmax};
 pub use forward::{Bound, Operand, Rows, Step, UpTo};
 pub use gemm::{Epilogue, Gemm, Source};
 #[cfg(feature = "verify")]
-pub(crate) use gpu::reachable;
+pub(crate) use gpu::{reachable, scalar};
 pub use half::{narrow, widen};
 pub use image::Images;
 pub use layernorm::{class_norm, layernorm, layernorm_residual, layernorm_statistics};

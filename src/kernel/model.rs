@@ -87,6 +87,10 @@ pub struct KernelPlan {
     pub arguments: Vec<Argument>,
     /// FLOPs a row that are asked for: two per multiply-add of matrix products.
     pub flops_per_row: u64,
+    /// FLOPs a row in `float` of a kernel without matrix products: one for each addition and multiplication of an element,
+    /// but for those that add up parts of sums.
+    #[serde(default)]
+    pub scalar_flops_per_row: u64,
     /// Bytes a row that move to and from device memory, each once.
     pub bytes_per_row: u64,
     /// Bytes of the weights and tables, which all rows share.

@@ -123,6 +123,7 @@ impl Pool {
             },
             arguments,
             flops_per_row: 0,
+            scalar_flops_per_row: if scored { 2 * heads } else { 1 } * (tokens - prefix) * width,
             bytes_per_row: 2 * width * (tokens - prefix + heads) + if scored { 4 * tokens * stored(heads) } else { 0 },
             bytes_of_weights: 0,
         }

@@ -89,6 +89,15 @@ impl QueryKey {
         if let Some(prefix) = rotated {
             entry = format!("{entry}_rope{prefix}");
         }
+        // Of an element: as many as in a layer norm of tokens, or a square, its sum, and the gain times scale times it;
+        // then two products and their sum, where its token turns.
+        let of_norm = match norm {
+            QkNorm::None => 0,
+            QkNorm::Rms => 4,
+            QkNorm::Layer => 9,
+        };
+        let turned = rotated.map_or(0, |prefix| 3 * (tokens - prefix));
+        let scalar_flops = 2 * heads * head_dim * (of_norm * tokens + turned) / tokens;
         let bytes_of_weights = Argument::bytes_of_shared(&arguments);
         KernelPlan {
             name: "query_key".to_owned(),
@@ -111,6 +120,7 @@ impl QueryKey {
             },
             arguments,
             flops_per_row: 0,
+            scalar_flops_per_row: scalar_flops,
             bytes_per_row: 2 * 2 * 2 * heads * head_dim,
             bytes_of_weights,
         }

@@ -7,6 +7,8 @@ use serde::Serialize;
 pub struct Counts {
     /// FLOPs of matrix products that are issued.
     pub flops: u64,
+    /// Additions and multiplications in `float` of a kernel that has no such products; 0 elsewhere.
+    pub scalar_flops: u64,
     /// Distinct bytes that reads of global memory ask for, asynchronous copies among them; instruction by instruction.
     pub read_bytes: u64,
     /// Sectors of 32 bytes that these lie in.
@@ -38,9 +40,10 @@ pub struct Counts {
 }
 
 impl Counts {
-    fn fields(&mut self) -> [&mut u64; 15] {
+    fn fields(&mut self) -> [&mut u64; 16] {
         [
             &mut self.flops,
+            &mut self.scalar_flops,
             &mut self.read_bytes,
             &mut self.read_sectors,
             &mut self.write_bytes,

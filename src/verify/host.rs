@@ -59,11 +59,12 @@ macro_rules! executor {
 }
 
 /// The executor's own source.
-const FILES: [(&str, &str); 12] = executor![
+const FILES: [(&str, &str); 13] = executor![
     "host.h",
     "cuda.hpp",
     "counts.hpp",
     "trace.hpp",
+    "floats.hpp",
     "fiber.hpp",
     "executor.hpp",
     "buffers.hpp",

@@ -3,10 +3,11 @@
 //! ```text
 //! products     = issued FLOPs / (FLOPs a clock of mma.sync * units * clock) * busiest
 //! instructions = products issued * instructions for each / (4 a clock * units * clock) * busiest
+//! floats       = additions and multiplications in float / (2 for each lane * units * clock) * busiest
 //! shared       = turns / (units * clock) * busiest          one turn of 128 bytes a clock
 //! idle         = clocks in which a block multiplies nothing * its unit's blocks / those it holds / clock
 //! memory       = bytes that move / (bandwidth * reached)
-//! seconds      = max(max(products, instructions, shared) + idle, memory) + latency
+//! seconds      = max(max(products, instructions, floats, shared) + idle, memory) + latency
 //! busiest      = ceil(blocks / units) * units / blocks      what the unit with most blocks has, over the mean
 //! ```
 //!
@@ -22,11 +23,13 @@ use serde::Serialize;
 use super::{Compiler, Counts, Failure, case};
 use crate::emit::kernel_source;
 use crate::hardware::Device;
-use crate::kernel::{KernelPlan, Mix, reachable};
+use crate::kernel::{KernelPlan, Mix, reachable, scalar};
 use crate::vit::Vit;
 
 /// The flag that makes the executor count.
 pub const COUNTING: &str = "-DSOVIT_COUNT";
+/// The flag that makes it count additions and multiplications of a kernel that multiplies no matrices, too.
+const FLOATS: &str = "-DSOVIT_FLOATS";
 
 /// What one block of shared memory costs beside its own, in bytes.
 const RESERVED: u64 = 1 << 10;
@@ -75,6 +78,8 @@ pub struct Profile {
     pub counts: Counts,
     /// FLOPs that the model asks for.
     pub useful_flops: u64,
+    /// Additions and multiplications in `float` that a kernel without matrix products is asked for.
+    pub scalar_flops: u64,
     /// Bytes that must move to and from device memory.
     pub moved_bytes: u64,
     /// Bytes that do, by a model of the L2 cache, where the device's is known.
@@ -91,7 +96,7 @@ pub struct Profile {
     pub waves: f64,
     /// Predicted seconds.
     pub seconds: f64,
-    /// What limits them: `products`, `instructions`, `shared memory` or `memory`.
+    /// What limits them: `products`, `instructions`, `floats`, `shared memory` or `memory`.
     pub limit: &'static str,
     /// The time of the useful FLOPs or bytes at the device's peaks, as a share of the predicted one.
     pub roofline: f64,
@@ -109,7 +114,8 @@ pub fn count(
     folder: &Path,
 ) -> Result<Counted, Failure> {
     let plain = kernel_source(plan).map_err(|error| Failure::Compiler(error.message))?;
-    let program = compiler.compile(plan, source.unwrap_or(&plain), &[COUNTING], folder)?;
+    let flags = if plan.scalar_flops_per_row > 0 { &[COUNTING, FLOATS][..] } else { &[COUNTING] };
+    let program = compiler.compile(plan, source.unwrap_or(&plain), flags, folder)?;
     let launch = &plan.launch;
     // Sixteen rows of bf16 begin and end with a sector.
     let band = launch.rows_per_block * 16_u64.div_ceil(launch.rows_per_block.max(1));
@@ -129,8 +135,8 @@ impl Counted {
         let rows = rows.next_multiple_of(plan.launch.rows_multiple.max(1));
         let blocks = blocks(plan, rows);
         let counts = self.counts.scaled(blocks, self.blocks);
-        let (useful_flops, moved_bytes) =
-            (plan.flops_per_row * rows, plan.bytes_per_row * rows + plan.bytes_of_weights);
+        let [useful_flops, scalar_flops] = [plan.flops_per_row, plan.scalar_flops_per_row].map(|flops| flops * rows);
+        let moved_bytes = plan.bytes_per_row * rows + plan.bytes_of_weights;
         let threads = plan.launch.threads.max(1);
         let registers = built.map(|built| built.registers).filter(|&n| n > 0);
         let by_registers = registers.map_or_else(
@@ -154,6 +160,7 @@ impl Counted {
         let works = [
             ("products", counts.flops as f64 / (reachable(rate / clocks) * clocks) * busiest),
             ("instructions", counts.flops as f64 / PRODUCT * for_each_product / (SCHEDULERS * clocks) * busiest),
+            ("floats", counts.scalar_flops as f64 / (scalar(rate / clocks) * clocks) * busiest),
             ("shared memory", counts.turns() as f64 / clocks * busiest),
         ];
         let (work, worked) = works.into_iter().fold(("products", 0.0), longer);
@@ -162,7 +169,8 @@ impl Counted {
         let memory = ("memory", dram_bytes.unwrap_or(moved_bytes) as f64 / (device.bandwidth * reached));
         let (limit, longest) = longer((work, worked + idle), memory);
         let seconds = longest + constants.latency;
-        let floor = (useful_flops as f64 / rate).max(moved_bytes as f64 / device.bandwidth);
+        let computed = (useful_flops as f64 / rate).max(scalar_flops as f64 / (scalar(rate / clocks) * clocks));
+        let floor = computed.max(moved_bytes as f64 / device.bandwidth);
         Profile {
             kernel: plan.name.clone(),
             rows,
@@ -170,6 +178,7 @@ impl Counted {
             counted_blocks: self.blocks.min(blocks),
             counts,
             useful_flops,
+            scalar_flops,
             moved_bytes,
             dram_bytes,
             registers,

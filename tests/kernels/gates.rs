@@ -4,7 +4,9 @@ use sovitc::emit::kernel_source;
 use sovitc::hardware::device;
 use sovitc::kernel::{Epilogue, Gemm, KernelPlan, Rows, Tile, attention, plan, plan_for};
 use sovitc::verify::{Profile, count};
-use sovitc::vit::{Architecture, Batches, KernelForm, LayerNorm, Shape, Variant, Vit, named};
+use sovitc::vit::{
+    Architecture, Batches, KernelForm, LayerNorm, Pooling, Position, QkNorm, Shape, Variant, Vit, named,
+};
 
 use crate::{OTHERS, compiled_folder, compiler};
 
@@ -43,6 +45,19 @@ fn gates(plan: &KernelPlan, seen: &Profile) -> Result<(), String> {
         let issued = counts.flops as f64 / seen.useful_flops as f64;
         if !(1.0..=most).contains(&issued) {
             return Err(format!("issues {issued:.3} of the useful products"));
+        }
+    }
+    // Parts of sums meet beside what is asked for.
+    if plan.scalar_flops_per_row > 0 {
+        let computed = counts.scalar_flops as f64 / seen.scalar_flops as f64;
+        // A norm's few elements of a thread meet in three sums over the row.
+        let most = match plan.choice("rows") {
+            None => 1.05,
+            Some("measured") => 2.1,
+            Some(_) => 1.6,
+        };
+        if !(1.0..=most).contains(&computed) {
+            return Err(format!("computes {computed:.3} of the useful sums"));
         }
     }
     // Rows of a patch begin where they happen to, and the cache gives what neighbours share of a sector.
@@ -148,6 +163,33 @@ fn kernels_in_fp16_count_as_in_bf16() {
     assert_eq!(seen, 2 * usual.list.len());
 }
 
+/// What no kernel of SoViT-400m does: the formulas of plans hold of what is computed.
+#[test]
+fn sums_of_other_kernels_are_counted() {
+    need_compiler!("gates::sums_of_other_kernels_are_counted");
+    for (qk_norm, position) in [
+        (QkNorm::Layer, Position::Learned),
+        (QkNorm::Rms, Position::Rope),
+        (QkNorm::None, Position::Rope),
+        (QkNorm::Layer, Position::Rope),
+    ] {
+        let variant = Variant { registers: 3, qk_norm, position, ..Variant::default() };
+        for pooling in [Pooling::Average, Pooling::Class] {
+            let base =
+                Architecture { image: 56, heads: 4, pooling, class_token: true, variant, ..Architecture::default() };
+            let vit = base.with(Shape { width: 256, depth: 1, mlp_dim: 64 }).unwrap();
+            let kernels = plan(&vit).unwrap();
+            for name in ["query_key", "average", "class_norm"] {
+                let Some(plan) = kernels.named(name) else { continue };
+                let [seen, _] = profiles(&vit, plan, &kernel_source(plan).unwrap(), 20);
+                let computed = seen.counts.scalar_flops as f64 / seen.scalar_flops as f64;
+                // Twenty tokens are few for the four warps of a mean to meet.
+                assert!((1.0..=1.5).contains(&computed), "{}: {computed}", plan.entry);
+            }
+        }
+    }
+}
+
 /// Two heads, as wide as those of SoViT-400m or of another size, over so many tokens.
 fn heads(tokens: u64, head_dim: u64) -> (Vit, KernelPlan) {
     let (side, prefix) = (tokens.isqrt(), tokens - tokens.isqrt() * tokens.isqrt());
@@ -245,6 +287,15 @@ fn planted_slow_kernels_fail_a_gate() {
             "for (int step = 0; step < count; ++step) {\n        multiply<16>(sum[0][0], fragments[step % 2].x[0], fragments[step % 2].w[0]);",
         ),
         "of the useful products",
+    );
+    // Weights that are scaled for each token instead of once.
+    caught(
+        "map_pool",
+        (
+            "sum[h + k][j] += weight[k] * widen(value[i], j);",
+            "sum[h + k][j] += 0.5f * largest * weight[k] * widen(value[i], j);",
+        ),
+        "of the useful sums",
     );
     // Products by other means than those of matrices.
     caught(

@@ -128,7 +128,7 @@ fn human(item: &Answer, halves: Halves, kernels: &Kernels) -> String {
             }
             _ => format!("{} rows", plan.launch.rows_per_block),
         };
-        let work = (plan.flops_per_row * rows) as f64 / 1e9;
+        let work = ((plan.flops_per_row + plan.scalar_flops_per_row) * rows) as f64 / 1e9;
         let moved = (plan.bytes_per_row * rows + plan.bytes_of_weights) as f64 / 1e6;
         let Launch { threads, shared_bytes, .. } = plan.launch;
         let name = &plan.name;

@@ -23,7 +23,7 @@ use crate::verify::{Built, Failure, Profile, codes, count};
 #[command(after_help = "\
 A few blocks of each kernel are run on the CPU and counted exactly; the rest of the grid is extrapolated from them.
 
-  issued   matrix products issued over useful ones
+  issued   matrix products issued over useful ones; without them, additions and multiplications in float
   bytes    useful bytes of the 32-byte sectors that warps touch, tables left out
   dram     bytes that move to and from device memory, by a model of the L2 cache, over those that must
   hmma     share of the main loop's instructions that multiply matrices, where nvdisasm is found
@@ -161,7 +161,7 @@ fn human(search: &Search, device: &Device) -> String {
 }
 
 fn cells(profile: &Profile) -> [String; 14] {
-    let Profile { counts, useful_flops, registers, mix, .. } = profile;
+    let Profile { counts, useful_flops, scalar_flops, registers, mix, .. } = profile;
     let share = |value: f64| format!("{:.1}%", 100.0 * value);
     let conflicts = counts.loop_conflicts() + counts.shared_conflicts;
     [
@@ -169,7 +169,7 @@ fn cells(profile: &Profile) -> [String; 14] {
         profile.rows.to_string(),
         profile.blocks.to_string(),
         format!("{:.2}", profile.waves),
-        if *useful_flops == 0 { "-".to_owned() } else { format!("{:.3}", counts.flops as f64 / *useful_flops as f64) },
+        format!("{:.3}", (counts.flops + counts.scalar_flops) as f64 / (useful_flops + scalar_flops).max(1) as f64),
         share(counts.useful_bytes()),
         profile
             .dram_bytes
