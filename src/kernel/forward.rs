@@ -178,12 +178,13 @@ pub(super) fn forward(vit: &Vit, form: &KernelForm) -> Vec<Step> {
 fn embedding(vit: &Vit) -> Step {
     let variant = &vit.architecture.variant;
     let bias = variant.patch_bias.then_some("patch.bias");
-    // Rotary ones are added to no token.
-    let position = (variant.position != Position::Rope).then_some("position");
-    let step = step("patch_embedding", Rows::Patches, [("image", "image"), ("out", "tokens")])
+    let mut step = step("patch_embedding", Rows::Patches, [("image", "image"), ("out", "tokens")])
         .weights("weight", Rule::Pixels, &[Some("patch.weight")])
-        .weights("bias", Rule::PixelsBias, &[bias, Some("patch.weight")])
-        .weights("position", Rule::LastRows, &[position]);
+        .weights("bias", Rule::PixelsBias, &[bias, Some("patch.weight")]);
+    // Rotary ones are added to no token.
+    if variant.position != Position::Rope {
+        step = step.weights("position", Rule::LastRows, &[Some("position")]);
+    }
     let class = vit.architecture.class_token.then_some("class");
     let registers = (variant.registers > 0).then_some("registers");
     let mut before: Vec<Option<&str>> = [class, registers].into_iter().flatten().map(Some).collect();

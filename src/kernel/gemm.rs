@@ -80,11 +80,13 @@ pub enum Epilogue {
         /// Tokens of an image.
         tokens: u64,
     },
-    /// The position of a patch is added, and the result is the token of the patch, behind the image's first tokens; these
-    /// are written beside it.
+    /// The position of a patch is added, if it has one, and the result is the token of the patch, behind the image's first
+    /// tokens; these are written beside it.
     Tokens {
         /// Tokens before the patches'.
         prefix: u64,
+        /// Whether patches have positions that are added.
+        positions: bool,
     },
 }
 
@@ -215,7 +217,7 @@ impl Gemm {
         let mut entry = format!("sovit_{}_n{n}_k{k}", self.name);
         let (mut rows_multiple, mut layout) = (1, "rows");
         let (mut residual, mut gamma) = ("none", "none");
-        let mut activation = "none";
+        let (mut activation, mut position) = ("none", "none");
         match self.epilogue {
             Epilogue::Bias => {}
             Epilogue::Activation(kind) => {
@@ -234,7 +236,10 @@ impl Gemm {
                 entry = format!("{entry}_h{heads}_t{tokens}");
                 (layout, rows_multiple) = ("heads", tokens);
             }
-            Epilogue::Tokens { prefix } => {
+            Epilogue::Tokens { prefix, positions } => {
+                if positions {
+                    position = "added";
+                }
                 constants.extend([("PREFIX", prefix), ("PATCHES", self.rows_per_image)]);
                 (layout, rows_multiple) = ("tokens", self.rows_per_image);
             }
@@ -265,7 +270,7 @@ impl Gemm {
         }
         let out = if self.out == Dtype::F32 { "float" } else { "bf16" };
         choices.extend([("activation", activation), ("residual", residual), ("gamma", gamma), ("layout", layout)]);
-        choices.extend([("x", x), ("out", out)]);
+        choices.extend([("position", position), ("x", x), ("out", out)]);
         let owned = |(name, value): (&str, u64)| (name.to_owned(), value);
         let outputs = if product.paired { n / 2 } else { n };
         let residuals = if residual == "none" { 0 } else { 2 * outputs };
@@ -353,12 +358,14 @@ impl Gemm {
                 }
                 arguments.push(matrix("residual", Access::Read));
             }
-            Epilogue::Tokens { prefix } => {
+            Epilogue::Tokens { prefix, positions } => {
                 let tokens = |name: &str, count: u64| {
                     let shape = behind(&[size(count)], rows.clone());
                     shaped(name, Dtype::F32, shape, Access::Read).padded(behind(&[size(count)], used.clone()))
                 };
-                arguments.push(tokens("position", self.rows_per_image));
+                if positions {
+                    arguments.push(tokens("position", self.rows_per_image));
+                }
                 if prefix > 0 {
                     arguments.push(tokens("prefix", prefix));
                 }
@@ -370,7 +377,7 @@ impl Gemm {
                 let extents = |head| [size(parts), Extent::IMAGES, size(heads), size(tokens), size(head)];
                 Argument::new("out", Dtype::Bf16, extents(stored(head_dim)), Access::Write).padded(extents(head_dim))
             }
-            Epilogue::Tokens { prefix } => {
+            Epilogue::Tokens { prefix, .. } => {
                 let tokens = self.rows_per_image.saturating_add(prefix);
                 let extents = |columns| [Extent::IMAGES, size(tokens), size(columns)];
                 let out = Argument::new("out", Dtype::Bf16, extents(stored(self.outputs)), Access::Write);

@@ -174,7 +174,9 @@ pub fn products(vit: &Vit, form: impl Into<KernelForm>) -> Vec<Gemm> {
     let residual = Epilogue::Residual { layer_scale: architecture.variant.layer_scale.is_some() };
     let gemm = |name, inputs, outputs, epilogue| Gemm::new(name, tokens, [inputs, outputs], epilogue);
     let images = images(vit, format);
-    let embedded = Epilogue::Tokens { prefix: architecture.prefix() };
+    // Rotary positions are added to no token.
+    let positions = architecture.variant.position != Position::Rope;
+    let embedded = Epilogue::Tokens { prefix: architecture.prefix(), positions };
     let source = match layernorm {
         LayerNorm::Apart => Source::Rows,
         LayerNorm::Folded => Source::Normed,

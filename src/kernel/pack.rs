@@ -27,7 +27,7 @@ pub enum Rule {
     /// The bias, if there is one, and what the convolution makes of the shift of each channel and of the number that the
     /// kernel takes off.
     PixelsBias,
-    /// As many of the last rows as the buffer has; zeros where there is no table.
+    /// As many of the last rows as the buffer has.
     LastRows,
     /// The first tokens, if any with the first rows of the position embedding, which is named first.
     Prefix,
@@ -115,7 +115,7 @@ impl Pack<'_> {
             Rule::Copy => copied(&from, count),
             Rule::Pixels => self.pixels(&from)?,
             Rule::PixelsBias => self.pixels_bias(&from, count)?,
-            Rule::LastRows => from[0].map_or_else(|| vec![0.0; count], |table| last_rows(table, count)),
+            Rule::LastRows => last_rows(from[0].unwrap_or_default(), count),
             Rule::Prefix => self.prefix(&from),
             Rule::Probe => self.probe(&from),
             Rule::FoldedWeight => fold::weight(&from),

@@ -19,6 +19,7 @@ pub struct Embedding {
     pixels: Vec<u16>,
     weight: Vec<u16>,
     bias: Vec<f32>,
+    /// Of each patch; none where patches have no positions.
     position: Vec<f32>,
     prefix: Vec<f32>,
 }
@@ -55,7 +56,8 @@ impl Embedding {
         };
         let weight = (0..width * stored).map(|at| number(at, &mut noise)).collect();
         let mut floats = |count: usize| -> Vec<f32> { (0..count).map(|_| (0.5 * noise.normal()) as f32).collect() };
-        let (bias, position, prefix) = (floats(width), floats(patches * width), floats(before * width));
+        let placed = if plan.choice("position") == Some("added") { patches } else { 0 };
+        let (bias, position, prefix) = (floats(width), floats(placed * width), floats(before * width));
         Self { images, plan: plan.clone(), count, width, strides, pixels, weight, bias, position, prefix }
     }
 
@@ -140,7 +142,8 @@ impl Case for Embedding {
                 let numbers = self.patch(image, patch);
                 for column in (patch % step..width).step_by(step) {
                     let weight = &self.weight[column * stored..][..numbers.len()];
-                    let table = f64::from(self.bias[column]) + f64::from(self.position[patch * width + column]);
+                    let table = f64::from(self.bias[column])
+                        + self.position.get(patch * width + column).map_or(0.0, |&position| f64::from(position));
                     let (exact, size) =
                         numbers.iter().zip(weight).fold((table, table.abs()), |(sum, size), (x, &w)| {
                             let product = x * f64::from(dtype.widen(w));

@@ -51,7 +51,7 @@ fn every_epilogue_norms_its_rows() {
     let (gemm, plan) = gated();
     agrees(&gemm, &plan.over(Halves::of(Half::Fp16)), &[70], &ORDERS);
     // The rows of images are no tokens, and those of heads have their own norms.
-    assert!(small(588, 64, Epilogue::Tokens { prefix: 0 }).plan().is_err());
+    assert!(small(588, 64, Epilogue::Tokens { prefix: 0, positions: true }).plan().is_err());
     assert!(Gemm { input_groups: 2, ..small(72, 64, Epilogue::Bias) }.plan().is_err());
 }
 

@@ -15,7 +15,7 @@ const fn images([grid, patch, channels]: [u64; 3], pixels: Pixels, layout: Layou
 
 const fn embedding(images: Images, width: u64, prefix: u64) -> Gemm {
     let sizes = [images.numbers(), width];
-    let gemm = Gemm::new("patch_embedding", images.patches(), sizes, Epilogue::Tokens { prefix });
+    let gemm = Gemm::new("patch_embedding", images.patches(), sizes, Epilogue::Tokens { prefix, positions: true });
     Gemm { source: Source::Images(images), ..gemm }
 }
 
@@ -76,6 +76,20 @@ fn images_of_any_float_agree_in_other_floats() {
         let images = images(sizes, pixels, layout);
         let plan = embedding(images, 72, prefix).plan_with(&tile([2, 2], [1, 2], 32, 3)).unwrap();
         agrees(images, &plan.over(halves), &SCHEDULES[..2]);
+    }
+}
+
+#[test]
+fn patches_without_positions_agree() {
+    need_compiler!("image::patches_without_positions_agree");
+    for prefix in [0, 5] {
+        let images = images([3, 14, 3], Uint8, Nhwc);
+        let gemm = Gemm { epilogue: Epilogue::Tokens { prefix, positions: false }, ..embedding(images, 88, prefix) };
+        let plan = gemm.plan_with(&tile([4, 1], [1, 5], 64, 3)).unwrap();
+        assert!(!plan.arguments.iter().any(|argument| argument.name == "position"));
+        agrees(images, &plan, &SCHEDULES[..2]);
+        let placed = embedding(images, 88, prefix).plan().unwrap();
+        assert_eq!(placed.bytes_of_weights - plan.bytes_of_weights, 4 * 9 * 88);
     }
 }
 
