@@ -273,7 +273,7 @@ pub mod flagship {
             ("STAGES", 3),
             ("RESIDENT", 2),
             ("COLUMN_TILES", 12),
-            ("GROUP", 8),
+            ("GROUP", 4),
         ],
         arguments: &[
             ("x", ::sovit_kernels::Dtype::Bf16),
