@@ -1,6 +1,6 @@
 //! A cache of pieces, of which the one that was used longest ago goes first.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Bytes that a launch moves to and from device memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Traffic {
 pub struct Cache {
     bytes: u64,
     used: u64,
-    pieces: HashMap<u64, Piece>,
+    pieces: BTreeMap<u64, Piece>,
     /// Uses of pieces, the oldest first; only the last use of a piece says anything.
     uses: VecDeque<(u64, u64)>,
     clock: u64,
@@ -56,7 +56,7 @@ enum State {
 impl Cache {
     /// An empty one.
     pub fn new(bytes: u64) -> Self {
-        let (pieces, uses) = (HashMap::new(), VecDeque::new());
+        let (pieces, uses) = (BTreeMap::new(), VecDeque::new());
         Self { bytes, used: 0, pieces, uses, clock: 0, traffic: Traffic::default() }
     }
 
