@@ -21,7 +21,9 @@ template <Half TO = HALF> SOVIT_DEVICE unsigned int to_halves(float low, float h
     else asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(word) : "f"(high), "f"(low));
     return word;
 #else
-    constexpr auto to_half = TO == Half::BF16 ? sovit_host::to_bf16 : sovit_host::to_fp16;
+    const auto to_half = [](float value) {
+        return TO == Half::BF16 ? sovit_host::to_bf16(value) : sovit_host::to_fp16(value);
+    };
     return to_half(low) | (unsigned int)to_half(high) << 16;
 #endif
 }

@@ -31,11 +31,12 @@ struct Float {
 };
 
 static inline unsigned short to_bf16(Float value) { return to_bf16(value.value); }
+static inline unsigned short to_fp16(Float value) { return to_fp16(value.value); }
 static inline Float shuffle_xor(unsigned mask, Float value, unsigned distance) {
     return shuffle_xor(mask, value.value, distance);
 }
-static inline void multiply(Float* d, const unsigned* a, const unsigned* b, unsigned depth) {
-    multiply(&d->value, a, b, depth);
+static inline void multiply(Float* d, const unsigned* a, const unsigned* b, unsigned depth, bool fp16) {
+    multiply(&d->value, a, b, depth, fp16);
 }
 
 } // namespace sovit_host

@@ -40,7 +40,7 @@ fn agrees(vit: &Vit, plan: &KernelPlan, rows: u64) {
             let [model, real] = [plan.traffic(rows, cache, blocks), trace.traffic(cache, blocks)];
             for (model, real) in [(model.moved(), real.moved()), (model.least, real.least)] {
                 let off = (model as f64 / real as f64 - 1.0).abs();
-                assert!(off < 0.07, "{}, {blocks} blocks, {cache} bytes: {model}, not {real}", plan.entry);
+                assert!(off < 0.09, "{}, {blocks} blocks, {cache} bytes: {model}, not {real}", plan.entry);
             }
         }
     }
