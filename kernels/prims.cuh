@@ -64,6 +64,52 @@ template <int N, Half TO = HALF> SOVIT_DEVICE Vector<N> narrow(const float* valu
     return vector;
 }
 
+// Any function of three bits for each bit of three words: TABLE holds it for 0xf0, 0xcc and 0xaa.
+template <int TABLE> SOVIT_DEVICE unsigned int logic(unsigned int a, unsigned int b, unsigned int c) {
+    unsigned int result = 0;
+#ifdef __CUDACC__
+    asm("lop3.b32 %0, %1, %2, %3, %4;" : "=r"(result) : "r"(a), "r"(b), "r"(c), "n"(TABLE));
+#else
+    for (int i = 0; i < 8; ++i)
+        if (TABLE >> i & 1) result |= (i & 4 ? a : ~a) & (i & 2 ? b : ~b) & (i & 1 ? c : ~c);
+#endif
+    return result;
+}
+
+// The two lower bytes of a word, each in a half of its own.
+SOVIT_DEVICE unsigned int spread_bytes(unsigned int word) {
+#ifdef __CUDACC__
+    return __byte_perm(word, 0, 0x4140);
+#else
+    return (word & 255) | (word >> 8 & 255) << 16;
+#endif
+}
+
+// Two halves less two others, each rounded to the nearest.
+template <Half OF = HALF> SOVIT_DEVICE unsigned int subtract(unsigned int from, unsigned int what) {
+#ifdef __CUDACC__
+    unsigned int word;
+    // sm_80 has no difference of bf16; 0xbf80 is minus one.
+    if constexpr (OF == Half::BF16) asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(word) : "r"(what), "r"(0xbf80bf80u), "r"(from));
+    else asm("sub.rn.f16x2 %0, %1, %2;" : "=r"(word) : "r"(from), "r"(what));
+    return word;
+#else
+    Vector<2> a, b;
+    a.word[0] = from, b.word[0] = what;
+    return to_halves<OF>(widen<OF>(a, 0) - widen<OF>(b, 0), widen<OF>(a, 1) - widen<OF>(b, 1));
+#endif
+}
+
+// The two lower bytes of a word, each less 128, as halves, exactly.
+template <Half TO = HALF> SOVIT_DEVICE unsigned int halves_of_bytes(unsigned int word) {
+    const unsigned int bytes = spread_bytes(word);
+    // In fp16: 1024 and a byte, less 1152.
+    if constexpr (TO == Half::FP16) return subtract<TO>(bytes | 0x64006400u, 0x64806480u);
+    // In bf16: 128 and a byte's lower seven bits, less 128 where its eighth is set and 256 where not.
+    const unsigned int seven = logic<0xea>(bytes, 0x007f007fu, 0x43004300u); // a & b | c
+    return subtract<TO>(seven, logic<0x6a>(bytes, 0x00800080u, 0x43804380u)); // a & b ^ c
+}
+
 // Reads N halves that no one reads again soon. `from` is aligned to 2 N bytes; it may be written later in the kernel.
 template <int N> SOVIT_DEVICE Vector<N> load_stream(const unsigned short* from) {
     Vector<N> v;
@@ -89,30 +135,15 @@ template <int N> SOVIT_DEVICE Vector<N> load_stream(const unsigned short* from) 
     return v;
 }
 
-// Reads N bytes that other blocks read too and no one writes, the first in the low byte of the first word. `from` is
-// aligned to N bytes.
-template <int N> SOVIT_DEVICE void load_bytes(unsigned int* word, const void* from) {
-    static_assert(N == 1 || N == 2 || N == 4 || N == 8 || N == 16, "an access moves 1, 2, 4, 8 or 16 bytes");
+// Reads a byte that other blocks read too and no one writes.
+SOVIT_DEVICE unsigned int load_byte(const void* from) {
+    unsigned int word = 0;
 #ifdef __CUDACC__
-    if constexpr (N == 16) {
-        asm("ld.global.nc.v4.u32 {%0, %1, %2, %3}, [%4];"
-            : "=r"(word[0]), "=r"(word[1]), "=r"(word[2]), "=r"(word[3])
-            : "l"(from));
-    } else if constexpr (N == 8) {
-        asm("ld.global.nc.v2.u32 {%0, %1}, [%2];" : "=r"(word[0]), "=r"(word[1]) : "l"(from));
-    } else if constexpr (N == 4) {
-        asm("ld.global.nc.u32 %0, [%1];" : "=r"(word[0]) : "l"(from));
-    } else if constexpr (N == 2) {
-        unsigned short half;
-        asm("ld.global.nc.u16 %0, [%1];" : "=h"(half) : "l"(from));
-        word[0] = half;
-    } else {
-        asm("ld.global.nc.u8 %0, [%1];" : "=r"(word[0]) : "l"(from));
-    }
+    asm("ld.global.nc.u8 %0, [%1];" : "=r"(word) : "l"(from));
 #else
-    word[0] = 0;
-    sovit_host::read(word, from, N);
+    sovit_host::read(&word, from, 1);
 #endif
+    return word;
 }
 
 // Writes N halves. `to` is aligned to 2 N bytes.
@@ -333,29 +364,29 @@ template <int N> SOVIT_DEVICE void store_shared_row(unsigned int to, const Vecto
 #endif
 }
 
-// Reads what `store_shared_place` wrote; `from` is aligned to 8 bytes.
-SOVIT_DEVICE unsigned long long load_shared_place(unsigned int from) {
-    unsigned long long place;
+// Reads N bytes of shared memory, the first in the low byte, zeros above them; `from` is aligned to N bytes.
+template <int N> SOVIT_DEVICE unsigned int load_shared_bytes(unsigned int from) {
+    static_assert(N == 1 || N == 2 || N == 4, "an access moves 1, 2 or 4 bytes");
+    unsigned int word = 0;
 #ifdef __CUDACC__
-    asm volatile("ld.shared.u64 %0, [%1];" : "=l"(place) : "r"(from) : "memory");
+    if constexpr (N == 4) {
+        asm volatile("ld.shared.u32 %0, [%1];" : "=r"(word) : "r"(from) : "memory");
+    } else if constexpr (N == 2) {
+        unsigned short half;
+        asm volatile("ld.shared.u16 %0, [%1];" : "=h"(half) : "r"(from) : "memory");
+        word = half;
+    } else {
+        asm volatile("ld.shared.u8 %0, [%1];" : "=r"(word) : "r"(from) : "memory");
+    }
 #else
-    sovit_host::read_shared(&place, from, 8);
+    sovit_host::read_shared(&word, from, N);
 #endif
-    return place;
-}
-
-// Writes a distance in memory to shared memory; `to` is aligned to 8 bytes.
-SOVIT_DEVICE void store_shared_place(unsigned int to, unsigned long long place) {
-#ifdef __CUDACC__
-    asm volatile("st.shared.u64 [%0], %1;" : : "r"(to), "l"(place) : "memory");
-#else
-    sovit_host::write_shared(to, &place, 8);
-#endif
+    return word;
 }
 
 // Starts a copy of 16 bytes to shared memory: the first `bytes` from `from`, zeros behind them. With 0 bytes `from` is
 // not read and may point anywhere. Both places are aligned to 16 bytes; what is copied stays out of L1.
-SOVIT_DEVICE void copy_async(unsigned int to, const unsigned short* from, int bytes) {
+SOVIT_DEVICE void copy_async(unsigned int to, const void* from, int bytes) {
 #ifdef __CUDACC__
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" : : "r"(to), "l"(from), "r"(bytes) : "memory");
 #else

@@ -7,6 +7,11 @@
 #include "executor.hpp"
 #include "host.h"
 
+// Bytes by which the buffer of the first argument misses the alignment of the others.
+#ifndef SOVIT_SHIFT
+#define SOVIT_SHIFT 0
+#endif
+
 namespace sovit_host {
 
 constexpr size_t ZONE = 256; // bytes before and after; also the alignment, as cudaMalloc's
@@ -17,12 +22,13 @@ struct Buffer {
     size_t bytes = 0;
     bool writable = false;
 
-    void make(const sovit_argument& argument) {
+    // Begins so many bytes behind a multiple of 256.
+    void make(const sovit_argument& argument, size_t shift) {
         bytes = (size_t)argument.bytes;
         writable = argument.kind != SOVIT_INPUT;
         memory.assign(bytes + 3 * ZONE, POISON);
         const uintptr_t start = (uintptr_t)memory.data() + ZONE;
-        begin = memory.data() + ZONE + (ZONE - start % ZONE) % ZONE;
+        begin = memory.data() + ZONE + (ZONE - start % ZONE) % ZONE + shift;
         if (argument.kind != SOVIT_OUTPUT && bytes) memcpy(begin, argument.data, bytes);
     }
 

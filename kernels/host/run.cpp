@@ -37,7 +37,7 @@ int sovit_run(const sovit_launch* launch, sovit_argument* arguments, unsigned co
             if (argument.bytes >= i) return fail(message, size, "an argument can only be the same as an earlier one");
             pointers[i] = pointers[argument.bytes];
         } else if (argument.kind != SOVIT_SCALAR) {
-            buffers[i].make(argument);
+            buffers[i].make(argument, i == 0 ? SOVIT_SHIFT : 0);
             pointers[i] = buffers[i].begin;
         }
         addresses[i] = argument.kind == SOVIT_SCALAR ? argument.data : &pointers[i];

@@ -5,6 +5,7 @@
 //! arguments' `used`: columns of patches, of a hidden layer, of one head. Zero rows of W with zero biases make zeros in
 //! every epilogue, which the next product's zero columns ignore.
 
+use super::bands::Bands;
 use super::gpu::GPUS;
 use super::image::Images;
 use super::layernorm::STATISTICS;
@@ -190,8 +191,8 @@ impl Gemm {
             paired,
             moved: if matches!(self.epilogue, Epilogue::Residual { .. }) { 4 } else { self.out.bytes() },
             groups: self.heads(),
-            access: match self.source {
-                Source::Images(images) => Some((images.unit(), images.words())),
+            bands: match self.source {
+                Source::Images(images) => Some(Bands::of(&images)),
                 _ => None,
             },
         }
@@ -260,9 +261,8 @@ impl Gemm {
             }
             Source::Images(images) => {
                 let (pixels, order) = (images.pixels, images.layout);
-                let sizes = [("NUMBERS", images.numbers()), ("GRID", images.grid), ("PATCH", images.patch)];
-                constants.extend(sizes);
-                constants.extend([("CHANNELS", images.channels), ("RUN", images.run()), ("UNIT", images.unit())]);
+                constants.extend(images.constants());
+                constants.extend(Bands::of(&images).constants(tile));
                 entry = format!("{entry}_p{}_{}_{}", images.patch, pixels.name(), order.name());
                 choices.extend([("pixels", pixels.name()), ("order", order.name())]);
                 (x, read) = ("image", pixels.bytes() * images.numbers());

@@ -1,10 +1,7 @@
-//! Images as a kernel reads them: where a patch's numbers lie, and how many of them one access takes.
+//! Images as a kernel reads them: where a patch's numbers lie, and how far its rows are apart.
 
 use super::{Access, Argument, Dtype, Extent, KernelPlan};
 use crate::vit::{ImageFormat, KernelForm, LayerNorm, Layout, Pixels};
-
-/// Floats of 16 bits that 16 bytes hold: a chunk of a tile in shared memory.
-const CHUNK: u64 = 8;
 
 impl KernelPlan {
     /// The form that it was planned for, as far as it shows; the usual one elsewhere.
@@ -55,15 +52,15 @@ impl Images {
         }
     }
 
-    /// Numbers of one access: the most that divide a run and a chunk, so that none crosses the end of either.
-    pub(super) const fn unit(&self) -> u64 {
-        let twos = 1 << self.run().trailing_zeros();
-        if twos < CHUNK { twos } else { CHUNK }
-    }
-
-    /// Registers that one access fills.
-    pub(super) const fn words(&self) -> u64 {
-        (self.unit() * self.pixels.bytes()).div_ceil(4)
+    /// The constants of a kernel that reads them.
+    pub(super) const fn constants(&self) -> [(&'static str, u64); 5] {
+        [
+            ("NUMBERS", self.numbers()),
+            ("GRID", self.grid),
+            ("PATCH", self.patch),
+            ("CHANNELS", self.channels),
+            ("RUN", self.run()),
+        ]
     }
 
     /// Where a number of a patch lies in the kernel's order of its columns: runs of pixels from the top of the patch to

@@ -127,7 +127,8 @@ impl Instructions {
                 products: sum.products + is("HMMA"),
                 matrix_loads: sum.matrix_loads + is("LDSM"),
                 copies: sum.copies + is("LDGSTS"),
-                wide_copies: sum.wide_copies + if operation.ends_with(".128") { is("LDGSTS") } else { 0 },
+                wide_copies: sum.wide_copies
+                    + if operation.split('.').any(|part| part == "128") { is("LDGSTS") } else { 0 },
                 barriers: sum.barriers + is("BAR"),
             }
         })

@@ -3,6 +3,7 @@
 //! One file a kernel; [`plan`] lists them.
 
 mod attention;
+mod bands;
 mod buckets;
 pub mod codes;
 mod fold;

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! step = max(2 m n k / product,                       the tensor cores
+//!            instructions / 4,                        where pixels become halves in the main loop: its schedulers
 //!            (read + written) / 128,                  shared memory: what warps read of it, what copies write to it
 //!            2 k (m + n) / l2,                        the L2 cache
 //!            LATENCY / ((s - 1) r))                   copies in flight
@@ -19,6 +20,7 @@
 //! of [`BATCHES`]: the least product of clocks of those tiles that are at neither, and on no GPU, slower than the tile
 //! without buckets.
 
+use super::bands::Bands;
 use super::gpu::{GPUS, Gpu, LEAST_WARPS, MOST_REGISTERS, MOST_SHARED, REGISTERS, RESERVED, SHARED_RATE};
 
 /// Images of the batches that a tile is chosen for, where the plan has no buckets.
@@ -27,10 +29,13 @@ pub(super) const BATCHES: [u64; 3] = [4, 16, 64];
 pub(super) const LATENCY: f64 = 800.0;
 /// Clocks that warps wait for each other between two stages where one block is alone: an estimate.
 const BUBBLE: f64 = 24.0;
+/// Schedulers of an SM, each of which issues an instruction a clock.
+const SCHEDULERS: f64 = 4.0;
+/// Instructions that make a word of fragments from pixels, and others of a step: as compiled.
+const PER_WORD: u64 = 7;
+const PER_STEP: u64 = 60;
 /// Registers beside sums and fragments: addresses and counters.
 const OTHER_REGISTERS: u64 = 32;
-/// Most registers that hold a part of the next tile of rows, where it does not come by asynchronous copies.
-const MOST_HELD: u64 = 32;
 /// Most blocks that the compiler is asked to fit into an SM's registers.
 pub(super) const MOST_RESIDENT: u64 = 4;
 
@@ -69,7 +74,12 @@ impl Tile {
 
     /// Bytes of shared memory: the ring, or the slabs through which the sums leave, whichever is larger.
     pub const fn shared_bytes(&self) -> u64 {
-        let ring = 2 * self.stages * self.depth * (self.rows() + self.columns());
+        self.shared_with(2 * self.stages * self.depth * self.rows())
+    }
+
+    /// The same where rows take so many bytes.
+    const fn shared_with(&self, rows: u64) -> u64 {
+        let ring = (2 * self.stages * self.depth * self.columns()).saturating_add(rows);
         let warp = 8 * self.products_n;
         let slabs = 4 * 16 * (warp + if warp.is_multiple_of(16) { 8 } else { 0 }) * self.warps_m * self.warps_n;
         if ring > slabs { ring } else { slabs }
@@ -107,11 +117,15 @@ impl Tile {
 
     /// Whether the kernel can be built so: registers, shared memory, and the pattern by which threads copy.
     pub const fn is_legal(&self) -> bool {
+        self.is_formed() && self.shared_bytes() <= MOST_SHARED
+    }
+
+    /// The same but for shared memory.
+    const fn is_formed(&self) -> bool {
         matches!((self.warps_m * self.warps_n, self.depth), (4 | 8, 32 | 64))
             && matches!((self.products_m, self.stages), (1..=4, 3..=5))
             && self.products_n > 0
             && self.resident() > 0
-            && self.shared_bytes() <= MOST_SHARED
     }
 }
 
@@ -130,39 +144,47 @@ pub(super) struct Product {
     pub(super) moved: u64,
     /// Columns come in so many groups; a tile lies in one.
     pub(super) groups: u64,
-    /// Where the rows pass through registers: numbers of one access, and registers that it fills.
-    pub(super) access: Option<(u64, u64)>,
+    /// The bands of patches that the rows come from; else they are copied as they are.
+    pub(super) bands: Option<Bands>,
 }
 
 impl Product {
-    /// Registers in which a thread holds its part of the next tile of rows.
-    pub(super) const fn held(&self, tile: &Tile) -> u64 {
-        match self.access {
-            Some((numbers, words)) => {
-                let at_once = tile.threads() / (tile.depth / numbers);
-                // One for each access, and a few for the places that they come from, where copies have theirs.
-                let held = (tile.rows() / if at_once > 0 { at_once } else { 1 } + 1) * words + 12;
-                held.saturating_sub(2 * tile.copies(tile.rows()))
+    /// Blocks whose registers an SM holds; 0 where it holds none.
+    pub(super) const fn resident(&self, tile: &Tile) -> u64 {
+        match self.bands {
+            // Where copies come from, where rows lie, and numbers on their way: beyond what copies of rows would take.
+            Some(bands) => {
+                let own = bands.copies(tile).saturating_mul(3).saturating_add(2 * tile.products_m + 12);
+                tile.resident_with(own.saturating_sub(2 * tile.copies(tile.rows())))
             }
-            None => 0,
+            None => tile.resident_with(0),
         }
     }
 
-    /// Blocks whose registers an SM holds; 0 where it holds none, or where too much of a tile would stand in registers.
-    pub(super) const fn resident(&self, tile: &Tile) -> u64 {
-        let held = self.held(tile);
-        if held > MOST_HELD { 0 } else { tile.resident_with(held) }
+    /// Instructions of a block's warps in a step where they make halves of pixels; elsewhere products hide them.
+    const fn instructions(&self, tile: &Tile) -> u64 {
+        if self.bands.is_none() {
+            return 0;
+        }
+        let products = tile.rows() * tile.columns() * tile.depth / (16 * 8 * 16);
+        let words = tile.rows() * tile.depth / 64 * tile.warps_n;
+        products + PER_WORD * words + PER_STEP * tile.warps_m * tile.warps_n
     }
 
-    /// Bytes of shared memory: the tile's, and 8 for the place of each row that passes through registers.
+    /// Bytes of shared memory: the ring, or the slabs through which the sums leave, whichever is larger.
     pub(super) const fn shared_bytes(&self, tile: &Tile) -> u64 {
-        tile.shared_bytes() + if self.access.is_some() { 8 * tile.rows() } else { 0 }
+        match self.bands {
+            Some(bands) => tile.shared_with(bands.bytes(tile)),
+            None => tile.shared_bytes(),
+        }
     }
 
     /// Whether the kernel of this product can be built with that tile.
     pub(super) const fn allows(&self, tile: &Tile) -> bool {
-        tile.is_legal()
+        tile.is_formed()
             && (!self.paired || tile.products_n.is_multiple_of(2))
+            // Rows that a warp reads at once are spread over bands by bits.
+            && (self.bands.is_none() || tile.rows().is_power_of_two())
             && self.resident(tile) > 0
             && self.shared_bytes(tile) <= MOST_SHARED
     }
@@ -234,6 +256,7 @@ fn clocks(product: &Product, tile: &Tile, gpu: &Gpu, images: u64) -> f64 {
     let written = 2 * depth * (rows + columns);
     let limits = [
         (2 * rows * columns * depth) as f64 / gpu.product,
+        product.instructions(tile) as f64 / SCHEDULERS,
         (read + written) as f64 / SHARED_RATE,
         written as f64 / gpu.l2,
         LATENCY / ((tile.stages - 1) as f64 * resident),
@@ -251,7 +274,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn product(rows: u64, columns: u64, depth: u64, paired: bool) -> Product {
-        Product { rows, columns, depth, paired, moved: 2, groups: 1, access: None }
+        Product { rows, columns, depth, paired, moved: 2, groups: 1, bands: None }
     }
 
     fn check(columns: u64, depth: u64, expected: [u64; 4]) {

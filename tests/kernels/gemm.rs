@@ -199,8 +199,8 @@ fn planted_faults_of_the_ring_are_caught() {
         caught((&copy("tile + STAGES - 1"), &copy("tile % 2 ? tile : tile + STAGES - 1")), "row ");
     }
     caught(("    barrier();\n\n    // Sums", "    // Sums"), "element ");
-    caught(("copies = tile + STAGES - 1 < REMAINING", "copies = tile + STAGES - 2 < REMAINING"), "copies in flight");
-    caught(("copies = tile + STAGES - 1 < REMAINING", "copies = tile + STAGES < REMAINING"), "row ");
+    caught(("more = tile + STAGES - 1 < REMAINING", "more = tile + STAGES - 2 < REMAINING"), "copies in flight");
+    caught(("more = tile + STAGES - 1 < REMAINING", "more = tile + STAGES < REMAINING"), "row ");
     caught(("        if (m > 0) warp_barrier();\n", ""), "row ");
 }
 

@@ -43,7 +43,7 @@ fn every_kind_of_image_agrees() {
         ([4, 14, 3], Uint8, Nhwc, 144, 0, tile([2, 2], [1, 3], 32, 3)),
         ([3, 14, 3], Bf16, Nhwc, 88, 5, tile([4, 1], [1, 5], 64, 3)),
         ([3, 14, 3], Uint8, Nchw, 72, 1, tile([2, 4], [1, 2], 32, 4)),
-        ([2, 14, 3], Bf16, Nchw, 72, 0, tile([2, 2], [2, 2], 64, 4)),
+        ([2, 14, 3], Bf16, Nchw, 72, 0, tile([2, 2], [2, 2], 64, 3)),
         ([2, 16, 3], Uint8, Nhwc, 48, 1, tile([2, 2], [1, 2], 64, 5)),
         ([3, 16, 3], Bf16, Nhwc, 40, 0, tile([2, 2], [2, 1], 32, 3)),
         ([5, 8, 3], Uint8, Nchw, 64, 4, tile([8, 1], [1, 4], 32, 3)),
@@ -114,67 +114,112 @@ fn small(fault: (&str, &str), finding: &str) {
     caught([3, 14, 3], Uint8, Nhwc, fault, finding);
 }
 
+/// The same where rows of pixels begin amid a chunk.
+fn rough(fault: (&str, &str), finding: &str) {
+    caught([4, 14, 3], Uint8, Nhwc, fault, finding);
+}
+
 #[test]
 fn planted_faults_are_caught() {
     need_compiler!("image::planted_faults_are_caught");
+    let first = "image 0, patch 0";
     // The ring.
-    for (before, after) in [("            ", "        }"), ("        if (copies) ", "    }")] {
-        let store = |stage: &str| format!("{before}store_pixels(stage_of({stage}), held);\n{after}");
-        let right = store("tile + STAGES - 1");
-        small((&right, after), "is ");
-        small((&right, &store("tile")), "is ");
-    }
-    small(
-        ("load_stage(held, round * STAGES + tile + STAGES - 1)", "load_stage(held, round * STAGES + tile + STAGES)"),
-        "image 0, patch 0",
-    );
-    small(
-        ("load_stage(held, ROUNDS * STAGES + tile + STAGES - 1)", "load_stage(held, ROUNDS * STAGES + tile)"),
-        "image 0, patch 0",
-    );
+    small(("round * STAGES + tile + STAGES - 1);", "round * STAGES + tile + STAGES);"), "is ");
+    small(("ROUNDS * STAGES + tile + STAGES - 1);", "ROUNDS * STAGES + tile);"), "is ");
+    small(("copy_runs<false>(slots, copies, patches, tile);", ""), first);
+    small(("run % SLOTS * SLOT_BYTES, copies", "run % (SLOTS - 1) * SLOT_BYTES, copies"), first);
+    small(("run % SLOTS * SLOT_BYTES + (unsigned", "run * SLOT_BYTES + (unsigned"), "of shared memory");
     small(
         ("            wait_copies<STAGES - 2>();\n            barrier();", "            wait_copies<STAGES - 2>();"),
         "is ",
     );
+    small(("    wait_copies<STAGES - 2>();\n    barrier();", "    wait_copies<STAGES - 1>();\n    barrier();"), "is ");
+    small(("slots = shared + STAGES * STAGE_BYTES", "slots = shared + (STAGES - 1) * STAGE_BYTES"), "is ");
     // The places of patches.
+    small(("next < patches.end ? next : patches.end", "next"), "of argument 0");
+    small(("line % GRID * PATCH", "line * PATCH"), "of argument 0");
+    small(("(line / GRID) * patches.strides.image", "(line / GRID) * 2"), "image 1, patch 0");
+    // The second of two tiles begins amid a band.
+    let amid = ("(patches.row / GRID + band) * GRID", "patches.row + band * GRID");
+    caught([5, 14, 3], Uint8, Nhwc, amid, "image 1, patch ");
     small(
-        (
-            "    place_patches(places, row, rows, strides);\n    barrier();",
-            "    place_patches(places, row, rows, strides);",
-        ),
-        "misaligned read",
+        ("row < patches.end ? row : patches.end - 1", "row < patches.end ? patches.row : row - 1"),
+        "image 0, patch 1",
     );
-    small(("row + i < rows ?", "row + i <= rows ?"), "of argument 0");
-    small(("within % GRID *", "within / GRID *"), "image 0, patch 1");
-    small(("(within / GRID * PATCH)", "(within / GRID)"), "image 0, patch 3");
-    small(("(patch / PATCHES) * strides.image", "(patch / PATCHES)"), "misaligned read");
-    small(("places = shared + ", "places = shared + 8 + "), "of shared memory");
+    small(("(patch - first) * RUN_BYTES", "(patch - first) * (RUN_BYTES + 2)"), "image 0, patch 1");
+    small(("first % GRID) % 16);", "first % GRID) % 2);"), "image 1, patch 0");
+    small(("row_of(warp_row + 16 * m + i / PIECES)", "row_of(warp_row + 16 * m + (i / PIECES ^ 1))"), "is ");
+    small(("8 * half + lane / 4", "8 * (1 - half) + lane / 4"), first);
+    // The chunks of bands.
+    small(("address / 16 * 16", "address"), "misaligned copy");
+    rough(("within / 16 * 16", "within"), "misaligned copy");
+    rough(("copies.left[i] + (int)(within % 16)", "copies.left[i] + (int)(within % 2)"), "is ");
+    small(("left < 16 ? left : 16", "16"), "of argument 0");
+    small(("address % 16 + (end - first)", "address % 2 + (end - first)"), "is ");
     // The numbers of a patch.
-    small(("run * strides.row + number % RUN", "run * strides.row + number % (RUN - 2)"), "image 0, patch 0");
-    small(("|| number >= NUMBERS", ""), "of argument 0");
-    small(("number >= NUMBERS", "number + UNIT >= NUMBERS"), "image 0, patch 0");
-    small(("- 8388736.0f", "- 8388735.0f"), "image 0, patch 0");
-    small(("held.word[i][j / 4] >> j % 4 * 8", "held.word[i][j / 4] >> (1 - j) % 4 * 8"), "image 0, patch 0");
-    small(("place(row, unit * UNIT / 8)", "place(row, unit * UNIT / 8 ^ 1)"), "image 0, patch 0");
-    small(("unit * UNIT % 8 * 2, vector", "unit * UNIT % 8 * 2 + 2, vector"), "misaligned write");
-    // Narrow accesses where wide ones do not fit.
-    let always = (") % UNIT_BYTES == 0;", ") % UNIT_BYTES < UNIT_BYTES;");
-    caught([3, 16, 3], Uint8, Nhwc, always, "misaligned read of 8 bytes");
-    caught([2, 16, 3], Bf16, Nhwc, ("strides.image | strides.row", "0 * strides.row"), "misaligned read of 16 bytes");
-    caught([2, 16, 3], Uint8, Nchw, ("<< j * STEP % 4 * 8", "<< j * STEP % 2 * 8"), "image 0, patch 0");
+    rough(("(unsigned int)run_place(run, strides) % 16", "(unsigned int)run_place(run, strides) % 2"), first);
+    small(("own % RUN * PIXEL", "own % (RUN - 2) * PIXEL"), first);
+    small(("16 * step + 8 * half", "16 * step + 8 * (1 - half)"), first);
+    small(("fragments.x, 2 * half, ", "fragments.x, 2 - 2 * half, "), first);
+    small(("0x00800080u", "0x00000080u"), first);
+    small(("0x007f007fu", "0x003f007fu"), first);
+    small(("word & 255) | (word >> 8 & 255) << 16;", "word >> 8 & 255) | (word & 255) << 16;"), first);
     caught(
         [3, 14, 3],
         Bf16,
         Nchw,
-        ("(run / PATCH) * strides.channel", "(run / PATCH) * strides.row"),
-        "image 0, patch 0",
+        ("(unsigned long long)(run / PATCH) * strides.channel", "(unsigned long long)(run / PATCH) * strides.row"),
+        first,
     );
+    // 36 numbers, where products come by 16.
+    caught([3, 6, 1], Bf16, Nhwc, ("number + j * STEP / PIXEL >= NUMBERS", "false"), "NaN");
     // What is added, and where tokens go.
-    small(("position + (unsigned long long)patch * N", "position + (unsigned long long)r * N"), "outside every buffer");
+    small(("position + (unsigned long long)patch * N", "position + (unsigned long long)r * N"), "of argument 3");
     small(("(PREFIX + patch) * N", "patch * N"), "is ");
     small(("patch == 0 && token < PREFIX", "patch == 1 && token < PREFIX - 1"), "NaN");
     small(
         ("prefix + (unsigned long long)token * N", "prefix + (unsigned long long)(token ^ 1) * N"),
         "image 0, token 0",
     );
+    // Images that do not begin with a chunk.
+    for (pixels, right, wrong, finding) in [
+        (Uint8, "copy_runs<true>(", "copy_runs<false>(", "of argument 0"),
+        (Uint8, "int byte = (int)(images - from)", "int byte = 0", "of argument 0"),
+        (Uint8, "part << byte % 4 * 8", "part << byte % 2 * 8", first),
+        (Bf16, "% 4 == 0;", "% 2 == 0;", "misaligned read of 4 bytes"),
+    ] {
+        let images = images([3, 14, 3], pixels, Nhwc);
+        let plan = embedding(images, 88, 2).plan_with(&tile([2, 2], [1, 3], 32, 3)).unwrap();
+        let source = kernel_source(&plan).unwrap();
+        let case = Embedding::new(images, &plan, 2, 0);
+        assert_eq!(source.matches(right).count(), 1, "{right}");
+        let program = compiled(&plan, &source.replace(right, wrong), &["-DSOVIT_SHIFT=6"]);
+        let found = run(&program, &case, SCHEDULES[0]).unwrap_err();
+        assert!(found.contains(finding), "`{wrong}` was found as: {found}");
+    }
+}
+
+/// Images may begin anywhere, as long as their numbers are whole and pairs of bytes begin at even addresses.
+#[test]
+fn images_that_begin_amid_a_chunk_agree() {
+    need_compiler!("image::images_that_begin_amid_a_chunk_agree");
+    for (sizes, pixels, layout, shifts) in [
+        ([3, 14, 3], Uint8, Nhwc, &[2, 6, 14][..]),
+        ([3, 7, 3], Uint8, Nhwc, &[1, 9, 15]),
+        ([2, 14, 1], Uint8, Nchw, &[4]),
+        ([1, 7, 1], Uint8, Nchw, &[13]),
+        ([3, 14, 3], Bf16, Nhwc, &[2, 4]),
+        ([3, 7, 3], Bf16, Nchw, &[10]),
+    ] {
+        let images = images(sizes, pixels, layout);
+        let plan = embedding(images, 72, 1).plan_with(&tile([2, 2], [1, 2], 32, 3)).unwrap();
+        let source = kernel_source(&plan).unwrap();
+        for shift in shifts {
+            let program = compiled(&plan, &source, &[&format!("-DSOVIT_SHIFT={shift}")]);
+            for (count, order) in [(1, SCHEDULES[0]), (2, SCHEDULES[1])] {
+                let case = Embedding::new(images, &plan, count, 0);
+                run(&program, &case, order).unwrap_or_else(|e| panic!("{}, {shift} bytes: {e}", plan.entry));
+            }
+        }
+    }
 }

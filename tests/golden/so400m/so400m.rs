@@ -71,7 +71,7 @@ pub mod flagship {
         rows_per_block: 128,
         blocks_per_band: 12,
         rows_multiple: 256,
-        shared_bytes: 44032,
+        shared_bytes: 46592,
         constants: &[
             ("N", 1152),
             ("K", 592),
@@ -91,7 +91,12 @@ pub mod flagship {
             ("PATCH", 14),
             ("CHANNELS", 3),
             ("RUN", 42),
-            ("UNIT", 2),
+            ("BANDS", 8),
+            ("BAND_BYTES", 784),
+            ("SLOTS", 4),
+            ("NEAR_BIT", 1),
+            ("MIDDLE_BIT", 5),
+            ("FAR_BIT", 6),
         ],
         arguments: &[
             ("image", ::sovit_kernels::Dtype::U8),
