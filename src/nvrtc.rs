@@ -282,7 +282,8 @@ impl Library {
 
     /// Compiles one kernel for one architecture, such as `sm_80` or `sm_90a`.
     ///
-    /// Spills and announced losses of performance are errors, as is what does not compile; each comes with the log.
+    /// Local memory, of spills or of arrays, and announced losses of performance are errors, as is what does not compile;
+    /// each comes with the log.
     pub fn compile(&self, source: &str, entry: &str, arch: &str) -> Result<Compiled, Diagnostic> {
         if !is_architecture(arch) {
             return Err(unknown_architecture(arch));
@@ -326,7 +327,8 @@ impl Library {
             |word: &str| number_before(&log, word).ok_or_else(|| broken(&format!("no `{word}` in its report")));
         let (registers, stores, loads) =
             (report("registers")?, report("bytes spill stores")?, report("bytes spill loads")?);
-        if stores + loads > 0 {
+        // The frame holds what is spilled, and arrays whose elements are told at run time.
+        if stores + loads + report("bytes stack frame")? > 0 {
             return Err(spilling(entry, arch, &log));
         }
 

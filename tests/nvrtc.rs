@@ -1,6 +1,8 @@
 //! The kernels compiled by NVRTC, spills and lost performance being errors. Needs no GPU.
 #![cfg(feature = "nvrtc")]
 
+#[path = "nvrtc/shapes.rs"]
+mod shapes;
 mod support;
 
 use std::path::PathBuf;
@@ -11,8 +13,8 @@ use sovitc::kernel::{Attention, AttentionTile, KernelPlan, QueryKey, Softmax, co
 use sovitc::nvrtc::{Compiled, Library, Missing, Search, find};
 use sovitc::sass;
 use sovitc::vit::{
-    Activation, Architecture, Batches, Half, Halves, ImageFormat, KernelForm, LayerNorm, Layout, Pixels, Pooling,
-    QkNorm, Shape, Variant, Vit, named,
+    Architecture, Batches, Half, Halves, ImageFormat, KernelForm, LayerNorm, Layout, Pixels, Pooling, QkNorm, Shape,
+    Variant, Vit, named,
 };
 
 /// The library, or a loud word that the test did not run.
@@ -92,44 +94,6 @@ fn the_main_loops_of_products_are_tight() {
     }
 }
 
-/// Published shapes, and one with every epilogue that these lack.
-#[test]
-fn every_kernel_of_a_model_compiles_without_spills() {
-    let Some(library) = library("nvrtc::every_kernel_of_a_model_compiles_without_spills") else { return };
-    let gated = Architecture {
-        activation: Activation::SwiGlu,
-        variant: Variant { layer_scale: Some(1e-5), ..Variant::default() },
-        ..Architecture::default()
-    };
-    let models = [
-        named("sovit_400m14").unwrap().vit(),
-        named("sovit_150m14").unwrap().vit(),
-        Vit { architecture: gated, shape: Shape { width: 1024, depth: 1, mlp_dim: 2730 } },
-        Vit {
-            architecture: Architecture { activation: Activation::Gelu, ..Architecture::default() },
-            shape: Shape { width: 768, depth: 1, mlp_dim: 3072 },
-        },
-    ];
-    let others = [Halves::MIXED, Halves::of(Half::Fp16)].map(|halves| KernelForm { halves, ..KernelForm::default() });
-    for (vit, archs) in models.iter().zip([4, 1, 1, 1]) {
-        let usual = plan_for(vit, KernelForm::default()).unwrap().list;
-        let known: Vec<String> = usual.iter().map(|kernel| kernel.entry.clone()).collect();
-        // In other floats on two architectures what differs from the usual.
-        let of = |form: &KernelForm| plan_for(vit, form.clone()).unwrap().list;
-        let floats = others.iter().flat_map(of).filter(|kernel| !known.contains(&kernel.entry));
-        let archs = &["sm_80", "sm_90a", "sm_89", "sm_100"][..archs];
-        let two = &["sm_80", "sm_90a"][..archs.len().min(2)];
-        for (kernel, archs) in
-            usual.iter().cloned().map(|kernel| (kernel, archs)).chain(floats.map(|kernel| (kernel, two)))
-        {
-            for arch in archs {
-                let compiled = compile_plan(&library, &kernel, arch);
-                assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
-            }
-        }
-    }
-}
-
 /// Images of the other float, folded norms, small batches, turned queries and keys, and attention of every kind in fp16,
 /// on the architectures of a plan that names none.
 #[test]
@@ -170,48 +134,6 @@ fn fp16_in_every_form_compiles_without_spills() {
         seen += 1;
     }
     assert!(seen > 50, "{seen} CUBINs");
-}
-
-/// The kernels that small batches have, on every class of GPUs.
-#[test]
-fn kernels_of_small_batches_compile_without_spills() {
-    let Some(library) = library("nvrtc::kernels_of_small_batches_compile_without_spills") else { return };
-    let archs = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"];
-    let mut seen = 0;
-    for (name, archs) in [("sovit_400m14", &archs[..]), ("vit_b16", &archs[..1]), ("dinov3_l16", &archs[3..4])] {
-        let form = KernelForm { batches: Batches::new(&[1, 4, 64]).unwrap(), ..KernelForm::default() };
-        let kernels = plan_for(&named(name).unwrap().vit(), form).unwrap();
-        for kernel in kernels.list.iter().filter(|kernel| kernel.instead_of.is_some()) {
-            for arch in archs {
-                let compiled = compile_plan(&library, kernel, arch);
-                assert_eq!(compiled.file, format!("{}.{arch}.cubin", kernel.entry));
-                assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
-                seen += 1;
-            }
-        }
-    }
-    assert!(seen > 50, "{seen} CUBINs");
-}
-
-/// The kernels that differ where layer norms are folded, on every class of GPUs.
-#[test]
-fn folded_norms_compile_without_spills() {
-    let Some(library) = library("nvrtc::folded_norms_compile_without_spills") else { return };
-    let form = KernelForm { layernorm: LayerNorm::Folded, ..KernelForm::default() };
-    let gated = Architecture { activation: Activation::SwiGlu, ..Architecture::default() };
-    let gated = Vit { architecture: gated, shape: Shape { width: 1024, depth: 1, mlp_dim: 2730 } };
-    let published = ["sovit_400m14", "sovit_150m14"].map(|name| named(name).unwrap().vit());
-    let archs = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"];
-    for (number, vit) in published.iter().chain([&gated]).enumerate() {
-        let kernels = plan_for(vit, form.clone()).unwrap();
-        for name in ["layernorm_statistics", "qkv", "fc1"] {
-            let kernel = kernels.named(name).unwrap();
-            for arch in if number == 0 { &archs[..] } else { &archs[number..=number] } {
-                let compiled = compile_plan(&library, kernel, arch);
-                assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
-            }
-        }
-    }
 }
 
 /// All that reads images or makes vectors of tokens, on every class of GPUs.
@@ -365,6 +287,14 @@ fn faulty_kernels_are_refused() {
         for (int i = 0; i < 100; ++i) out[i * 1024 + threadIdx.x] = v[i] * s;
     }"#;
     refuses(&library, spilling, "sm_80", codes::SPILLS, "registers");
+    // An array that lies in memory because its elements are told at run time: nothing is spilled.
+    let indexed = r#"extern "C" __global__ void entry(const float* in, float* out, const int* at) {
+        float v[100];
+        for (int i = 0; i < 100; ++i) v[i] = in[i * 32 + threadIdx.x];
+        v[at[threadIdx.x]] *= 2;
+        for (int i = 0; i < 100; ++i) out[i * 32 + threadIdx.x] = v[i];
+    }"#;
+    refuses(&library, indexed, "sm_80", codes::SPILLS, "400 bytes stack frame");
     let unbounded = r#"extern "C" __global__ void entry(int* out) {
         asm volatile("setmaxnreg.dec.sync.aligned.u32 24;");
         out[threadIdx.x] = 1;

@@ -17,6 +17,11 @@ pub(crate) fn skip(tool: &str, test: &str, reason: &str) {
     let _ = writeln!(std::io::stdout(), "SKIPPED {test}: {reason}");
 }
 
+/// Whether everything is tested, as by `tests/run --full`, and not a sample of what takes minutes.
+pub(crate) fn is_full() -> bool {
+    std::env::var_os("SOVIT_FULL").is_some()
+}
+
 /// Copies a folder with all it holds.
 pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
