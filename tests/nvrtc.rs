@@ -1,17 +1,21 @@
 //! The kernels compiled by NVRTC, spills and lost performance being errors. Needs no GPU.
 #![cfg(feature = "nvrtc")]
 
+#[path = "nvrtc/loops.rs"]
+mod loops;
 #[path = "nvrtc/shapes.rs"]
 mod shapes;
 mod support;
 
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use sovitc::diagnostic::{Code, Diagnostic, Fault};
 use sovitc::emit::kernel_source;
 use sovitc::kernel::{Attention, AttentionTile, KernelPlan, QueryKey, Softmax, codes, layernorm_residual, plan_for};
 use sovitc::nvrtc::{Compiled, Library, Missing, Search, find};
-use sovitc::sass;
 use sovitc::vit::{
     Architecture, Batches, Half, Halves, ImageFormat, KernelForm, LayerNorm, Layout, Pixels, Pooling, QkNorm, Shape,
     Variant, Vit, named,
@@ -38,6 +42,24 @@ fn compile_plan(library: &Library, kernel: &KernelPlan, arch: &str) -> Compiled 
     library.compile(&source, &kernel.entry, arch).unwrap_or_else(|d| panic!("{}\n{}", d.message, d.notes.join("\n")))
 }
 
+/// Does all the work on every core, and says what of it went wrong.
+fn on_every_core<T: Sync>(jobs: &[T], work: impl Fn(&T) -> Result<(), String> + Sync) {
+    let next = AtomicUsize::new(0);
+    let share = || {
+        let mut found = Vec::new();
+        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.extend(work(job).err());
+        }
+        found
+    };
+    let found: Vec<String> = thread::scope(|scope| {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(share)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(found.is_empty(), "{} of {} CUBINs\n{}", found.len(), jobs.len(), found.join("\n"));
+}
+
 #[test]
 fn every_layer_norm_fits_in_registers() {
     let Some(library) = library("nvrtc::every_layer_norm_fits_in_registers") else { return };
@@ -50,46 +72,6 @@ fn every_layer_norm_fits_in_registers() {
             assert!(compiled.cubin.starts_with(b"\x7fELF"));
             // 512 threads of 128 registers fill the file of registers.
             assert!(compiled.registers <= 128, "{width} {arch}: {}", compiled.registers);
-        }
-    }
-}
-
-/// The loops of the large products: what they copy goes 16 bytes at a time past the registers, warps meet once a stage,
-/// nothing lies in local memory, and at least half of the instructions are products.
-#[test]
-fn the_main_loops_of_products_are_tight() {
-    const TEST: &str = "nvrtc::the_main_loops_of_products_are_tight";
-    let Some(library) = library(TEST) else { return };
-    let search = Search::from_environment(|name| std::env::var_os(name));
-    let Some(disassembler) = sass::find(&search, |name| std::env::var_os(name)) else {
-        return support::skip("nvdisasm", TEST, "no nvdisasm was found");
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let bf16 = Halves::default();
-    for (model, arch, halves) in [
-        ("sovit_400m14", "sm_80", bf16),
-        ("sovit_400m14", "sm_89", bf16),
-        ("sovit_150m14", "sm_90a", bf16),
-        ("sovit_400m14", "sm_80", Halves::MIXED),
-        ("sovit_150m14", "sm_90a", Halves::of(Half::Fp16)),
-    ] {
-        let form = KernelForm { halves, ..KernelForm::default() };
-        let kernels = plan_for(&named(model).unwrap().vit(), form).unwrap();
-        for kernel in &kernels.list {
-            let compiled = compile_plan(&library, kernel, arch);
-            let mix = disassembler.mix(&compiled.cubin, folder.path()).unwrap();
-            assert_eq!(mix.local, 0, "{} {arch}", kernel.entry);
-            if kernel.flops_per_row == 0 {
-                continue;
-            }
-            let found = mix.main_loop;
-            assert!(found.products > 0 && found.wide_copies == found.copies, "{} {arch}: {found:?}", kernel.entry);
-            if ["qkv", "projection", "fc1", "fc2"].contains(&kernel.name.as_str()) {
-                // A round of the loop goes once through all stages.
-                assert_eq!(Some(found.barriers), kernel.constant("STAGES"), "{} {arch}", kernel.entry);
-                let share = 1.0 / found.for_each_product().unwrap();
-                assert!(found.copies > 0 && share >= 0.5, "{} {arch}: {share:.2} {found:?}", kernel.entry);
-            }
         }
     }
 }

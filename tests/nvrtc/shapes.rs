@@ -1,9 +1,5 @@
 //! Every kernel of the shapes that kernels are held to, in every form, for every class of GPUs.
 
-use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
 use sovitc::emit::kernel_source;
 use sovitc::kernel::{KernelPlan, plan_for};
 use sovitc::nvrtc::Library;
@@ -12,7 +8,7 @@ use sovitc::vit::{
     named,
 };
 
-use crate::{library, support};
+use crate::{library, on_every_core, support};
 
 /// Width, depth, MLP size and heads.
 const SHAPES: [[u64; 4]; 6] = [
@@ -25,22 +21,22 @@ const SHAPES: [[u64; 4]; 6] = [
 ];
 
 /// The architectures of GPUs, a class each.
-const ARCHS: [&str; 6] = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"];
+pub(crate) const ARCHS: [&str; 6] = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"];
 
 /// Of all kernels on all architectures, each so many is compiled where not all are.
 const SAMPLED: usize = 11;
 
 /// Kernels, none twice.
 #[derive(Default)]
-struct Distinct {
+pub(crate) struct Distinct {
     /// Without their names.
     known: Vec<KernelPlan>,
-    list: Vec<KernelPlan>,
+    pub(crate) list: Vec<KernelPlan>,
 }
 
 impl Distinct {
     /// Adds those of a model; how many are new.
-    fn add(&mut self, vit: &Vit, form: KernelForm) -> usize {
+    pub(crate) fn add(&mut self, vit: &Vit, form: KernelForm) -> usize {
         let before = self.list.len();
         for plan in plan_for(vit, form).unwrap().list {
             // The arguments say what floats are read and written.
@@ -139,18 +135,7 @@ fn kernels_of_every_shape_compile_for_every_architecture() {
     let all = jobs();
     assert!(all.len() > 2000, "{} CUBINs", all.len());
     let jobs: Vec<_> = all.iter().step_by(if support::is_full() { 1 } else { SAMPLED }).collect();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut found = Vec::new();
-        while let Some((plan, arch)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            found.extend(gates(&library, plan, arch).err().map(|why| format!("{} for {arch}: {why}", plan.entry)));
-        }
-        found
-    };
-    let found: Vec<String> = thread::scope(|scope| {
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    on_every_core(&jobs, |(plan, arch)| {
+        gates(&library, plan, arch).map_err(|why| format!("{} for {arch}: {why}", plan.entry))
     });
-    assert!(found.is_empty(), "{} of {} CUBINs\n{}", found.len(), jobs.len(), found.join("\n"));
 }
