@@ -32,11 +32,19 @@ mod gemm;
 mod image;
 #[path = "kernels/overflow.rs"]
 mod overflow;
+#[path = "kernels/plain.rs"]
+mod plain;
 #[path = "kernels/pool.rs"]
 mod pool;
+#[path = "support/python.rs"]
+mod python;
 #[path = "kernels/query_key.rs"]
 mod query_key;
+#[path = "support/so400m.rs"]
+mod so400m;
 mod support;
+#[path = "kernels/timm.rs"]
+mod timm;
 #[path = "kernels/traffic.rs"]
 mod traffic;
 #[path = "kernels/verify.rs"]

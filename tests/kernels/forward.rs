@@ -10,11 +10,11 @@ use sovitc::vit::{
     Position, PositionRows, QkNorm, QkvBias, Shape, Variant, Vit,
 };
 
-use crate::block::{Rows, attend, norm};
 use crate::compiled;
+use crate::plain::Plain;
 
 /// A checkpoint: unrounded weights by name.
-type Weights = BTreeMap<String, Vec<f32>>;
+pub(crate) type Weights = BTreeMap<String, Vec<f32>>;
 
 fn checkpoint(vit: &Vit, noise: &mut Noise) -> Weights {
     let mut all = Weights::new();
@@ -38,10 +38,10 @@ fn checkpoint(vit: &Vit, noise: &mut Noise) -> Weights {
 }
 
 /// Images as the model sees them, by image, channel, row and column.
-struct Images {
-    side: usize,
-    channels: usize,
-    count: usize,
+pub(crate) struct Images {
+    pub(crate) side: usize,
+    pub(crate) channels: usize,
+    pub(crate) count: usize,
     /// What a kernel reads, images x channels x rows x columns.
     pixels: Vec<u16>,
     kind: Pixels,
@@ -61,10 +61,19 @@ impl Images {
         Self { side, channels, count, pixels, kind, normalisation }
     }
 
-    fn value(&self, image: usize, channel: usize, y: usize, x: usize) -> f64 {
+    pub(crate) fn value(&self, image: usize, channel: usize, y: usize, x: usize) -> f64 {
         let pixel = self.pixels[((image * self.channels + channel) * self.side + y) * self.side + x];
         let value = self.kind.half().map_or(f64::from(pixel), |half| half.widen(pixel).into());
         value * self.normalisation.scale[channel] + self.normalisation.shift[channel]
+    }
+
+    /// What the model sees, images x channels x rows x columns.
+    pub(crate) fn seen(&self) -> Vec<f64> {
+        let [rows, columns] = [self.side; 2];
+        let of_image = |image| (0..self.channels).map(move |channel| (image, channel));
+        let planes = (0..self.count).flat_map(of_image);
+        let places = planes.flat_map(|plane| (0..rows * columns).map(move |at| (plane, at / columns, at % columns)));
+        places.map(|((image, channel), y, x)| self.value(image, channel, y, x)).collect()
     }
 
     /// The buffer in the order of its dimensions.
@@ -178,186 +187,6 @@ fn buffer<'a>(step: &'a Step, argument: &str) -> Option<&'a str> {
     })
 }
 
-/// The model in double precision, as papers write it.
-struct Plain<'a> {
-    vit: &'a Vit,
-    weights: &'a Weights,
-}
-
-impl Plain<'_> {
-    fn of(&self, name: &str) -> Option<Vec<f64>> {
-        self.weights.get(name).map(|list| list.iter().map(|&value| f64::from(value)).collect())
-    }
-
-    fn linear(&self, name: &str, x: &Rows) -> Rows {
-        let weight = self.of(&format!("{name}.weight")).unwrap();
-        let bias = self.of(&format!("{name}.bias"));
-        let dot = |x: &[f64], w: &[f64]| x.iter().zip(w).map(|(x, w)| x * w).sum::<f64>();
-        let added = |at: usize| bias.as_ref().map_or(0.0, |bias| bias[at]);
-        let one = |x: &Vec<f64>| weight.chunks(x.len()).enumerate().map(|(at, w)| dot(x, w) + added(at)).collect();
-        x.iter().map(one).collect()
-    }
-
-    fn norm(&self, name: &str, x: &Rows) -> Rows {
-        norm(x, &self.of(&format!("{name}.weight")).unwrap(), &self.of(&format!("{name}.bias")).unwrap())
-    }
-
-    fn add(&self, x: &Rows, y: &Rows, scale: &str) -> Rows {
-        let scale = self.of(scale).unwrap_or_else(|| vec![1.0; x[0].len()]);
-        let one = |(x, y): (&Vec<f64>, &Vec<f64>)| x.iter().zip(y).zip(&scale).map(|((x, y), s)| x + y * s).collect();
-        x.iter().zip(y).map(one).collect()
-    }
-
-    fn mlp(&self, name: &str, x: &Rows, activation: Activation) -> Rows {
-        let mut hidden = self.linear(&format!("{name}fc1"), x);
-        let tanh = |v: f64| v / (1.0 + (-2.0 * (2.0 / std::f64::consts::PI).sqrt() * (v + 0.044715 * v.powi(3))).exp());
-        if activation == Activation::SwiGlu {
-            let gate = self.linear(&format!("{name}gate"), x);
-            for (h, g) in hidden.iter_mut().flatten().zip(gate.iter().flatten()) {
-                *h *= g / (1.0 + (-g).exp());
-            }
-        } else {
-            hidden.iter_mut().flatten().for_each(|h| *h = tanh(*h));
-        }
-        self.linear(&format!("{name}fc2"), &hidden)
-    }
-
-    fn embed(&self, images: &Images) -> Rows {
-        let a = &self.vit.architecture;
-        let (side, width) = (a.patch as usize, self.vit.shape.width as usize);
-        let (grid, prefix) = (images.side / side, a.prefix() as usize);
-        let weight = self.of("patch.weight").unwrap();
-        let position = self.of("position").unwrap_or_else(|| vec![0.0; grid * grid * width]);
-        let bias = self.of("patch.bias").unwrap_or_else(|| vec![0.0; width]);
-        let first = position.len() / width - grid * grid;
-        let before: Vec<f64> = ["class", "registers"].iter().filter_map(|name| self.of(name)).flatten().collect();
-        let mut rows = Rows::new();
-        for image in 0..images.count {
-            for token in 0..prefix {
-                let place = |at: usize| if token < first { position[at] } else { 0.0 };
-                rows.push((token * width..(token + 1) * width).map(|at| before[at] + place(at)).collect());
-            }
-            for patch in 0..grid * grid {
-                let (top, left) = (patch / grid * side, patch % grid * side);
-                let mut row = Vec::new();
-                for output in 0..width {
-                    let mut sum = bias[output] + position[(first + patch) * width + output];
-                    for (at, w) in weight[output * images.channels * side * side..]
-                        .iter()
-                        .enumerate()
-                        .take(images.channels * side * side)
-                    {
-                        let (channel, y, x) = (at / side / side, at / side % side, at % side);
-                        sum += w * images.value(image, channel, top + y, left + x);
-                    }
-                    row.push(sum);
-                }
-                rows.push(row);
-            }
-        }
-        rows
-    }
-
-    /// The vector of each image.
-    fn forward(&self, images: &Images) -> Rows {
-        let a = &self.vit.architecture;
-        let (heads, prefix) = (a.heads as usize, a.prefix() as usize);
-        let tokens = prefix + a.patches() as usize;
-        let mut x = self.embed(images);
-        if a.variant.pre_norm {
-            x = self.norm("pre_norm", &x);
-        }
-        for block in 0..self.vit.shape.depth {
-            let name = |part: &str| format!("blocks.{block}.{part}");
-            let normed = self.norm(&name("norm1"), &x);
-            let parts = ["q", "k", "v"].map(|part| {
-                let made = self.linear(&name(part), &normed);
-                if part == "v" { made } else { self.turned(&name(&format!("{part}_norm")), made, tokens) }
-            });
-            let qkv = (0..x.len()).map(|row| parts.each_ref().map(|part| part[row].clone()).concat()).collect();
-            let attended = self.linear(&name("projection"), &attend(&qkv, tokens, heads));
-            x = self.add(&x, &attended, &name("scale1"));
-            let hidden = self.mlp(&name(""), &self.norm(&name("norm2"), &x), a.activation);
-            x = self.add(&x, &hidden, &name("scale2"));
-        }
-        let x = self.norm("norm", &x);
-        match a.pooling {
-            Pooling::Class => x.chunks(tokens).map(|image| image[0].clone()).collect(),
-            Pooling::Map => {
-                let pooled: Rows = x.chunks(tokens).map(|image| self.pooled(image)).collect();
-                let y = self.linear("map.projection", &pooled);
-                let hidden = self.mlp("map.", &self.norm("map.norm", &y), Activation::GeluTanh);
-                self.add(&y, &hidden, "")
-            }
-            _ => (x.chunks(tokens))
-                .map(|image| {
-                    let column = |c: usize| image[prefix..].iter().map(|row| row[c]).sum::<f64>();
-                    (0..image[0].len()).map(|c| column(c) / (tokens - prefix) as f64).collect()
-                })
-                .collect(),
-        }
-    }
-
-    /// Queries or keys as attention sees them: each head normed, and turned where a patch stands.
-    fn turned(&self, name: &str, x: Rows, tokens: usize) -> Rows {
-        let a = &self.vit.architecture;
-        let (head, grid) = (self.vit.head_dim() as usize, (a.image / a.patch) as usize);
-        let split = |row: Vec<f64>| row.chunks(head).map(<[f64]>::to_vec).collect::<Rows>();
-        let one = |(row, x): (usize, Vec<f64>)| {
-            let heads = match a.variant.qk_norm {
-                QkNorm::None => split(x),
-                QkNorm::Layer => self.norm(name, &split(x)),
-                _ => {
-                    let weight = self.of(&format!("{name}.weight")).unwrap();
-                    let root = |x: &[f64]| (x.iter().map(|v| v * v).sum::<f64>() / head as f64 + 1e-6).sqrt();
-                    let normed = |x: Vec<f64>| x.iter().zip(&weight).map(|(v, w)| v / root(&x) * w).collect();
-                    split(x).into_iter().map(normed).collect()
-                }
-            };
-            match (row % tokens).checked_sub(a.prefix() as usize) {
-                Some(patch) if a.variant.position == Position::Rope => {
-                    let at = [patch / grid, patch % grid].map(|at| (at as f64 + 0.5) / grid as f64 * 2.0 - 1.0);
-                    heads.iter().flat_map(|x| rotate(x, at)).collect()
-                }
-                _ => heads.concat(),
-            }
-        };
-        x.into_iter().enumerate().map(one).collect()
-    }
-
-    /// What the probe's heads see of one image.
-    fn pooled(&self, image: &[Vec<f64>]) -> Vec<f64> {
-        let (image, heads) = (image.to_vec(), self.vit.architecture.heads as usize);
-        let query = self.linear("map.q", &vec![self.of("map.probe").unwrap()]).remove(0);
-        let (keys, values) = (self.linear("map.k", &image), self.linear("map.v", &image));
-        let head = query.len() / heads;
-        let mut out = vec![0.0; query.len()];
-        for h in (0..heads).map(|h| h * head..(h + 1) * head) {
-            let score = |key: &Vec<f64>| query[h.clone()].iter().zip(&key[h.clone()]).map(|(q, k)| q * k).sum::<f64>();
-            let weights: Vec<f64> = keys.iter().map(|key| (score(key) / (head as f64).sqrt()).exp()).collect();
-            let total: f64 = weights.iter().sum();
-            for (weight, value) in weights.iter().zip(&values) {
-                h.clone().for_each(|at| out[at] += weight / total * value[at]);
-            }
-        }
-        out
-    }
-}
-
-/// A head turned by a place of the image, as complex numbers: element i of the first half is the real part, that of the
-/// second the imaginary. A quarter of the head turns by the height, the next by the width.
-fn rotate(x: &[f64], place: [f64; 2]) -> Vec<f64> {
-    let half = x.len() / 2;
-    let mut out = vec![0.0; x.len()];
-    for i in 0..half {
-        let frequency = 100_f64.powf(-4.0 * (i % (half / 2)) as f64 / x.len() as f64);
-        let (sine, cosine) = (2.0 * std::f64::consts::PI * place[i / (half / 2)] * frequency).sin_cos();
-        out[i] = x[i] * cosine - x[half + i] * sine;
-        out[half + i] = x[i] * sine + x[half + i] * cosine;
-    }
-    out
-}
-
 /// The distance of two lists as a share of the second.
 fn distance(got: &[f64], exact: &[f64]) -> f64 {
     assert_eq!(got.len(), exact.len());
@@ -369,36 +198,73 @@ fn check(architecture: Architecture, form: impl Into<KernelForm>) {
     check_batch(architecture, &form.into(), 2);
 }
 
+/// A model, a checkpoint of it, and images, all random.
+pub(crate) struct Trial {
+    pub(crate) vit: Vit,
+    pub(crate) weights: Weights,
+    pub(crate) images: Images,
+}
+
+/// What a forward pass makes of the images: a vector of each, and its classes where there are any.
+pub(crate) struct Made {
+    vectors: Vec<f64>,
+    classes: Vec<f64>,
+    /// How far both may be off, as a share of their size.
+    limit: f64,
+    /// The kernels that were launched, by name.
+    launched: Vec<String>,
+}
+
+impl Trial {
+    pub(crate) fn new(architecture: Architecture, pixels: Pixels, count: usize) -> Self {
+        let vit = architecture.with(Shape { width: 144, depth: 2, mlp_dim: 272 }).unwrap();
+        let mut noise = Noise(architecture.prefix() + 17);
+        let weights = checkpoint(&vit, &mut noise);
+        let images = Images::new(&vit, pixels, count, &mut noise);
+        Self { vit, weights, images }
+    }
+
+    /// By kernels of that form.
+    pub(crate) fn by_kernels(&self, form: &KernelForm) -> Made {
+        let Self { vit, weights, images } = self;
+        let kernels = plan_for(vit, form.clone()).unwrap();
+        let pack = Pack { vit, form, normalisation: &images.normalisation };
+        let buffers = BTreeMap::from([("image".to_owned(), images.buffer(form.images.layout))]);
+        let mut machine = Machine { kernels: &kernels, pack, weights, images, buffers };
+        machine.run();
+        let (dtype, classes) = (form.halves.dtype, vit.architecture.classes as usize);
+        let vectors = halves(&machine.buffers["vector"]).into_iter().map(|bits| dtype.widen(bits).into()).collect();
+        let floats = machine.buffers.get("classes").into_iter().flat_map(|buffer| buffer.as_chunks::<4>().0);
+        let floats: Vec<f64> = floats.map(|&bytes| f64::from(f32::from_le_bytes(bytes))).collect();
+        let rows = floats.chunks(classes.next_multiple_of(8).max(1));
+        let launched = kernels.forward.iter().map(|step| step.kernel_for(images.count as u64).to_owned()).collect();
+        let classes = rows.flat_map(|row| &row[..classes]).copied().collect();
+        Made { vectors, classes, limit: kernels.error(vit), launched }
+    }
+}
+
 /// A forward pass of so many images, by the kernels that they launch; returns these by name.
 fn check_batch(architecture: Architecture, form: &KernelForm, count: usize) -> Vec<String> {
-    let format = form.images;
-    let vit = architecture.with(Shape { width: 144, depth: 2, mlp_dim: 272 }).unwrap();
-    let mut noise = Noise(architecture.prefix() + 17);
-    let weights = checkpoint(&vit, &mut noise);
-    let images = Images::new(&vit, format.pixels, count, &mut noise);
-    let kernels = plan_for(&vit, form.clone()).unwrap();
-    let pack = Pack { vit: &vit, form, normalisation: &images.normalisation };
-    let buffers = BTreeMap::from([("image".to_owned(), images.buffer(format.layout))]);
-    let mut machine = Machine { kernels: &kernels, pack, weights: &weights, images: &images, buffers };
-    machine.run();
+    let trial = Trial::new(architecture, form.images.pixels, count);
+    let made = trial.by_kernels(form);
+    let plain = Plain { vit: &trial.vit, weights: &trial.weights };
+    let exact = plain.forward(&trial.images);
+    made.agrees(&exact.concat(), &plain.classes(&exact).concat());
+    made.launched
+}
 
-    let plain = Plain { vit: &vit, weights: &weights };
-    let exact = plain.forward(&images);
-    let dtype = form.halves.dtype;
-    let got: Vec<f64> = halves(&machine.buffers["vector"]).into_iter().map(|bits| dtype.widen(bits).into()).collect();
-    let limit = kernels.error(&vit);
-    let off = distance(&got, &exact.concat());
-    assert!(off < limit && off > 0.0, "the vectors are {off:.2e} of their size off, not {limit:.2e}");
-    if architecture.classes > 0 {
-        let exact = plain.linear("classifier", &exact);
-        let stored = architecture.classes.next_multiple_of(8) as usize;
-        let floats = machine.buffers["classes"].chunks_exact(4);
-        let floats: Vec<f64> = floats.map(|b| f64::from(f32::from_le_bytes([b[0], b[1], b[2], b[3]]))).collect();
-        let rows = floats.chunks(stored).flat_map(|row| &row[..architecture.classes as usize]);
-        let off = distance(&rows.copied().collect::<Vec<_>>(), &exact.concat());
-        assert!(off < limit, "the classes are {off:.2e} of their size off");
+impl Made {
+    /// Holds vectors and classes to those of another way.
+    pub(crate) fn agrees(&self, vectors: &[f64], classes: &[f64]) {
+        let limit = self.limit;
+        let off = distance(&self.vectors, vectors);
+        assert!(off < limit && off > 0.0, "the vectors are {off:.2e} of their size off, not {limit:.2e}");
+        assert_eq!(self.classes.len(), classes.len());
+        if !classes.is_empty() {
+            let off = distance(&self.classes, classes);
+            assert!(off < limit, "the classes are {off:.2e} of their size off");
+        }
     }
-    kernels.forward.iter().map(|step| step.kernel_for(count as u64).to_owned()).collect()
 }
 
 #[test]
