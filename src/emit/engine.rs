@@ -137,6 +137,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "nemo.yaml.j2",
     "burn.rs.j2",
     "candle.json.j2",
+    "kernels.md.j2",
     "plan.rs.j2",
     "terminal.txt.j2",
     "starter.sov.j2",

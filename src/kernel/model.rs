@@ -49,6 +49,16 @@ impl Kernels {
         self.step(name).map_or_else(|| vec![(1, None)], own)
     }
 
+    /// The same in words, such as `1`, `2..4` or `5..`.
+    pub fn batches(&self, name: &str) -> String {
+        let shown = |(first, last): (u64, Option<u64>)| match last {
+            Some(last) if last == first => format!("{first}"),
+            Some(last) => format!("{first}..{last}"),
+            None => format!("{first}.."),
+        };
+        self.ranges(name).into_iter().map(shown).collect::<Vec<_>>().join(", ")
+    }
+
     /// Whether a batch of so many images launches the kernel of that name.
     pub fn serves(&self, name: &str, images: u64) -> bool {
         self.ranges(name).iter().any(|&(first, last)| first <= images && last.is_none_or(|last| images <= last))

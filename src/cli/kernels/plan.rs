@@ -132,19 +132,9 @@ fn human(item: &Answer, halves: Halves, kernels: &Kernels) -> String {
         let moved = (plan.bytes_per_row * rows + plan.bytes_of_weights) as f64 / 1e6;
         let Launch { threads, shared_bytes, .. } = plan.launch;
         let name = &plan.name;
-        let images = if by_batch { format!("  {}", images(kernels, name)) } else { String::new() };
+        let images = if by_batch { format!("  {}", kernels.batches(name)) } else { String::new() };
         format!("  {name:<19}{tile:>14}{threads:>9}{shared_bytes:>12}{blocks:>9}{work:>11.3}{moved:>10.2}{images}\n")
     });
     text.extend(lines);
     text
-}
-
-/// The batches that launch a kernel, such as `1`, `2..4` or `5..`.
-fn images(kernels: &Kernels, name: &str) -> String {
-    let shown = |(first, last): (u64, Option<u64>)| match last {
-        Some(last) if last == first => format!("{first}"),
-        Some(last) => format!("{first}..{last}"),
-        None => format!("{first}.."),
-    };
-    kernels.ranges(name).into_iter().map(shown).collect::<Vec<_>>().join(", ")
 }

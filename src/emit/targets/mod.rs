@@ -198,7 +198,9 @@ const fn about(target: Target) -> (&'static str, bool) {
         Target::Nemo => ("a YAML file with the encoder in the `model` of NeMo's ViT classification", false),
         Target::Burn => ("a Rust file with the blocks as a `TransformerEncoderConfig` of Burn", false),
         Target::Candle => ("`config.json` of candle's `siglip::VisionConfig`", true),
-        Target::Kernels => ("CUDA sources specialised to the shape, and their `manifest.json`", true),
+        Target::Kernels => {
+            ("CUDA sources specialised to the shape, their `manifest.json`, and a README about both", true)
+        }
         Target::Template => {
             ("whatever a template of your own says: `emit template \"mine.j2\" to \"mine.yaml\"`", true)
         }

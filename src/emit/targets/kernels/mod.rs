@@ -1,4 +1,6 @@
-//! CUDA kernels: a folder with one source a kernel and a manifest that says how to launch each.
+//! CUDA kernels: a folder with one source a kernel, a manifest that says how to launch each, and a README about both.
+
+mod readme;
 
 use serde::Serialize;
 
@@ -26,6 +28,7 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
     let manifest = Manifest { version: VERSION, halves, error, kernels: entries, forward, weights };
     let text = summary::pretty(&manifest)?;
     pieces.push(job.in_folder("manifest.json", text)?.into());
+    pieces.push(job.in_folder("README.md", readme::print(job, &kernels)?)?.into());
     Ok(pieces)
 }
 
