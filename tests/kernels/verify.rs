@@ -176,6 +176,30 @@ fn the_command_profiles_every_kernel() {
     assert_eq!(flops(many), 63 * flops(one));
     assert!(flops(one) >= one["useful_flops"].as_u64().unwrap());
     assert!(list.iter().all(|kernel| kernel["seconds"].as_f64().unwrap() > 0.0));
+    // A pass has every launch as often as there are blocks.
+    let passes = value["searches"][0]["passes"].as_array().unwrap();
+    assert_eq!(passes.iter().map(|pass| pass["images"].as_u64().unwrap()).collect::<Vec<_>>(), [1, 63]);
+    let seconds = |name: &str| named(name)[1]["seconds"].as_f64().unwrap();
+    let block: f64 =
+        ["layernorm", "layernorm", "qkv", "attention", "projection", "fc1", "fc2"].into_iter().map(seconds).sum();
+    let near = |got: &serde_json::Value, want: f64| (got.as_f64().unwrap() / want - 1.0).abs() < 0.01;
+    assert!(near(&passes[1]["block_seconds"], block), "{} and {block}", passes[1]);
+    assert!(passes[1]["seconds"].as_f64().unwrap() > 2.0 * block);
+
+    // Folded norms spare a block what a norm moves.
+    let folded = folder.path().join("folded.sov");
+    std::fs::write(&folded, PLAN.to_owned() + "emit kernels \"kernels/\" { layernorm = folded }\n").unwrap();
+    let more = ["--device", "a100", "--rows", "16000", "--format", "json"];
+    let block_of = |path: &Path| {
+        let (status, text, said) = kernels("profile", path, &more, |command| {
+            command.env("SOVIT_NVRTC", folder.path());
+        });
+        assert_eq!((status, said.as_str()), (0, ""));
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        value["searches"][0]["passes"][0]["block_seconds"].as_f64().unwrap()
+    };
+    let (apart, folded) = (block_of(&plan(&folder)), block_of(&folded));
+    assert!(folded < apart, "{folded} and {apart} seconds");
 
     // Each number of rows has the kernel for so many images of 16 tokens.
     let batches = folder.path().join("batches.sov");

@@ -11,13 +11,14 @@ use super::asked::{Asked, workshop};
 use crate::diagnostic::Diagnostic;
 use crate::emit::kernel_source;
 use crate::hardware::{self, Device};
-use crate::kernel::{self, KernelPlan};
+use crate::kernel::{self, KernelPlan, Kernels, Rows, Step};
 use crate::nvrtc::{self, Library};
 use crate::plan::{Plan, no_device};
 use crate::sass::{self, Disassembler};
 use crate::shape::Answer;
 use crate::source::Sources;
 use crate::verify::{Built, Failure, Profile, codes, count};
+use crate::vit::Vit;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -28,6 +29,8 @@ A few blocks of each kernel are run on the CPU and counted exactly; the rest of 
   dram     bytes that move to and from device memory, by a model of the L2 cache, over those that must
   hmma     share of the main loop's instructions that multiply matrices, where nvdisasm is found
   bank     share of the turns of shared memory that bank conflicts add, in the main loop and elsewhere
+
+The last lines are whole forward passes over the images that have so many tokens, launch after launch.
 
 Times count matrix products, instructions, shared memory, device memory and waits at barriers; powers of two and the
 rate of the L2 cache are left out.
@@ -54,13 +57,48 @@ pub(in crate::cli) struct Counts {
 struct Whole<'a> {
     plan: &'a str,
     device: &'a str,
-    searches: Vec<Search<'a>>,
+    searches: Vec<Profiled<'a>>,
 }
 
 #[derive(Serialize)]
-struct Search<'a> {
+struct Profiled<'a> {
     search: &'a str,
     kernels: Vec<Profile>,
+    /// For each number of rows a whole pass over the images that have so many tokens.
+    passes: Vec<Pass>,
+}
+
+/// The launches of a forward pass, one after another, each by the kernel of such a batch.
+#[derive(Serialize)]
+struct Pass {
+    images: u64,
+    /// Predicted seconds.
+    seconds: f64,
+    /// Those of one block.
+    block_seconds: f64,
+    #[serde(skip)]
+    depth: u64,
+}
+
+impl Pass {
+    fn new(vit: &Vit, rows: u64) -> Self {
+        let images = rows.div_ceil(Rows::Tokens.of(vit).max(1));
+        Self { images, seconds: 0.0, block_seconds: 0.0, depth: vit.shape.depth }
+    }
+
+    /// The launches that a kernel has in it.
+    fn launches<'a>(&self, planned: &'a Kernels, kernel: &str) -> impl Iterator<Item = &'a Step> {
+        planned.forward.iter().filter(move |step| step.kernel_for(self.images) == kernel)
+    }
+
+    fn add(&mut self, step: &Step, seconds: f64) {
+        if step.each_block {
+            self.block_seconds += seconds;
+            self.seconds += self.depth as f64 * seconds;
+        } else {
+            self.seconds += seconds;
+        }
+    }
 }
 
 pub(super) fn run(arguments: &Counts) -> Status {
@@ -94,7 +132,7 @@ fn profiled<'a>(
     plan: &Plan,
     answers: &[&'a Answer],
     device: &Device,
-) -> Result<Vec<Search<'a>>, Diagnostic> {
+) -> Result<Vec<Profiled<'a>>, Diagnostic> {
     let (compiler, folder) = workshop()?;
     let search = nvrtc::Search::from_environment(|name| env::var_os(name));
     let library = nvrtc::find(&search).ok();
@@ -103,11 +141,14 @@ fn profiled<'a>(
     for answer in answers {
         let mut kernels = Vec::new();
         let planned = kernel::plan_for(&answer.vit, plan.form_of(&answer.search))?;
+        let mut passes: Vec<Pass> = arguments.rows.iter().map(|&rows| Pass::new(&answer.vit, rows)).collect();
+        passes.dedup_by_key(|pass| pass.images);
         for plan in &planned.list {
             let one_image = planned.rows(&plan.name).of(&answer.vit).max(1);
             let is_launched = |rows: &u64| planned.serves(&plan.name, rows.div_ceil(one_image));
             let rows: Vec<u64> = arguments.rows.iter().copied().filter(is_launched).collect();
-            if rows.is_empty() {
+            let has_part = |pass: &Pass| pass.launches(&planned, &plan.name).next().is_some();
+            if rows.is_empty() && !passes.iter().any(has_part) {
                 continue;
             }
             let counted =
@@ -116,8 +157,15 @@ fn profiled<'a>(
                 .as_ref()
                 .and_then(|library| built(library, disassembler.as_ref(), plan, &arguments.arch, folder.path()));
             kernels.extend(rows.iter().map(|&rows| counted.on(plan, device, rows, built)));
+            for pass in &mut passes {
+                let launches: Vec<&Step> = pass.launches(&planned, &plan.name).collect();
+                for step in launches {
+                    let rows = pass.images.saturating_mul(step.rows.of(&answer.vit));
+                    pass.add(step, counted.on(plan, device, rows, built).seconds);
+                }
+            }
         }
-        searches.push(Search { search: &answer.search, kernels });
+        searches.push(Profiled { search: &answer.search, kernels, passes });
     }
     Ok(searches)
 }
@@ -149,15 +197,22 @@ fn built(
 }
 
 /// A line for each kernel and number of rows.
-fn human(search: &Search, device: &Device) -> String {
+fn human(search: &Profiled, device: &Device) -> String {
     let head = format!("{} on {}\n", search.search, device.name);
+    let widest = search.kernels.iter().map(|profile| profile.kernel.len()).max().unwrap_or_default();
     let columns = [
         "kernel", "rows", "blocks", "waves", "issued", "bytes", "dram", "bank", "regs", "hmma", "resident", "us",
         "roofline", "limit",
     ];
-    let lines = std::iter::once(line(columns.map(str::to_owned))).chain(search.kernels.iter().map(cells).map(line));
+    let lines = std::iter::once(columns.map(str::to_owned)).chain(search.kernels.iter().map(cells));
+    let lines = lines.map(|cells| line(widest, cells));
     let closing = "  counted exactly for a few blocks of each kernel, extrapolated by the grid; times are predicted\n";
-    head + &lines.collect::<String>() + closing
+    let passes = search.passes.iter().map(|Pass { images, seconds, block_seconds, depth }| {
+        let (pass, block) = (1e3 * seconds, 1e6 * block_seconds);
+        let images = if *images == 1 { "1 image".to_owned() } else { format!("{images} images") };
+        format!("  a forward pass of {images} takes {pass:.2} ms, each of {depth} blocks {block:.1} us\n")
+    });
+    head + &lines.collect::<String>() + &passes.collect::<String>() + closing
 }
 
 fn cells(profile: &Profile) -> [String; 14] {
@@ -184,10 +239,13 @@ fn cells(profile: &Profile) -> [String; 14] {
     ]
 }
 
+/// The first cell takes as much room as the widest name, or as usual.
 fn line(
+    widest: usize,
     [kernel, rows, blocks, waves, issued, bytes, dram, bank, registers, hmma, resident, us, roofline, limit]: [String;
         14],
 ) -> String {
-    let counted = format!("{kernel:<19}{rows:>7}{blocks:>8}{waves:>8}{issued:>8}{bytes:>8}{dram:>8}{bank:>7}");
+    let width = widest.max(19);
+    let counted = format!("{kernel:<width$}{rows:>7}{blocks:>8}{waves:>8}{issued:>8}{bytes:>8}{dram:>8}{bank:>7}");
     format!("  {counted}{registers:>6}{hmma:>7}{resident:>10}{us:>9}{roofline:>10}  {limit}\n")
 }
