@@ -122,12 +122,12 @@ impl Sources {
     }
 }
 
-/// Whether a character could steer a terminal or turn the direction of the text around it.
+/// Whether a character could steer a terminal or turn the direction of the text around it, or is none (U+FFFE, U+FFFF).
 ///
 /// Names, paths and cells come from anyone: nobody's file may colour, hide or rearrange what is shown.
 pub fn is_disturbing(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

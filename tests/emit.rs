@@ -357,7 +357,7 @@ fn every_pooling_has_its_config() {
 
 #[test]
 fn hostile_names_stay_data() {
-    let hostile = "x\"\n import os; os.system('true') #\\";
+    let hostile = "x\"\n import os; os.system('true') #\\\u{2028}import os\u{85}import os\u{7f}";
     let mut case = case();
     case.plan.name = hostile.to_owned();
     case.answers[0].budget.name = hostile.to_owned();
@@ -386,6 +386,8 @@ fn hostile_names_stay_data() {
         case.plan.name = hostile.to_owned();
         case.answers[0].budget.name = "{{ 7 * 7 }}\r\n$(true)".to_owned();
         for artefact in render(&case.request()).unwrap() {
+            // Where YAML ends a line, or refuses to be read.
+            assert!(!artefact.text.contains(['\u{2028}', '\u{85}', '\u{7f}']), "{}", artefact.text);
             let is_code = |line: &str| line.trim_start().starts_with("import os") || line.contains("49");
             assert!(
                 artefact.path == "summary.json" || target.ending().is_none() || !artefact.text.lines().any(is_code),

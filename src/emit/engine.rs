@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::codes;
 use crate::diagnostic::Diagnostic;
-use crate::source::is_disturbing;
+use crate::source::{is_disturbing, plain_json};
 
 /// Renders the template of that file name under `templates/`.
 pub(crate) fn render(template: &str, context: impl Serialize) -> Result<String, Diagnostic> {
@@ -265,24 +265,29 @@ fn shell(value: &Value) -> Result<Value, Error> {
     Ok(safe(format!("'{}'", word.replace('\'', "'\\''"))))
 }
 
-/// Any value as JSON on one line.
+/// Any value as JSON on one line, with what ends a line of YAML, or stands in none, escaped: the text is YAML and TOML, too.
 fn json(value: &Value) -> Result<Value, Error> {
     if value.kind() == ValueKind::Number {
         return number(value).map(safe);
     }
     let text = serde_json::to_string(value).map_err(|error| wrong(error.to_string()))?;
-    Ok(safe(text))
+    Ok(safe(plain_json(text)))
 }
 
-/// Any value as YAML on one line, for readers of YAML 1.1 too: they take `1e-8` for a text, and `1.0e-8` for a number.
+/// Any value as YAML on one line, for readers of YAML 1.1 too: they take `1e-8` and `1.0e8` for texts, and `1.0e-8` and
+/// `1.0e+8` for numbers.
 fn yaml(value: &Value) -> Result<Value, Error> {
     if value.kind() != ValueKind::Number {
         return json(value);
     }
     let number = number(value)?;
     Ok(safe(match number.split_once('e') {
-        Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0e{exponent}"),
-        _ => number,
+        Some((mantissa, exponent)) => {
+            let point = if mantissa.contains('.') { "" } else { ".0" };
+            let sign = if exponent.starts_with('-') { "" } else { "+" };
+            format!("{mantissa}{point}e{sign}{exponent}")
+        }
+        None => number,
     }))
 }
 
@@ -387,6 +392,23 @@ mod tests {
         for name in HOSTILE {
             let json = check("{{ list | json }}", name).unwrap();
             assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), [name]);
+        }
+    }
+
+    /// YAML ends lines where JSON does not, and refuses characters that JSON takes.
+    #[test]
+    fn json_keeps_to_a_line_of_yaml() {
+        let name = "a\u{2028}b\u{2029}c\u{85}d\u{7f}\u{9b}\u{fffe}\u{ffff}é😀";
+        assert_eq!(check("{{ name | json }}", name).unwrap(), r#""a\u2028b\u2029c\u0085d\u007f\u009b\ufffe\uffffé😀""#);
+    }
+
+    #[test]
+    fn exponents_are_numbers_in_yaml() {
+        let number = |value: f64| yaml(&Value::from(value)).unwrap().to_string();
+        for (value, written) in
+            [(1e-8, "1.0e-8"), (2.5e-7, "2.5e-7"), (1e20, "1.0e+20"), (2.5e20, "2.5e+20"), (0.5, "0.5")]
+        {
+            assert_eq!(number(value), written);
         }
     }
 
