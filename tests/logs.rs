@@ -64,6 +64,63 @@ fn timm_runs_are_rows() {
     assert_eq!(rows(&world, &every).0.unwrap().rows.len(), 9);
 }
 
+/// Each process takes an equal part of the data, padded; a warm-up before the epochs is more of them, and a run that was
+/// taken up again has its header twice.
+#[test]
+fn timm_counts_as_its_trainer_does() {
+    let world = timm(MemoryWorld::default(), "runs/a", 64, 3, 3);
+    let runs = "results runs from trainer timm \"runs/*\" { processes = 3, dataset = 1007 example }";
+    // 336 examples a process.
+    assert_eq!(table(&world, runs).rows[0].examples, Some(3.0 * 42.0 * 24.0));
+    let read = |path: &str| String::from_utf8(sovitc::source::World::read(&world, path).unwrap()).unwrap();
+    let (arguments, summary) = (read("runs/a/args.yaml"), read("runs/a/summary.csv"));
+    let prefixed = arguments.replace("warmup_epochs: 0", "warmup_epochs: 2\nwarmup_prefix: true");
+    let prefixed = world.clone().with("runs/a/args.yaml", prefixed);
+    assert_eq!(rows(&prefixed, runs).1[0].code.name, "no-rows-kept");
+    let again = summary.replacen("2,0.69", "epoch,train_loss,eval_loss,eval_top1,eval_top5,lr\n2,0.69", 1);
+    assert_eq!(table(&world.clone().with("runs/a/summary.csv", again), runs).rows.len(), 1);
+    // A last line that was cut short is no end, and the line before it neither.
+    let cut = world.clone().with("runs/a/summary.csv", summary.replace("2,0.69,0.68,70,100.0,0.0005\n", "2,0.69,0.6"));
+    assert_eq!(rows(&cut, runs).1[0].code.name, "no-rows-kept");
+    for epoch in ["-1", "1.5", "1e300", "nan"] {
+        let (_, found) =
+            rows(&world.clone().with("runs/a/summary.csv", summary.replace("\n0,", &format!("\n{epoch},"))), runs);
+        assert!(found[0].message.contains(&format!("says `epoch = {epoch}`, which is no count")), "{found:#?}");
+    }
+}
+
+/// An evaluation before the end is none of the model that the run ended with.
+#[test]
+fn only_what_stands_at_the_end_is_final() {
+    let state = |step: u64| {
+        format!(
+            r#"{{"max_steps": 20, "train_batch_size": 4, "log_history": [{{"eval_loss": 0.7, "step": {step}}}, {{"loss": 0.6, "step": 20}}]}}"#
+        )
+    };
+    let runs =
+        "results runs from trainer transformers \"r/*\" { width = 64, depth = 2, mlp = 239, loss = column eval_loss }";
+    let world = |text: String| MemoryWorld::default().with("r/1/trainer_state.json", text);
+    assert_eq!(table(&world(state(20)), runs).rows.len(), 1);
+    assert_eq!(rows(&world(state(15)), runs).1[0].code.name, "no-rows-kept");
+}
+
+/// Python writes numbers into JSON that JSON has no word for.
+#[test]
+fn runs_that_diverged_are_told_as_such() {
+    let state = r#"{"max_steps": 20, "train_batch_size": 4, "best": -Infinity, "log_history": [
+        {"loss": NaN, "step": 20, "a \"NaN\" \\": "NaN, Infinity"}, {"eval_loss": NaN, "step": 20}]}"#;
+    let world = MemoryWorld::default().with("r/1/trainer_state.json", state);
+    let runs = "results runs from trainer transformers \"r/*\" { width = 64, depth = 2, mlp = 239 }";
+    let (_, found) = rows(&world, runs);
+    assert!(found[0].message.starts_with("`loss` is NaN in line 1"), "{found:#?}");
+    let lines = "{\"step\": 1, \"val\": 0.5, \"g\": Infinity}\n{\"step\": 2, \"val\": NaN}\n";
+    let world = MemoryWorld::default().with("w/a/big_vision_metrics.txt", lines);
+    let runs = "results runs from trainer big_vision \"w/*\" \
+                { width = 64, depth = 2, mlp = 239, examples = 9, loss = column val }";
+    let (_, found) = rows(&world, runs);
+    assert!(found[0].message.starts_with("`loss` is NaN in line 2"), "{found:#?}");
+}
+
 /// Losses of training and of evaluation stand apart, and `total_flos` is no compute.
 #[test]
 fn transformers_runs_are_rows() {

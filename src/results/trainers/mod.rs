@@ -22,6 +22,7 @@ mod timm;
 mod transformers;
 mod wandb;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::Arc;
@@ -61,6 +62,13 @@ struct Entry {
     examples: Option<f64>,
     /// Metrics with their names.
     values: Values,
+}
+
+impl Entry {
+    /// Where in the run it stands, as the trainer counts.
+    fn point(&self) -> Option<u64> {
+        self.step.or(self.epoch)
+    }
 }
 
 /// The rows of one run, or of all that a tracker holds in one place.
@@ -250,6 +258,7 @@ fn table<'a>(results: &Results, log: &Log, folder: &str, vit: Option<&Vit>) -> R
     header.extend(names.iter().filter(|name| !COLUMNS.contains(name)).map(|name| (*name).to_owned()));
     let wanted: Vec<&str> = results.columns.iter().map(|column| column.value.as_str()).collect();
     let mut rows: Vec<(u64, Vec<String>)> = Vec::new();
+    let mut reached = None;
     let size = |pick: fn(&Vit) -> u64| vit.map_or_else(String::new, |vit| pick(vit).to_string());
     for entry in &log.entries {
         let value =
@@ -277,9 +286,12 @@ fn table<'a>(results: &Results, log: &Log, folder: &str, vit: Option<&Vit>) -> R
         };
         if wanted.iter().all(is_there) {
             rows.push((entry.line, cells));
+            reached = entry.point();
         }
     }
-    if let Some((_, last)) = rows.last_mut().filter(|_| log.has_ended) {
+    // What was logged for the last time before the end is not what the run ended with.
+    let is_end = log.has_ended && reached == log.entries.last().and_then(Entry::point);
+    if let Some((_, last)) = rows.last_mut().filter(|_| is_end) {
         "final".clone_into(&mut last[1]);
     }
     Run { header, rows: Box::new(rows.into_iter().map(|(line, cells)| RunRow { line, run: None, cells })) }
@@ -326,9 +338,30 @@ fn unknown_sizes(problem: &ConfigProblem) -> Problem {
 }
 
 /// The lines of JSON objects.
+/// JSON as Python writes it: numbers that JSON has no word for stand in quotes behind this, to be told as what they are.
+fn plain_numbers(text: &str) -> Cow<'_, str> {
+    const WORDS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+    if !WORDS.iter().any(|word| text.contains(word)) {
+        return Cow::Borrowed(text);
+    }
+    let (mut plain, mut rest, mut is_text) = (String::new(), text, false);
+    while let Some(c) = rest.chars().next() {
+        let word = WORDS.into_iter().find(|word| !is_text && rest.starts_with(word));
+        let escaped = rest.chars().nth(1).filter(|_| is_text && c == '\\').map_or(0, char::len_utf8);
+        is_text ^= c == '"';
+        let (piece, after) = rest.split_at(word.map_or(c.len_utf8() + escaped, str::len));
+        match word {
+            Some(word) => plain.extend(["\"", word, "\""]),
+            None => plain.push_str(piece),
+        }
+        rest = after;
+    }
+    Cow::Owned(plain)
+}
+
 fn json_lines(text: &str) -> impl Iterator<Item = Result<(u64, serde_json::Map<String, Value>), Problem>> + '_ {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines.map(|(index, line)| match serde_json::from_str(line) {
+    lines.map(|(index, line)| match serde_json::from_str(&plain_numbers(line)) {
         Ok(Value::Object(object)) => Ok((index as u64 + 1, object)),
         Ok(_) => Err(Problem(Some(index as u64 + 1), "holds a line that is no object".to_owned(), "remove it")),
         Err(error) => Err(Problem(Some(index as u64 + 1), format!("is no JSON lines: {error}"), "remove the line")),
@@ -357,15 +390,25 @@ fn csv(text: &str) -> Result<Vec<(u64, Values)>, Problem> {
         .map_err(|_| Problem(None, "is no CSV to its end".to_owned(), "keep it as the trainer wrote it"))?
     {
         let cells =
+        // A run that was taken up again writes its header once more.
+        if header.iter().enumerate().all(|(at, name)| record.cell(at) == name) {
+            continue;
+        }
             header.iter().enumerate().map(|(at, name)| (name.trim().to_owned(), record.cell(at).trim().to_owned()));
         rows.push((record.line, cells.filter(|(_, cell)| !cell.is_empty()).collect()));
     }
     Ok(rows)
 }
 
-fn take(values: &mut Values, name: &str) -> Option<f64> {
-    let at = values.iter().position(|(known, _)| known == name)?;
-    values.remove(at).1.parse().ok()
+/// Takes a count out of the cells of a line; none where it is not there.
+fn take_count(values: &mut Values, name: &str, line: u64) -> Result<Option<u64>, Problem> {
+    let Some(at) = values.iter().position(|(known, _)| known == name) else { return Ok(None) };
+    let (_, cell) = values.remove(at);
+    let is_count = |number: &f64| number.fract() == 0.0 && (0.0..1e15).contains(number);
+    cell.parse().ok().filter(is_count).map(|number| Some(number as u64)).ok_or_else(|| {
+        let what = format!("says `{name} = {}`, which is no count", short(&cell));
+        Problem(Some(line), what, "keep it as the trainer wrote it")
+    })
 }
 
 /// Adds what was logged to the entry of its step, or begins one.

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::{Entry, Log, Problem, csv, take};
+use super::{Entry, Log, Problem, csv, take_count};
 use crate::plan::Trainer;
 
 pub(super) fn log(text: &str, arguments: &Value, trainer: &Trainer) -> Result<Log, Problem> {
@@ -12,19 +12,22 @@ pub(super) fn log(text: &str, arguments: &Value, trainer: &Trainer) -> Result<Lo
         let what = "is of a run with `epoch_repeats`, whose examples do not follow from its epochs".to_owned();
         return Err(Problem(None, what, "leave the run out, or write its rows as a table"));
     }
-    // The loader drops the last batch that is not full, and gradients that are added up change nothing of it.
+    // Every process takes an equal part of the data, padded, and drops its last batch that is not full; gradients that
+    // are added up change nothing of it.
     let of_epoch = arguments["batch_size"].as_u64().zip(trainer.dataset).map(|(batch, dataset)| {
-        let batch = batch as f64 * trainer.processes as f64;
-        (dataset / batch).floor() * batch
+        let (batch, processes) = (batch as f64, trainer.processes as f64);
+        ((dataset / processes).ceil() / batch).floor() * batch * processes
     });
     let mut log = Log::default();
     for (line, mut values) in csv(text)? {
-        let epoch = take(&mut values, "epoch").map(|epoch| epoch as u64);
+        let epoch = take_count(&mut values, "epoch", line)?;
         let examples = epoch.zip(of_epoch).map(|(epoch, of_epoch)| (epoch + 1) as f64 * of_epoch);
         log.entries.push(Entry { line, step: None, epoch, examples, values });
     }
-    let cooldown = arguments["cooldown_epochs"].as_u64().unwrap_or(0);
-    let epochs = arguments["epochs"].as_u64().map(|epochs| epochs + cooldown);
+    let extra = |name: &str| arguments[name].as_u64().unwrap_or(0);
+    let warmup = if arguments["warmup_prefix"] == true { extra("warmup_epochs") } else { 0 };
+    let more = extra("cooldown_epochs").saturating_add(warmup);
+    let epochs = arguments["epochs"].as_u64().map(|epochs| epochs.saturating_add(more));
     let seen = log.entries.last().and_then(|entry| entry.epoch).map(|epoch| epoch + 1);
     // Without the arguments nobody knows how long it was to be.
     log.has_ended = epochs.is_none_or(|epochs| seen.is_some_and(|seen| seen >= epochs));

@@ -4,11 +4,11 @@
 
 use serde_json::Value;
 
-use super::{Entry, Log, Problem, cell, merge};
+use super::{Entry, Log, Problem, cell, merge, plain_numbers};
 use crate::plan::Trainer;
 
 pub(super) fn log(text: &str, trainer: &Trainer) -> Result<Log, Problem> {
-    let state: Value = serde_json::from_str(text).map_err(|error| {
+    let state: Value = serde_json::from_str(&plain_numbers(text)).map_err(|error| {
         Problem(Some(error.line() as u64), format!("is no JSON: {error}"), "keep it as it was written")
     })?;
     let Some(history) = state["log_history"].as_array() else {
