@@ -82,7 +82,13 @@ const DEFAULTS: [(&str, &str); 10] = [
 
 impl Recipe {
     /// The recipe for a training on `examples` examples, or why there is none.
+    ///
+    /// A contrastive loss over several passes needs the features of all of them first: each example then costs a forward
+    /// pass more beside the three that a training step comes to, and the same compute pays for three quarters of them.
     pub(super) fn new(spec: &RecipeSpec, examples: f64, search: &str) -> Result<Self, Diagnostic> {
+        let accumulation = spec.batch / (spec.processes * spec.micro_batch);
+        let is_twice = spec.task == Task::Contrastive && accumulation > 1;
+        let examples = if is_twice { 0.75 * examples } else { examples };
         let whole = examples / spec.batch as f64;
         // A quotient a rounding error below a whole number is that number.
         let steps = (whole * (1.0 + 1e-12)).floor() as u64;
@@ -114,7 +120,7 @@ impl Recipe {
             batch: spec.batch,
             processes: spec.processes,
             micro_batch: spec.micro_batch,
-            accumulation: spec.batch / (spec.processes * spec.micro_batch),
+            accumulation,
             steps,
             examples: steps.saturating_mul(spec.batch),
             dataset: spec.dataset,
@@ -131,7 +137,7 @@ impl Recipe {
             clip: spec.clip,
             precision: spec.precision,
             seed: spec.seed,
-            origins: origins(spec, examples, steps),
+            origins: origins(spec, examples, steps, is_twice),
         })
     }
 
@@ -150,16 +156,17 @@ impl Recipe {
     }
 }
 
-fn origins(spec: &RecipeSpec, examples: f64, steps: u64) -> BTreeMap<String, String> {
+fn origins(spec: &RecipeSpec, examples: f64, steps: u64, is_twice: bool) -> BTreeMap<String, String> {
     let written = spec.written.iter().map(|name| ((*name).to_owned(), "plan".to_owned()));
     let defaults = DEFAULTS.iter().filter(|(name, _)| !spec.written.contains(name));
     let defaults = defaults.map(|(name, why)| ((*name).to_owned(), format!("default: {why}")));
     let mut all: BTreeMap<_, _> = written.chain(defaults).collect();
     let short = examples - steps as f64 * spec.batch as f64;
+    let paid = if is_twice { "what the budget pays for, features computed twice" } else { "what the budget pays for" };
     let steps = if short < 0.5 {
-        "computed: what the budget pays for, exactly".to_owned()
+        format!("computed: {paid}, exactly")
     } else {
-        format!("computed: what the budget pays for, but for {short:.0} examples that fill no batch")
+        format!("computed: {paid}, but for {short:.0} examples that fill no batch")
     };
     all.insert("steps".to_owned(), steps);
     all.insert("accumulation".to_owned(), "computed: batch / (processes x micro_batch)".to_owned());
@@ -214,6 +221,18 @@ mod tests {
         assert_eq!(recipe.origins["batch"], "plan");
         assert!(recipe.origins["beta1"].starts_with("default: Kingma"));
         assert!(recipe.origins["steps"].contains("but for 99 examples"), "{}", recipe.origins["steps"]);
+    }
+
+    /// Features that are computed twice are paid for.
+    #[test]
+    fn contrastive_passes_cost_a_forward_pass_more() {
+        let one = spec(Decay::Cosine, 100, Stretch::Steps(0), Stretch::Steps(0));
+        let four = RecipeSpec { micro_batch: 25, ..one.clone() };
+        let steps =
+            |spec: &RecipeSpec, task| Recipe::new(&RecipeSpec { task, ..spec.clone() }, 1e6, "s").unwrap().steps;
+        assert_eq!([steps(&one, Task::Contrastive), steps(&four, Task::Classification)], [10_000; 2]);
+        // 3 forward passes an example, or 4.
+        assert_eq!(steps(&four, Task::Contrastive), 7_500);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! A recipe as a Python file that registers the config and calls open_clip's own training.
 //!
 //! An epoch is a whole number of batches for every worker, so that open_clip rounds nothing. Its passes compare all
-//! features of the batch, for which it computes them twice.
+//! features of the batch, for which it computes them twice; the recipe has so many examples less.
 
 use serde::Serialize;
 
 use super::super::Job;
 use super::super::recipe::Epochs;
 use crate::diagnostic::Diagnostic;
-use crate::emit::Artefact;
+use crate::emit::{Artefact, whole_examples};
 use crate::plan::{Decay, Precision, RecipeOptimizer, Task};
 use crate::shape::Recipe;
 
@@ -39,6 +39,7 @@ pub(super) fn print(job: &Job<'_>, recipe: &Recipe, has_module: bool) -> Result<
         has_cooldown.then(|| job.whole_epochs(recipe, epochs, ("cooldown", recipe.cooldown_steps))).transpose()?;
     let own = Own {
         recipe,
+        paid: if recipe.accumulation > 1 { recipe.examples } else { whole_examples(&job.answer.budget) },
         epochs,
         workers,
         has_module,
@@ -56,6 +57,8 @@ pub(super) fn print(job: &Job<'_>, recipe: &Recipe, has_module: bool) -> Result<
 #[derive(Serialize)]
 struct Own<'a> {
     recipe: &'a Recipe,
+    /// Examples that the budget pays for.
+    paid: u64,
     epochs: Epochs,
     workers: u64,
     /// Whether a module beside the file registers the encoder.
