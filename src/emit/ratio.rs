@@ -1,5 +1,9 @@
 //! MLP ratios that survive `int(width * ratio)`.
 
+use super::codes;
+use crate::diagnostic::Diagnostic;
+use crate::vit::Shape;
+
 /// A ratio `r` with `int(width * r) == mlp`, which is how timm computes the MLP size.
 ///
 /// The shortest decimal that does it, otherwise `(mlp + 0.5) / width`; `mlp / width` itself fails for some pairs,
@@ -8,8 +12,23 @@ pub(crate) fn mlp_ratio(width: u64, mlp: u64) -> f64 {
     (0..=15).find_map(|digits| decimal(width, mlp, digits)).unwrap_or((mlp as f64 + 0.5) / width as f64)
 }
 
+/// Reads every `mlp_ratio` of a text as its trainer does, be it JSON, YAML or Python, and computes the MLP size that it
+/// would build.
+pub(crate) fn recheck(text: &str, shape: Shape) -> Result<(), Diagnostic> {
+    for said in text.split("mlp_ratio").skip(1) {
+        let number = said.trim_start_matches(['"', '\'', ':', '=', ' ']);
+        let end = number.find(|c: char| !matches!(c, '0'..='9' | '.' | 'e' | '+' | '-'));
+        let built = number[..end.unwrap_or(number.len())].parse().ok().map(|ratio| truncated(shape.width, ratio));
+        if built != Some(shape.mlp_dim) {
+            let message = format!("the config would build an MLP of {built:?}, not {}", shape.mlp_dim);
+            return Err(Diagnostic::error(codes::RECHECK, message).note("this is a fault of sovitc, not of the plan"));
+        }
+    }
+    Ok(())
+}
+
 /// What `int(width * ratio)` gives.
-pub(crate) fn truncated(width: u64, ratio: f64) -> u64 {
+fn truncated(width: u64, ratio: f64) -> u64 {
     (width as f64 * ratio) as u64
 }
 
@@ -49,8 +68,29 @@ mod tests {
         check(64, 1, "0.02");
     }
 
+    #[test]
+    fn texts_are_read_as_trainers_read_them() {
+        let shape = Shape { width: 1152, depth: 27, mlp_dim: 4304 };
+        for text in ["{\"mlp_ratio\": 3.7362,", "  mlp_ratio: 3.7362\n", "\"mlp_ratio\": 3.7362", "no ratio"] {
+            assert!(recheck(text, shape).is_ok(), "{text}");
+        }
+        for text in ["mlp_ratio: 3.7361", "mlp_ratio: 3.7362\nmlp_ratio: 4", "mlp_ratio: x", "mlp_ratio"] {
+            assert_eq!(recheck(text, shape).unwrap_err().code, codes::RECHECK, "{text}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
+        /// Whole eighths, as shapes are searched in.
+        #[test]
+        fn survives_in_every_text(width in 1_u64..2048, mlp in 1_u64..4096) {
+            let shape = Shape { width: 8 * width, depth: 1, mlp_dim: 8 * mlp };
+            let ratio = mlp_ratio(shape.width, shape.mlp_dim);
+            for text in [format!("\"mlp_ratio\": {ratio:?}"), format!("mlp_ratio: {ratio:?} ")] {
+                prop_assert!(recheck(&text, shape).is_ok(), "{}", text);
+            }
+        }
+
         #[test]
         fn survives(width in 1_u64..1 << 24, mlp in 1_u64..1 << 24) {
             prop_assert_eq!(truncated(width, mlp_ratio(width, mlp)), mlp);

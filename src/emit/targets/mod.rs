@@ -20,7 +20,7 @@ mod transformers;
 
 use serde::Serialize;
 
-use super::{Artefact, Request, codes, engine, path};
+use super::{Artefact, Request, codes, engine, path, ratio};
 use crate::diagnostic::{Diagnostic, Edit, Help};
 use crate::kernel::KernelPlan;
 use crate::plan::{Emit, Target};
@@ -58,7 +58,7 @@ impl From<Artefact> for Piece {
 
 /// What one `emit` writes for one answer, below a folder named after the search.
 pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
-    match job.emit.target.value {
+    let pieces = match job.emit.target.value {
         Target::Transformers => transformers::print(job),
         Target::Timm => timm::print(job),
         Target::OpenClip => open_clip::print(job),
@@ -76,7 +76,14 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
         Target::Candle => candle::print(job).map(one),
         Target::Kernels => kernels::print(job),
         Target::Template => template::print(job).map(one),
+    }?;
+    // These have no MLP size, but what `int(width * ratio)` gives.
+    if matches!(job.emit.target.value, Target::Timm | Target::OpenClip | Target::Lightning) {
+        for piece in &pieces {
+            ratio::recheck(&piece.artefact.text, job.answer.vit.shape)?;
+        }
     }
+    Ok(pieces)
 }
 
 fn one(artefact: Artefact) -> Vec<Piece> {

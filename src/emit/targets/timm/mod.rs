@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Activation, BlockForm, FIXED_EPSILON, Feature, Job, Norm, Piece, Pooling, PositionRows, QkNorm, QkvBias};
 use crate::diagnostic::Diagnostic;
-use crate::emit::{codes, engine, ratio};
+use crate::emit::{engine, ratio};
 use crate::vit::Vit;
 
 pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
@@ -18,7 +18,6 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
     let context =
         Context { vit, architecture: named(&vit), global_pool: global_pool(vit.architecture.pooling), arguments };
     let text = engine::render("timm.json.j2", context)?;
-    recheck(&text, &vit)?;
     let mut pieces = vec![job.in_folder("config.json", text)?.into()];
     if let Some(recipe) = job.recipe() {
         pieces.push(train::print(job, recipe)?.into());
@@ -167,17 +166,4 @@ struct Context {
     architecture: &'static str,
     global_pool: &'static str,
     arguments: Vec<Argument>,
-}
-
-/// Reads the text as timm does and computes the MLP size it would build.
-fn recheck(text: &str, vit: &Vit) -> Result<(), Diagnostic> {
-    let config: Value = serde_json::from_str(text).unwrap_or_default();
-    let arguments = &config["model_args"];
-    let width = arguments["embed_dim"].as_u64();
-    let built = width.zip(arguments["mlp_ratio"].as_f64()).map(|(width, ratio)| ratio::truncated(width, ratio));
-    if built == Some(vit.shape.mlp_dim) {
-        return Ok(());
-    }
-    let message = format!("the timm config would build an MLP of {built:?}, not {}", vit.shape.mlp_dim);
-    Err(Diagnostic::error(codes::RECHECK, message).note("this is a fault of sovitc, not of the plan"))
 }
