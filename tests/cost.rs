@@ -298,7 +298,7 @@ fn a_text_tower_is_told_beside_the_encoder() {
 fn wrong_models_and_devices_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.json");
-    std::fs::write(&config, r#"{"model_type": "vit", "hidden_size": 768}"#).unwrap();
+    std::fs::write(&config, r#"{"model_args": {"embed_dim": 768}}"#).unwrap();
     let config = config.to_str().unwrap();
     let yaml = folder.path().join("a_file.yaml");
     std::fs::write(&yaml, "model: [1\ngp: map\n").unwrap();
@@ -308,7 +308,7 @@ fn wrong_models_and_devices_are_named() {
         (vec!["vit_b16", "--on", "h20"], "there is `h200`"),
         (vec!["vit_b16", "--on", "h200", "--attention", "math"], "S0053"),
         (vec!["--width", "768", "--depth", "12"], "`--mlp`, `--heads`, `--patch`, `--image` are not given"),
-        (vec![config], "leaves `intermediate_size` to its library"),
+        (vec![config], "leaves `img_size` to its library"),
         (vec![yaml], "a_file.yaml` is no config: it is no YAML: "),
         (vec!["vit_b16", "--masked", "1"], "S0404"),
         (vec!["vit_b16", "--heads", "7"], "7 heads do not divide the width 768"),

@@ -14,7 +14,10 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use built::{PLAIN, ROTARY, SHAPES, build_all, class_token, emit_all};
+use built::{
+    Built, PARALLEL, PLAIN, RES_POST, ROTARY, SHAPES, UNCENTRED, build_all, class_token, emit_all, of_open_clip,
+    of_timm, of_transformers,
+};
 use python::{JAX, TORCH, has, run};
 use serde_json::{Value, json};
 use so400m::{Case, case};
@@ -23,8 +26,8 @@ use sovitc::emit::render;
 use sovitc::kernel::{Normalisation, Numbers, Operand, Pack, plan, weights};
 use sovitc::plan::Target;
 use sovitc::vit::{
-    Activation, Architecture, BlockForm, KernelForm, Norm, Pooling, Position, PositionRows, QkNorm, QkvBias, Shape,
-    Variant, Vit,
+    Activation, Architecture, BlockForm, ConfigProblem, KernelForm, Norm, Pooling, Position, PositionRows, QkNorm,
+    QkvBias, Shape, Variant, Vit, read_config,
 };
 
 /// Emits a case for one target and returns the folder with its `config.json`.
@@ -81,6 +84,7 @@ fn big_vision_config_loads() {
             "posemb": "learn", "pool_type": "map", "rep_size": false,
         },
         "num_classes": 0,
+        "image_size": 224,
         "total_examples": 38_755_838_392_u64,
     });
     assert_eq!(serde_json::from_str::<Value>(&said).unwrap(), expected);
@@ -97,85 +101,100 @@ fn check_built(test: &str, target: Target, library: &str, architectures: &[Archi
     build_all(TORCH, "check_models.py", library, &all);
 }
 
-/// Norms behind attention and MLP.
-const RES_POST: Variant = Variant { block: BlockForm::ResPost, ..PLAIN };
-
-/// Attention and MLP side by side, as ViT-22B.
-const PARALLEL: Variant =
-    Variant { block: BlockForm::Parallel, qk_norm: QkNorm::Layer, layer_scale: Some(1e-5), ..PLAIN };
-
-/// Norms without shift and centring, of queries and keys too, as ViT-22B.
-const UNCENTRED: Variant = Variant { norm: Norm::Rms, qk_norm: QkNorm::Rms, qkv_bias: QkvBias::None, ..PARALLEL };
-
 #[test]
 fn transformers_builds_what_was_priced() {
-    let base = Architecture::default();
-    let dino = Variant { layer_scale: Some(1e-5), mask_token: true, ..PLAIN };
-    let rope = Variant { position: Position::Rope, registers: 4, ..dino };
-    let clip = Variant { pre_norm: true, patch_bias: false, ..PLAIN };
-    let masked = Variant { position: Position::SinCos2d, masked: 0.75, ..PLAIN };
-    let architectures = [
-        base,
-        Architecture { activation: Activation::Gelu, norm_epsilon: 1e-5, channels: 4, ..base },
-        Architecture { pooling: Pooling::Average, classes: 10, ..base },
-        Architecture { pooling: Pooling::Average, variant: Variant { qkv_bias: QkvBias::None, ..PLAIN }, ..base },
-        Architecture { classes: 1000, activation: Activation::Gelu, ..class_token(PLAIN) },
-        class_token(Variant { qkv_bias: QkvBias::None, ..PLAIN }),
-        Architecture { activation: Activation::QuickGelu, norm_epsilon: 1e-5, ..class_token(clip) },
-        class_token(masked),
-        class_token(dino),
-        class_token(Variant { registers: 4, ..dino }),
-        Architecture { activation: Activation::SwiGlu, ..class_token(dino) },
-        Architecture { norm_epsilon: 1e-5, ..class_token(Variant { qkv_bias: QkvBias::NoKey, ..rope }) },
-        Architecture { activation: Activation::SwiGlu, ..class_token(rope) },
-    ];
-    check_built("transformers_builds_what_was_priced", Target::Transformers, "transformers", &architectures, 80);
+    check_built("transformers_builds_what_was_priced", Target::Transformers, "transformers", &of_transformers(), 80);
 }
 
 #[test]
 fn timm_builds_what_was_priced() {
-    let base = Architecture::default();
-    let average = Architecture { pooling: Pooling::Average, ..base };
-    let class = class_token(PLAIN);
-    let four = |position_rows| Variant { registers: 4, position_rows, ..PLAIN };
-    let architectures = [
-        base,
-        Architecture { class_token: true, classes: 10, activation: Activation::Gelu, ..base },
-        Architecture { classes: 20, ..average },
-        Architecture { class_token: true, classes: 30, activation: Activation::Gelu, ..average },
-        Architecture { classes: 40, activation: Activation::QuickGelu, ..class },
-        Architecture { variant: Variant { layer_scale: Some(1e-5), ..four(PositionRows::Patches) }, ..base },
-        Architecture { variant: Variant { qk_norm: QkNorm::Layer, ..four(PositionRows::All) }, ..average },
-        class_token(Variant { pre_norm: true, patch_bias: false, qkv_bias: QkvBias::None, ..PLAIN }),
-        class_token(four(PositionRows::Patches)),
-        Architecture { variant: RES_POST, ..base },
-        Architecture { activation: Activation::Gelu, ..class_token(PARALLEL) },
-        Architecture { variant: Variant { qkv_bias: QkvBias::None, layer_scale: None, ..PARALLEL }, ..average },
-        Architecture { classes: 5, ..class_token(Variant { qk_norm: QkNorm::Layer, ..RES_POST }) },
-        Architecture { variant: UNCENTRED, ..base },
-        Architecture { variant: Variant { norm: Norm::Rms, ..PLAIN }, ..average },
-    ];
-    check_built("timm_builds_what_was_priced", Target::Timm, "timm", &architectures, 90);
+    check_built("timm_builds_what_was_priced", Target::Timm, "timm", &of_timm(), 90);
 }
 
-/// Its own tower, and encoders of timm that a module registers.
 #[test]
 fn open_clip_builds_what_was_priced() {
-    let base = Architecture::default();
-    let own = Variant { pre_norm: true, patch_bias: false, ..PLAIN };
-    let architectures = [
-        Architecture { norm_epsilon: 1e-5, activation: Activation::Gelu, ..class_token(own) },
-        Architecture { activation: Activation::QuickGelu, ..class_token(own) },
-        Architecture { activation: Activation::GeluTanh, pooling: Pooling::Average, ..class_token(own) },
-        class_token(Variant { layer_scale: Some(1e-4), ..own }),
-        class_token(Variant { position: Position::SinCos2d, pre_norm: false, ..own }),
-        base,
-        Architecture { variant: Variant { registers: 4, position_rows: PositionRows::Patches, ..PLAIN }, ..base },
-        class_token(PLAIN),
-        Architecture { variant: RES_POST, ..base },
-        class_token(PARALLEL),
+    check_built("open_clip_builds_what_was_priced", Target::OpenClip, "open_clip", &of_open_clip(), 60);
+}
+
+/// What is emitted is read back as the very model, by `sovitc cost` and by `model m from`.
+#[test]
+fn what_is_emitted_is_read_back() {
+    let out = tempfile::tempdir().unwrap();
+    let all: Vec<Architecture> = [of_transformers(), of_timm(), of_open_clip()].concat();
+    for (target, file, least) in [
+        (Target::Transformers, "config.json", 100),
+        (Target::Timm, "config.json", 200),
+        (Target::OpenClip, "flagship.json", 40),
+        (Target::BigVision, "", 10),
+        (Target::Lightning, "", 150),
+    ] {
+        let built = emit_all(target, &SHAPES, &all, &out.path().join(target.name()));
+        let mut read = 0;
+        for Built { vit, path } in &built {
+            let path = if file.is_empty() { path.clone() } else { format!("{path}/{file}") };
+            let text = std::fs::read_to_string(&path).unwrap();
+            // A name that a module registers says no sizes.
+            if text.contains("timm_model_name") {
+                assert!(matches!(read_config(&text), Err(ConfigProblem::NameOfTimm(_))), "{text}");
+                continue;
+            }
+            let found = read_config(&text).unwrap_or_else(|problem| panic!("{problem:?}: {text}")).vit;
+            // Rows of positions that are not there may be called by any name.
+            let variant =
+                Variant { position_rows: vit.architecture.variant.position_rows, ..found.architecture.variant };
+            let alike = Architecture { variant, ..found.architecture };
+            assert_eq!(Vit { architecture: alike, ..found }, *vit, "{text}");
+            assert_eq!(found.architecture.with(found.shape).unwrap().cost(), vit.cost(), "{text}");
+            read += 1;
+        }
+        assert!(read >= least, "{read} of {}", target.name());
+    }
+}
+
+/// A config that leaves its sizes to transformers has those of the library.
+#[test]
+fn configs_that_say_nothing_are_those_of_the_library() {
+    if let Err(reason) = has("torch").and_then(|()| has("transformers")) {
+        return support::skip("transformers", "configs_that_say_nothing_are_those_of_the_library", &reason);
+    }
+    let out = tempfile::tempdir().unwrap();
+    let all = [
+        ("siglip_vision_model", "SiglipVisionModel"),
+        ("siglip2_vision_model", "Siglip2VisionModel"),
+        ("clip_vision_model", "CLIPVisionModel"),
+        ("vit", "ViTForImageClassification"),
+        ("ijepa", "IJepaForImageClassification"),
+        ("vit_mae", "ViTMAEModel"),
+        ("dinov2", "Dinov2Model"),
+        ("dinov2_with_registers", "Dinov2WithRegistersModel"),
+        ("dinov3_vit", "DINOv3ViTModel"),
     ];
-    check_built("open_clip_builds_what_was_priced", Target::OpenClip, "open_clip", &architectures, 60);
+    let all = all.map(|(kind, class)| {
+        let text = json!({ "model_type": kind, "architectures": [class] }).to_string();
+        let vit = read_config(&text).unwrap().vit;
+        let path = out.path().join(kind);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::write(path.join("config.json"), text).unwrap();
+        Built { vit: vit.architecture.with(vit.shape).unwrap(), path: path.to_str().expect("UTF-8").to_owned() }
+    });
+    build_all(TORCH, "check_models.py", "transformers", &all);
+}
+
+/// Files name the versions of the libraries that the tests are run with.
+#[test]
+fn versions_are_those_of_the_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let files = ["requirements.txt", "requirements-full.txt", "requirements-jax.txt", "requirements-keras-hub.txt"];
+    let pinned: String =
+        files.iter().map(|file| std::fs::read_to_string(root.join(file)).unwrap() + "\n").collect::<String>()
+            + &std::fs::read_to_string(root.join("trainers/candle/Cargo.toml")).unwrap();
+    let tested: Vec<&str> = sovitc::emit::targets::list().iter().filter_map(|listed| listed.tested_with).collect();
+    assert_eq!(tested.len(), 7);
+    for library in tested {
+        let (name, version) = library.split_once(' ').unwrap();
+        let pins = [format!("\n{name}=={version}\n"), format!("\n{name} = {{ version = \"{version}\"")];
+        assert!(pins.iter().any(|pin| pinned.contains(pin)), "{library}");
+    }
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn configs_that_say_no_encoder_are_told() {
     };
     check("config.json", "{", "S0023");
     check("config.json", "{\"model_type\": \"bert\"}", "S0023");
-    check("config.json", &SIGLIP.replace("\"hidden_size\": 1152, ", ""), "S0023");
+    check("config.json", "{\"model_args\": {\"depth\": 27}}", "S0023");
     check("missing.json", SIGLIP, "S0022");
     check("../config.json", SIGLIP, "S0006");
     check("", SIGLIP, "S0007");

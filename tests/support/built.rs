@@ -106,6 +106,20 @@ pub(crate) fn is_built(got: &Value, Built { vit, path }: &Built) {
     ] {
         assert_eq!(got[name], value, "{path}: {name} of {vit:?}, {got}");
     }
+    // Rows of positions that are trained; others are no parameters.
+    let rows = architecture.patches()
+        + match architecture.variant.position_rows {
+            PositionRows::All => architecture.prefix(),
+            PositionRows::Class => u64::from(architecture.class_token),
+            _ => 0,
+        };
+    let positions = match architecture.variant.position {
+        Position::Learned => json!([[rows, vit.shape.width]]),
+        _ => json!([]),
+    };
+    for (name, want) in [("positions", positions), ("head_dim", json!(vit.head_dim()))] {
+        assert!(got.get(name).is_none_or(|found| *found == want), "{path}: {name} of {vit:?}, {got}");
+    }
     assert_eq!(got["norm_epsilon"], architecture.norm_epsilon, "{path}");
     let activation = match architecture.activation {
         Activation::GeluTanh if got["activation"] == "gelu_pytorch_tanh" => "gelu_pytorch_tanh",
@@ -150,4 +164,82 @@ pub(crate) const ROTARY: Variant =
 /// An encoder that is read at its class token.
 pub(crate) fn class_token(variant: Variant) -> Architecture {
     Architecture { pooling: Pooling::Class, class_token: true, variant, ..Architecture::default() }
+}
+
+/// Norms behind attention and MLP.
+pub(crate) const RES_POST: Variant = Variant { block: BlockForm::ResPost, ..PLAIN };
+
+/// Attention and MLP side by side, as ViT-22B.
+pub(crate) const PARALLEL: Variant =
+    Variant { block: BlockForm::Parallel, qk_norm: QkNorm::Layer, layer_scale: Some(1e-5), ..PLAIN };
+
+/// Norms without shift and centring, of queries and keys too, as ViT-22B.
+pub(crate) const UNCENTRED: Variant =
+    Variant { norm: Norm::Rms, qk_norm: QkNorm::Rms, qkv_bias: QkvBias::None, ..PARALLEL };
+
+/// Encoders of a model class of transformers.
+pub(crate) fn of_transformers() -> Vec<Architecture> {
+    let base = Architecture::default();
+    let dino = Variant { layer_scale: Some(1e-5), mask_token: true, ..PLAIN };
+    let rope = Variant { position: Position::Rope, registers: 4, ..dino };
+    let clip = Variant { pre_norm: true, patch_bias: false, ..PLAIN };
+    let masked = Variant { position: Position::SinCos2d, masked: 0.75, ..PLAIN };
+    vec![
+        base,
+        Architecture { activation: Activation::Gelu, norm_epsilon: 1e-5, channels: 4, ..base },
+        Architecture { pooling: Pooling::Average, classes: 10, ..base },
+        Architecture { pooling: Pooling::Average, variant: Variant { qkv_bias: QkvBias::None, ..PLAIN }, ..base },
+        Architecture { classes: 1000, activation: Activation::Gelu, ..class_token(PLAIN) },
+        class_token(Variant { qkv_bias: QkvBias::None, ..PLAIN }),
+        Architecture { activation: Activation::QuickGelu, norm_epsilon: 1e-5, ..class_token(clip) },
+        class_token(masked),
+        class_token(dino),
+        class_token(Variant { registers: 4, ..dino }),
+        Architecture { activation: Activation::SwiGlu, ..class_token(dino) },
+        Architecture { norm_epsilon: 1e-5, ..class_token(Variant { qkv_bias: QkvBias::NoKey, ..rope }) },
+        Architecture { activation: Activation::SwiGlu, ..class_token(rope) },
+    ]
+}
+
+/// Encoders of timm's `VisionTransformer`.
+pub(crate) fn of_timm() -> Vec<Architecture> {
+    let base = Architecture::default();
+    let average = Architecture { pooling: Pooling::Average, ..base };
+    let class = class_token(PLAIN);
+    let four = |position_rows| Variant { registers: 4, position_rows, ..PLAIN };
+    vec![
+        base,
+        Architecture { class_token: true, classes: 10, activation: Activation::Gelu, ..base },
+        Architecture { classes: 20, ..average },
+        Architecture { class_token: true, classes: 30, activation: Activation::Gelu, ..average },
+        Architecture { classes: 40, activation: Activation::QuickGelu, ..class },
+        Architecture { variant: Variant { layer_scale: Some(1e-5), ..four(PositionRows::Patches) }, ..base },
+        Architecture { variant: Variant { qk_norm: QkNorm::Layer, ..four(PositionRows::All) }, ..average },
+        class_token(Variant { pre_norm: true, patch_bias: false, qkv_bias: QkvBias::None, ..PLAIN }),
+        class_token(four(PositionRows::Patches)),
+        Architecture { variant: RES_POST, ..base },
+        Architecture { activation: Activation::Gelu, ..class_token(PARALLEL) },
+        Architecture { variant: Variant { qkv_bias: QkvBias::None, layer_scale: None, ..PARALLEL }, ..average },
+        Architecture { classes: 5, ..class_token(Variant { qk_norm: QkNorm::Layer, ..RES_POST }) },
+        Architecture { variant: UNCENTRED, ..base },
+        Architecture { variant: Variant { norm: Norm::Rms, ..PLAIN }, ..average },
+    ]
+}
+
+/// Encoders of open_clip: its own tower, and encoders of timm that a module registers.
+pub(crate) fn of_open_clip() -> Vec<Architecture> {
+    let base = Architecture::default();
+    let own = Variant { pre_norm: true, patch_bias: false, ..PLAIN };
+    vec![
+        Architecture { norm_epsilon: 1e-5, activation: Activation::Gelu, ..class_token(own) },
+        Architecture { activation: Activation::QuickGelu, ..class_token(own) },
+        Architecture { activation: Activation::GeluTanh, pooling: Pooling::Average, ..class_token(own) },
+        class_token(Variant { layer_scale: Some(1e-4), ..own }),
+        class_token(Variant { position: Position::SinCos2d, pre_norm: false, ..own }),
+        base,
+        Architecture { variant: Variant { registers: 4, position_rows: PositionRows::Patches, ..PLAIN }, ..base },
+        class_token(PLAIN),
+        Architecture { variant: RES_POST, ..base },
+        class_token(PARALLEL),
+    ]
 }

@@ -74,8 +74,18 @@ def described(model, extra):
             # Gate and value may stand in one matrix.
             mlp = parameter.shape[0] // (2 if "weights_in" in name else 1)
     projection = parts.pop("projection", 0)
-    return {"parts": parts, "params": sum(parts.values()), "projection": projection, "depth": len(blocks),
-            "mlp_dim": mlp, **extra}
+    positions = [list(parameter.shape[-2:]) for name, parameter in apart(model) if part(name) == "position_embedding"]
+    # No registers are a parameter without numbers.
+    parts = {name: count for name, count in parts.items() if count}
+    return {"parts": parts, "positions": positions, "params": sum(parts.values()), "projection": projection,
+            "depth": len(blocks), "mlp_dim": mlp, **extra}
+
+
+def head_dim(block):
+    """The size of a head, as the block itself has it."""
+    sizes = {getattr(module, name) for module in block.modules() for name in ("head_dim", "attention_head_size")
+             if isinstance(getattr(module, name, None), int)}
+    return sizes.pop() if len(sizes) == 1 else sorted(sizes)
 
 
 def tokens_of(model, block, case):
@@ -107,6 +117,7 @@ def transformers(case):
         model, config = model.vision_model, config.vision_config
     block = next(module for name, module in model.named_modules() if re.search(r"layers?\.0$", name))
     extra = {"version": library.__version__, "class": type(model).__name__, "heads": config.num_attention_heads,
+             "head_dim": head_dim(block),
              "norm_epsilon": config.layer_norm_eps, "activation": config.hidden_act}
     if "siglip2" in config.model_type:
         extra |= {"tokens": config.num_patches, "width": config.hidden_size}
@@ -117,6 +128,7 @@ def transformers(case):
 
 def of_blocks(model, block, attention, case, version, activation, norm):
     extra = {"version": version, "class": type(model).__name__, "heads": attention.num_heads,
+             "head_dim": head_dim(block),
              "norm_epsilon": norm.eps, "activation": activation}
     return described(model, extra | tokens_of(model, block, case))
 

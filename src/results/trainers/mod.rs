@@ -331,13 +331,13 @@ fn unknown_sizes(problem: &ConfigProblem) -> Problem {
         ConfigProblem::Broken(why) => format!("is no config: {why}"),
         ConfigProblem::UnknownFormat => "says no encoder".to_owned(),
         ConfigProblem::UnknownModel(name) => format!("is of `{name}`, whose sizes are not known"),
+        ConfigProblem::NameOfTimm(name) => format!("names `{name}` of timm, and says none of its sizes"),
         ConfigProblem::Missing(field) => format!("does not say `{field}`"),
         ConfigProblem::Field(field, value) => format!("says `{field} = {value}`, which means nothing here"),
     };
     Problem(None, what, "write `width`, `depth` and `mlp` of these runs in the plan")
 }
 
-/// The lines of JSON objects.
 /// JSON as Python writes it: numbers that JSON has no word for stand in quotes behind this, to be told as what they are.
 fn plain_numbers(text: &str) -> Cow<'_, str> {
     const WORDS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
@@ -359,6 +359,7 @@ fn plain_numbers(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
+/// The lines of JSON objects.
 fn json_lines(text: &str) -> impl Iterator<Item = Result<(u64, serde_json::Map<String, Value>), Problem>> + '_ {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     lines.map(|(index, line)| match serde_json::from_str(&plain_numbers(line)) {
@@ -389,11 +390,11 @@ fn csv(text: &str) -> Result<Vec<(u64, Values)>, Problem> {
         .next(&mut record)
         .map_err(|_| Problem(None, "is no CSV to its end".to_owned(), "keep it as the trainer wrote it"))?
     {
-        let cells =
         // A run that was taken up again writes its header once more.
         if header.iter().enumerate().all(|(at, name)| record.cell(at) == name) {
             continue;
         }
+        let cells =
             header.iter().enumerate().map(|(at, name)| (name.trim().to_owned(), record.cell(at).trim().to_owned()));
         rows.push((record.line, cells.filter(|(_, cell)| !cell.is_empty()).collect()));
     }

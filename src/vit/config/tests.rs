@@ -30,6 +30,15 @@ fn configs_count_as_their_libraries_do() {
         let text = format!(r#"{{"model_type": "{kind}", {SIZES}{extra}}}"#);
         assert_eq!(params(&text), (format!("transformers {kind}"), counted), "{text}");
     }
+    // SigLIP 2 says how many patches there are.
+    let patches = SIZES.replace("\"image_size\": 224", "\"num_patches\": 256");
+    assert_eq!(params(&format!(r#"{{"model_type": "siglip2_vision_model", {patches}}}"#)).1, 427_680_704);
+    // One classifier is a layer behind the pooling.
+    for (labels, count) in [(r#""num_labels": 10"#, 10), (r#""id2label": {"0": "a", "1": "b", "2": "c"}"#, 3)] {
+        let class = r#""architectures": ["ViTForImageClassification"]"#;
+        let text = format!(r#"{{"model_type": "vit", {SIZES}, {class}, {labels}}}"#);
+        assert_eq!(params(&text).1, 413_772_912 - 1152 * 1152 - 1152 + 1153 * count);
+    }
     let two_towers = format!(r#"{{"model_type": "siglip", "vision_config": {{{SIZES}}}}}"#);
     assert_eq!(params(&two_towers).1, 427_680_704);
 }
@@ -94,7 +103,51 @@ fn what_says_no_encoder_is_refused() {
     let other = "model:\n  init_args:\n    encoder:\n      class_path: mine.Encoder\n";
     assert_eq!(problem(other), ConfigProblem::UnknownModel("mine.Encoder".to_owned()));
     assert_eq!(problem(r#"{"model_type": "bert"}"#), ConfigProblem::UnknownModel("bert".to_owned()));
-    assert_eq!(problem(r#"{"model_type": "vit"}"#), ConfigProblem::Missing("hidden_size"));
+    let named = r#"{"vision_cfg": {"timm_model_name": "vit_so400m_patch14_siglip_224"}}"#;
+    assert_eq!(problem(named), ConfigProblem::NameOfTimm("vit_so400m_patch14_siglip_224".to_owned()));
     let wide = r#"{"model_type": "vit", "hidden_size": "1152"}"#;
     assert_eq!(problem(wide), ConfigProblem::Field("hidden_size", "\"1152\"".to_owned()));
+}
+
+/// What would make another model than the one that is counted.
+#[test]
+fn parts_that_are_not_counted_are_refused() {
+    let refused = |text: &str, field: &str| match read_config(text).unwrap_err() {
+        ConfigProblem::Field(name, _) => assert_eq!(name, field, "{text}"),
+        other => panic!("{other:?}: {text}"),
+    };
+    for (field, value) in [
+        ("proj_bias", "false"),
+        ("final_norm", "false"),
+        ("scale_mlp_norm", "true"),
+        ("pos_embed", "\"none\""),
+        ("mlp_layer", "\"SwiGLU\""),
+    ] {
+        let sizes = r#""img_size": 224, "patch_size": 14, "embed_dim": 1152, "depth": 27, "num_heads": 16"#;
+        refused(&format!(r#"{{"model_args": {{{sizes}, "{field}": {value}}}}}"#), field);
+    }
+    for (field, value) in [("attentional_pool", "true"), ("pool_type", "\"none\""), ("scale_fc", "true")] {
+        refused(&format!(r#"{{"vision_cfg": {{"{field}": {value}}}}}"#), field);
+    }
+    for (field, value) in [("rep_size", "true"), ("posemb", "\"rope\""), ("pool_type", "\"max\"")] {
+        refused(&format!(r#"{{"model": {{"variant": "B/16", "{field}": {value}}}}}"#), field);
+    }
+    for (field, value) in [("value_bias", "false"), ("key_bias", "true"), ("proj_bias", "false"), ("mlp_bias", "false")]
+    {
+        let more = if field == "key_bias" { r#", "query_bias": false, "value_bias": false"# } else { "" };
+        refused(&format!(r#"{{"model_type": "dinov3_vit", "{field}": {value}{more}}}"#), field);
+    }
+    refused(r#"{"model_type": "siglip2_vision_model", "num_patches": 255}"#, "num_patches");
+}
+
+/// A file of big_vision says what its `config.json` says, where it is written out.
+#[test]
+fn python_of_big_vision_is_read() {
+    let file = "import ml_collections as mlc\n\n\ndef get_config():\n  config = mlc.ConfigDict()\n  \
+                config.model = dict(variant='So400m/14', pool_type=\"map\")\n  config.num_classes = 0\n  return config\n";
+    assert_eq!(params(file), ("big_vision".to_owned(), 427_680_704));
+    let expression = file.replace("return config", "config.model.variant = arg.variant");
+    let wants = ConfigProblem::Field("variant", "the expression `arg.variant`".to_owned());
+    assert_eq!(read_config(&expression).unwrap_err(), wants);
+    assert_eq!(read_config("def get_config():\n  pass\n").unwrap_err(), ConfigProblem::UnknownFormat);
 }
