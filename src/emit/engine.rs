@@ -90,7 +90,11 @@ fn problem(error: &Error, context: &Value) -> Problem {
                 "`json` (also for YAML and TOML), `python`, `rust`, `shell`, `xml`, `identifier`, `line` and `plain`";
             ("no such filter", Some(format!("texts are quoted by {filters}")))
         }
-        ErrorKind::InvalidOperation => {
+        ErrorKind::TemplateNotFound => ("not seen from here", Some("write all of it in one file".to_owned())),
+        ErrorKind::InvalidOperation if detail == "recursion limit exceeded" => {
+            ("works without end", Some("call less within one another".to_owned()))
+        }
+        ErrorKind::InvalidOperation if detail.contains(" must go through a filter ") => {
             ("refused here", Some("quote texts by a filter, such as `| json`, `| python` or `| shell`".to_owned()))
         }
         _ => ("wrong here", None),
