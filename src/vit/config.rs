@@ -153,6 +153,14 @@ impl Fields<'_> {
         }
     }
 
+    /// What a norm adds to the variance.
+    fn epsilon(&self, name: &'static str, default: f64) -> Result<f64, ConfigProblem> {
+        match self.number(name)?.unwrap_or(default) {
+            epsilon if epsilon > 0.0 => Ok(epsilon),
+            epsilon => Err(ConfigProblem::Field(name, epsilon.to_string())),
+        }
+    }
+
     fn text(&self, name: &'static str) -> Result<Option<&str>, ConfigProblem> {
         match self.get(name) {
             None => Ok(None),

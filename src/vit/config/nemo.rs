@@ -23,7 +23,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Result<ReadConfig, ConfigProblem> {
         pooling: Pooling::Class,
         class_token: true,
         activation: if is_tanh { Activation::GeluTanh } else { Activation::Gelu },
-        norm_epsilon: fields.number("layernorm_epsilon")?.unwrap_or(1e-5),
+        norm_epsilon: fields.epsilon("layernorm_epsilon", 1e-5)?,
         variant: Variant {
             registers,
             position_rows: if registers > 0 { PositionRows::All } else { PositionRows::default() },

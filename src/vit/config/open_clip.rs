@@ -29,7 +29,7 @@ pub(super) fn read(config: &Fields<'_>, fields: &Fields<'_>) -> Result<ReadConfi
         other => return Err(ConfigProblem::Field("pos_embed_type", other.to_owned())),
     };
     let of_norms = fields.get("norm_kwargs").and_then(Value::as_object);
-    let epsilon = of_norms.map(|given| Fields(given).number("eps")).transpose()?.flatten();
+    let epsilon = of_norms.map_or(Ok(1e-5), |given| Fields(given).epsilon("eps", 1e-5))?;
     let is_tanh = fields.get("act_kwargs").is_some_and(|given| given["approximate"] == "tanh");
     let architecture = Architecture {
         image: fields.or("image_size", 224)?,
@@ -42,7 +42,7 @@ pub(super) fn read(config: &Fields<'_>, fields: &Fields<'_>) -> Result<ReadConfi
             false if is_tanh => Activation::GeluTanh,
             false => Activation::Gelu,
         },
-        norm_epsilon: epsilon.unwrap_or(1e-5),
+        norm_epsilon: epsilon,
         variant: Variant {
             position,
             pre_norm: !fields.flag("no_ln_pre", false)?,

@@ -138,6 +138,14 @@ fn parts_that_are_not_counted_are_refused() {
         refused(&format!(r#"{{"model_type": "dinov3_vit", "{field}": {value}{more}}}"#), field);
     }
     refused(r#"{"model_type": "siglip2_vision_model", "num_patches": 255}"#, "num_patches");
+    // Fields that contradict each other, and numbers that no norm has.
+    let token =
+        r#""img_size": 224, "patch_size": 14, "embed_dim": 1152, "depth": 27, "num_heads": 16, "class_token": false"#;
+    refused(&format!(r#"{{"model_args": {{{token}}}}}"#), "class_token");
+    refused(r#"{"model_type": "vit", "layer_norm_eps": -1}"#, "layer_norm_eps");
+    refused(r#"{"vision_cfg": {"norm_kwargs": {"eps": 0}}}"#, "eps");
+    let vast = r#"{"model_type": "dinov2", "mlp_ratio": 1e300, "use_swiglu_ffn": true}"#;
+    assert!(read_config(vast).unwrap().vit.shape.mlp_dim > Architecture::LIMIT);
 }
 
 /// A file of big_vision says what its `config.json` says, where it is written out.

@@ -87,6 +87,9 @@ pub(super) fn read(config: &Fields<'_>, fields: &Fields<'_>) -> Result<ReadConfi
     };
     // Without registers or a class token the switch says nothing.
     let class_token = fields.flag("class_token", true)?;
+    if pooling == Pooling::Class && !class_token {
+        return Err(ConfigProblem::Field("class_token", "false, and it is what is read".to_owned()));
+    }
     let says_nothing = variant.registers == 0 && (!class_token || variant.position_rows == PositionRows::All);
     let variant = if says_nothing { Variant { position_rows: PositionRows::default(), ..variant } } else { variant };
     let architecture = Architecture {

@@ -29,7 +29,7 @@ pub(super) fn read(kind: &str, fields: &Fields<'_>) -> Result<ReadConfig, Config
     let mlp_dim = if is_dinov2 {
         // `intermediate_size` is accepted and ignored; gated MLPs are two thirds, up to a multiple of 8.
         let hidden = fields.mlp(width, 4.0)?;
-        if is_gated { (hidden * 2 / 3).next_multiple_of(8) } else { hidden }
+        if is_gated { (hidden.saturating_mul(2) / 3).next_multiple_of(8) } else { hidden }
     } else {
         fields.or("intermediate_size", 4 * usual.width)?
     };
@@ -47,7 +47,7 @@ pub(super) fn read(kind: &str, fields: &Fields<'_>) -> Result<ReadConfig, Config
         class_token: usual.class_token,
         classes: classes(fields)?,
         activation,
-        norm_epsilon: fields.number("layer_norm_eps")?.unwrap_or(usual.epsilon),
+        norm_epsilon: fields.epsilon("layer_norm_eps", usual.epsilon)?,
         variant: variant(kind, fields)?,
     };
     let depth = fields.or("num_hidden_layers", 12)?;
