@@ -5,7 +5,8 @@ use sovitc::hardware::device;
 use sovitc::kernel::{Epilogue, Gemm, KernelPlan, Rows, Tile, attention, plan, plan_for};
 use sovitc::verify::{Profile, count};
 use sovitc::vit::{
-    Architecture, Batches, KernelForm, LayerNorm, Pooling, Position, QkNorm, Shape, Variant, Vit, named,
+    Architecture, Batches, ImageFormat, KernelForm, LayerNorm, Layout, Pixels, Pooling, Position, QkNorm, Shape,
+    Variant, Vit, named,
 };
 
 use crate::{OTHERS, compiled_folder, compiler};
@@ -214,6 +215,28 @@ fn attention_over_any_tokens_passes_the_gates() {
             let (vit, plan) = heads(tokens, head_dim);
             for seen in profiles(&vit, &plan, &kernel_source(&plan).unwrap(), IMAGES * tokens) {
                 gates(&plan, &seen).unwrap_or_else(|found| panic!("{}: {found}: {seen:#?}", plan.entry));
+            }
+        }
+    }
+}
+
+/// In whatever format images come, sectors are read whole; where rows of patches do not begin with a sector, all but
+/// those at a band's ends are.
+#[test]
+fn images_of_every_format_fill_sectors() {
+    need_compiler!("gates::images_of_every_format_fill_sectors");
+    for (_, pixels) in Pixels::ALL {
+        for (_, layout) in Layout::ALL {
+            for (image, least) in [(224, 0.98), (378, 0.93)] {
+                let form = KernelForm { images: ImageFormat { pixels, layout }, ..KernelForm::default() };
+                let vit = model(image);
+                let kernels = plan_for(&vit, form).unwrap();
+                let plan = kernels.named("patch_embedding").unwrap();
+                let rows = 16 * plan.launch.rows_multiple;
+                let [seen, _] = profiles(&vit, plan, &kernel_source(plan).unwrap(), rows);
+                let useful = seen.counts.useful_bytes();
+                assert!(useful >= least, "{}, {image} pixels: {useful:.3}", plan.entry);
+                assert_eq!(seen.counts.loop_conflicts(), 0, "{}", plan.entry);
             }
         }
     }
