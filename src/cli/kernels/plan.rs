@@ -98,7 +98,7 @@ fn human(item: &Answer, halves: Halves, kernels: &Kernels) -> String {
     let tokens = architecture.patches() + architecture.prefix();
     let by_batch = kernels.forward.iter().any(|step| !step.up_to.is_empty());
     let mut text = format!(
-        "{}: width {}, depth {}, MLP {}, {} heads of {}; {tokens} tokens; {halves}\n  {:<19}{:>14}{:>9}{:>12}{:>9}{:>11}{:>10}{}\n",
+        "{}: width {}, depth {}, MLP {}, {} heads of {}; {tokens} tokens; {halves}\n  {:<21}{:>14}{:>9}{:>12}{:>9}{:>11}{:>10}{}\n",
         item.search,
         shape.width,
         shape.depth,
@@ -133,7 +133,7 @@ fn human(item: &Answer, halves: Halves, kernels: &Kernels) -> String {
         let Launch { threads, shared_bytes, .. } = plan.launch;
         let name = &plan.name;
         let images = if by_batch { format!("  {}", kernels.batches(name)) } else { String::new() };
-        format!("  {name:<19}{tile:>14}{threads:>9}{shared_bytes:>12}{blocks:>9}{work:>11.3}{moved:>10.2}{images}\n")
+        format!("  {name:<21}{tile:>14}{threads:>9}{shared_bytes:>12}{blocks:>9}{work:>11.3}{moved:>10.2}{images}\n")
     });
     text.extend(lines);
     text

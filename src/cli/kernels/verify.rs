@@ -79,10 +79,10 @@ fn disagreement(found: &Verified) -> Option<Diagnostic> {
 /// A line for each kernel.
 fn human(search: &Search) -> String {
     let mut text =
-        format!("{}\n  {:<19}{:>9}{:>8}{:>9}  result\n", search.search, "kernel", "launches", "error", "seconds");
+        format!("{}\n  {:<21}{:>9}{:>8}{:>9}  result\n", search.search, "kernel", "launches", "error", "seconds");
     let lines = search.kernels.iter().map(|Verified { kernel, launches, error, seconds, wrong, .. }| {
         let result = if wrong.is_some() { "WRONG" } else { "agrees" };
-        format!("  {kernel:<19}{launches:>9}{error:>8.2}{seconds:>9.1}  {result}\n")
+        format!("  {kernel:<21}{launches:>9}{error:>8.2}{seconds:>9.1}  {result}\n")
     });
     text.extend(lines);
     text
