@@ -122,6 +122,18 @@ proptest! {
     }
 }
 
+/// Data on which Huber's function has two minima, half a percent apart, below the one of squares.
+#[test]
+fn rounding_does_not_choose_between_minima() {
+    let kaplan = form("kaplan");
+    let sample = falling(kaplan, 60, 0.01, 307);
+    let values = [0.0, 1.287_298_763_924_238_5, 2.351_311_495_003_334_7]
+        .map(|y| fit(kaplan, &scaled(&sample, &[1.0, 1.0, f64::exp(y)]), Objective::Huber(Some(1e-3)), 0).objective.1);
+    for value in values {
+        assert!((value / values[0] - 1.0).abs() < 1e-6, "{values:?}");
+    }
+}
+
 #[test]
 fn planted_parameters_come_back_in_their_units() {
     let chinchilla = form("chinchilla");

@@ -14,6 +14,9 @@ use crate::law::resample::{Resample, Residuals};
 use crate::law::{Scores, Termination};
 use crate::plan::Bootstrap;
 
+/// Starts from which functions with kinks are minimised without a minimum of squares between.
+const FROM_AFAR: u64 = 4;
+
 /// The best of all starts.
 pub(super) struct Best<const N: usize, const K: usize> {
     pub(super) point: Point<N, K>,
@@ -46,18 +49,22 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
         F::OUTER.map(|outer| (outer.z(outer.bounds.0), outer.z(outer.bounds.1)))
     }
 
+    /// A start, by its number.
+    fn start(i: u64) -> [f64; K] {
+        let cube = low_discrepancy::<K>(i);
+        std::array::from_fn(|k| {
+            let outer = F::OUTER[k];
+            let (low, high) = (outer.z(outer.starts.0), outer.z(outer.starts.1));
+            low + cube[k] * (high - low)
+        })
+    }
+
     pub(super) fn run(&self, progress: &mut dyn FnMut(f64)) -> Option<Best<N, K>> {
         let bounds = Self::bounds();
         let mut problem = Projected::new(self.form, self.design, &self.design.y, self.loss);
         let mut ends: Vec<Minimum<K>> = Vec::new();
         for i in 0..self.starts {
-            let cube = low_discrepancy::<K>(i);
-            let start = std::array::from_fn(|k| {
-                let outer = F::OUTER[k];
-                let (low, high) = (outer.z(outer.starts.0), outer.z(outer.starts.1));
-                low + cube[k] * (high - low)
-            });
-            ends.push(minimise(&mut problem, start, &bounds, Tolerance::TIGHT));
+            ends.push(minimise(&mut problem, Self::start(i), &bounds, Tolerance::TIGHT));
             progress(self.share_of_starts() * 0.5 * (i + 1) as f64 / self.starts as f64);
         }
         ends.retain(|end| end.cost.is_finite());
@@ -76,6 +83,13 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
                 None => distinct.push((*end, 1, None)),
             }
         }
+        // Squares may have one minimum where kinks have several, and rounding decides which of them lies below it.
+        let kinks = if loss.delta().is_finite() { self.starts.min(FROM_AFAR) } else { 0 };
+        for i in 0..kinks {
+            let at = Self::start(i);
+            let cost = problem.cost(&at);
+            distinct.push((Minimum { at, cost, termination: Termination::Step, evaluations: 1 }, 0, None));
+        }
         let total = distinct.len() as f64;
         for (i, (end, _, outcome)) in distinct.iter_mut().enumerate() {
             problem.cost(&end.at);
@@ -87,7 +101,7 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
             outcomes().filter(|(_, end)| end.value.is_finite()).min_by(|(_, a), (_, b)| a.value.total_cmp(&b.value))?;
         // Data without noise end at rounding errors, which are as good as each other.
         let level = best.value + 1e-8 * best.value.abs() + 1e-16;
-        let reached = outcomes().filter(|(_, outcome)| outcome.value <= level).map(|(count, _)| count).sum();
+        let reached: u64 = outcomes().filter(|(_, outcome)| outcome.value <= level).map(|(count, _)| count).sum();
         let z = std::array::from_fn(|k| F::OUTER[k].z(best.point.theta[k]));
         problem.cost(&z);
         Some(Best {
@@ -95,7 +109,7 @@ impl<F: Separable<N, K> + Copy + Send + 'static, const N: usize, const K: usize>
             z,
             value: best.value,
             termination: best.termination,
-            reached,
+            reached: reached.max(1),
             condition: condition(&mut problem),
             loss,
         })
