@@ -88,6 +88,13 @@ impl Bands {
         self.count(tile.rows()).saturating_mul(self.chunks(tile.rows())).div_ceil(tile.threads())
     }
 
+    /// Registers of a thread: where copies come from, where rows lie, and numbers on their way, of which those of 16 bits
+    /// come by two widths of accesses.
+    pub(super) const fn registers(&self, tile: &Tile) -> u64 {
+        let on_their_way = if self.pixel > 1 { 28 } else { 12 };
+        self.copies(tile).saturating_mul(3).saturating_add(2 * tile.products_m + on_their_way)
+    }
+
     /// The constants of a kernel that say all this.
     pub(super) fn constants(&self, tile: &Tile) -> [(&'static str, u64); 6] {
         let Spread { bits: [near, middle, far], padding } = self.spread(tile);

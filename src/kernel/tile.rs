@@ -149,14 +149,10 @@ pub(super) struct Product {
 }
 
 impl Product {
-    /// Blocks whose registers an SM holds; 0 where it holds none.
+    /// Blocks whose registers an SM holds; 0 where it holds none. Copies of rows take registers that bands do not.
     pub(super) const fn resident(&self, tile: &Tile) -> u64 {
         match self.bands {
-            // Where copies come from, where rows lie, and numbers on their way: beyond what copies of rows would take.
-            Some(bands) => {
-                let own = bands.copies(tile).saturating_mul(3).saturating_add(2 * tile.products_m + 12);
-                tile.resident_with(own.saturating_sub(2 * tile.copies(tile.rows())))
-            }
+            Some(bands) => tile.resident_with(bands.registers(tile).saturating_sub(2 * tile.copies(tile.rows()))),
             None => tile.resident_with(0),
         }
     }

@@ -340,8 +340,8 @@ fn planted_slow_kernels_fail_a_gate() {
     caught(
         "projection",
         (
-            "for (int step = 0; step < count; ++step) {",
-            "for (int step = 0; step < count; ++step) {\n        multiply<16>(sum[0][0], fragments[step % 2].x[0], fragments[step % 2].w[0]);",
+            "for (int step = 0; step < COUNT; ++step) {",
+            "for (int step = 0; step < COUNT; ++step) {\n        multiply<16>(sum[0][0], fragments[step % 2].x[0], fragments[step % 2].w[0]);",
         ),
         "of the useful products",
     );

@@ -192,7 +192,10 @@ fn planted_faults_of_the_ring_are_caught() {
         caught((&wait, &wait.replace("STAGES - 2", "STAGES - 1")), unwaited);
         caught((&whole, &format!("{barrier}{wait}")), "NaN");
     }
-    caught(("stage_of(tile + 1), STEPS, false", "stage_of(tile), STEPS, false"), "row ");
+    let round = |next: &str| {
+        format!("            multiply_stage<STEPS, false>(sum, fragments, stage_of(tile), stage_of({next})")
+    };
+    caught((&round("tile + 1"), &round("tile")), "row ");
     caught(("stage_of(tile + 1), last ?", "stage_of(tile), last ?"), "row ");
     for rest in ["round, tile + STAGES - 1, false", "ROUNDS, tile + STAGES - 1, tile"] {
         let copy = |stage: &str| format!("copy_stage(stage_of({stage}), {rest}");

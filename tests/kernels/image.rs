@@ -128,7 +128,7 @@ fn planted_faults_are_caught() {
     small(("ROUNDS * STAGES + tile + STAGES - 1);", "ROUNDS * STAGES + tile);"), "is ");
     small(("copy_runs<false>(slots, copies, patches, tile);", ""), first);
     small(("run % SLOTS * SLOT_BYTES, copies", "run % (SLOTS - 1) * SLOT_BYTES, copies"), first);
-    small(("run % SLOTS * SLOT_BYTES + (unsigned", "run * SLOT_BYTES + (unsigned"), "of shared memory");
+    small(("run % SLOTS * SLOT_BYTES + low", "run * SLOT_BYTES + low"), "of shared memory");
     small(
         ("            wait_copies<STAGES - 2>();\n            barrier();", "            wait_copies<STAGES - 2>();"),
         "is ",
@@ -158,9 +158,9 @@ fn planted_faults_are_caught() {
     small(("address % 16 + (end - first)", "address % 2 + (end - first)"), "is ");
     // The numbers of a patch.
     rough(("(unsigned int)run_place(run, strides) % 16", "(unsigned int)run_place(run, strides) % 2"), first);
-    small(("own % RUN * PIXEL", "own % (RUN - 2) * PIXEL"), first);
-    small(("16 * step + 8 * half", "16 * step + 8 * (1 - half)"), first);
-    small(("fragments.x, 2 * half, ", "fragments.x, 2 - 2 * half, "), first);
+    small(("(number + j) % RUN * PIXEL", "(number + j) % (RUN - 2) * PIXEL"), first);
+    small(("number + 8, lane", "number + 6, lane"), first);
+    small(("PLACE + half]", "2 - PLACE + half]"), first);
     small(("0x00800080u", "0x00000080u"), first);
     small(("0x007f007fu", "0x003f007fu"), first);
     small(("word & 255) | (word >> 8 & 255) << 16;", "word >> 8 & 255) | (word & 255) << 16;"), first);
@@ -172,7 +172,7 @@ fn planted_faults_are_caught() {
         first,
     );
     // 36 numbers, where products come by 16.
-    caught([3, 6, 1], Bf16, Nhwc, ("number + j * STEP / PIXEL >= NUMBERS", "false"), "NaN");
+    caught([3, 6, 1], Bf16, Nhwc, ("number >= NUMBERS", "false"), "NaN");
     // What is added, and where tokens go.
     small(("position + (unsigned long long)patch * N", "position + (unsigned long long)r * N"), "of argument 3");
     small(("(PREFIX + patch) * N", "patch * N"), "is ");
