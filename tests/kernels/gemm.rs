@@ -192,11 +192,13 @@ fn planted_faults_of_the_ring_are_caught() {
         caught((&wait, &wait.replace("STAGES - 2", "STAGES - 1")), unwaited);
         caught((&whole, &format!("{barrier}{wait}")), "NaN");
     }
-    let round = |next: &str| {
-        format!("            multiply_stage<STEPS, false>(sum, fragments, stage_of(tile), stage_of({next})")
-    };
-    caught((&round("tile + 1"), &round("tile")), "row ");
-    caught(("stage_of(tile + 1), last ?", "stage_of(tile), last ?"), "row ");
+    // In a round, and behind all of them.
+    for before in ["            ", "else "] {
+        let multiply = |next: &str| {
+            format!("{before}multiply_stage<STEPS, false>(sum, fragments, stage_of(tile), stage_of({next})")
+        };
+        caught((&multiply("tile + 1"), &multiply("tile")), "row ");
+    }
     for rest in ["round, tile + STAGES - 1, false", "ROUNDS, tile + STAGES - 1, tile"] {
         let copy = |stage: &str| format!("copy_stage(stage_of({stage}), {rest}");
         caught((&copy("tile + STAGES - 1"), &copy("tile % 2 ? tile : tile + STAGES - 1")), "row ");
