@@ -7,6 +7,7 @@
 
 use super::image::Images;
 use super::tile::Tile;
+use crate::units::gcd;
 
 /// Bytes of an asynchronous copy.
 const CHUNK: u64 = 16;
@@ -70,11 +71,7 @@ impl Bands {
     /// Runs that stand in shared memory at a time: those of as many steps of the tile's depth as it has stages.
     const fn slots(&self, tile: &Tile) -> u64 {
         // Steps begin at multiples of the depth, hence within runs at multiples of what both have in common.
-        let (mut common, mut rest) = (self.run, tile.depth);
-        while rest > 0 {
-            (common, rest) = (rest, common % rest);
-        }
-        (self.run - common + tile.stages * tile.depth - 1) / self.run + 1
+        (self.run - gcd(self.run, tile.depth) + tile.stages * tile.depth - 1) / self.run + 1
     }
 
     /// Bytes of shared memory for a tile, with the most padding that there may be.

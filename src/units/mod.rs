@@ -13,3 +13,8 @@ pub use format::{describe, exact, fixed, human, human_interval};
 pub use quantity::{ComputeKind, Measure, Quantity, QuantityError};
 pub use spread::{Quantile, Spread};
 pub use table::{Resolved, UnknownUnit, prefix_factor, resolve};
+
+/// The greatest common divisor; of 0 and a number that number.
+pub(crate) const fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

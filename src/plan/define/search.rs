@@ -9,7 +9,7 @@ use crate::plan::values::{optional, whole};
 use crate::plan::{LawKind, Model, Plan, Range, Search, Spacing, codes};
 use crate::source::Spanned;
 use crate::syntax::ast::{self, Expr, Item, ItemKind};
-use crate::units::{Dimension, exact};
+use crate::units::{Dimension, exact, gcd};
 use crate::vit::{Architecture, PerAxis};
 
 const SCHEMA: Schema = Schema {
@@ -242,10 +242,6 @@ fn first_multiple((low, high, step): (u64, u64, u64), of: u64) -> Option<u64> {
     let i = u128::from(missing / shared) * u128::from(inverse) % u128::from(modulus);
     let value = u128::from(low) + i * u128::from(step);
     u64::try_from(value).ok().filter(|value| *value <= high)
-}
-
-fn gcd(a: u64, b: u64) -> u64 {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// The inverse of `a` modulo `modulus`, the two having no common divisor; 0 modulo 1.
