@@ -45,7 +45,7 @@
 //!
 //! Any room may stand on the ground: [`source`], [`diagnostic`], [`units`], [`vit`], [`hardware`].
 //! [`vit`] counts what a model is and takes, exactly; [`hardware`] tells how long it takes, by a model held to measurements.
-//! The doors touch the world: [`disk`] (files), [`render`] (drawn diagnostics), `nvrtc`, `sass` (NVIDIA's compiler and
+//! The doors touch the world: `cores` (threads), [`disk`] (files), [`render`] (drawn diagnostics), `nvrtc`, `sass` (NVIDIA's compiler and
 //! disassembler), `verify` (kernels on the CPU),
 //! `plugin` and `cli`.
 //!
@@ -91,6 +91,9 @@ pub mod lock;
 pub mod emit;
 
 // The doors.
+#[cfg(any(feature = "verify", feature = "cli"))]
+mod cores;
+
 pub mod disk;
 
 #[cfg(feature = "render")]

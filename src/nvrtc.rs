@@ -1,8 +1,11 @@
-//! The door to NVIDIA's run-time compiler: kernel source to CUBINs, with no GPU and no CUDA toolkit needed.
+//! The door to NVIDIA's run-time compiler: kernel source to CUBINs or PTX, with no GPU and no CUDA toolkit needed.
 //!
-//! [`find`] looks for libnvrtc and returns a [`Library`], which proves that it is loaded; only a [`Library`] compiles.
+//! [`find`] looks for libnvrtc and returns a [`Library`], which proves that it is loaded; only a [`Library`] compiles. A
+//! [`Cache`] keeps what it made.
 //! cudarc, whose bindings are used, panics where the library is absent, so nothing of it is called before that proof.
 #![allow(unsafe_code)]
+
+mod cache;
 
 use std::ffi::{CString, OsStr, OsString, c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
@@ -10,6 +13,8 @@ use std::path::{Path, PathBuf};
 use cudarc::nvrtc::result::{self as api, NvrtcError};
 use cudarc::nvrtc::sys::{self, nvrtcProgram, nvrtcResult};
 use serde::{Deserialize, Serialize};
+
+pub use cache::Cache;
 
 use crate::diagnostic::Diagnostic;
 use crate::kernel::codes;
@@ -49,31 +54,36 @@ pub enum Missing {
     },
 }
 
-/// One CUBIN and what the compiler said of it; serialised, an entry of an index.
+/// One CUBIN, or PTX, and what the compiler said of it; serialised, an entry of an index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compiled {
     /// The entry point.
     pub entry: String,
-    /// The GPU architecture, such as `sm_90a`.
+    /// The GPU architecture: real, such as `sm_90a`, of a CUBIN; virtual, such as `compute_80`, of PTX.
     pub arch: String,
     /// The name for its file, such as `sovit_layernorm_residual_w1152.sm_90a.cubin`.
     pub file: String,
     /// Its size.
     pub bytes: u64,
-    /// The BLAKE3 hash of the CUBIN, in hexadecimal.
+    /// The BLAKE3 hash of the file, in hexadecimal.
     pub blake3: String,
-    /// Registers of a thread.
-    pub registers: u32,
-    /// Bytes of registers that a thread keeps in memory; 0, since spills are errors.
-    pub spill_bytes: u32,
+    /// Registers of a thread; none in PTX, which is not assembled yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registers: Option<u32>,
+    /// Bytes of registers that a thread keeps in memory: 0, since spills are errors; none in PTX.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spill_bytes: Option<u32>,
     /// The version of NVRTC, such as `13.0`.
     pub nvrtc: String,
-    /// The binary.
+    /// What the file holds.
     #[serde(skip)]
-    pub cubin: Vec<u8>,
-    /// The compiler's log.
+    pub code: Vec<u8>,
+    /// The compiler's log; empty where it was [`kept`](Self::kept).
     #[serde(skip)]
     pub log: String,
+    /// Whether a [`Cache`] had it.
+    #[serde(skip)]
+    pub kept: bool,
 }
 
 /// The oldest version whose CUBINs and options are the ones used here.
@@ -83,7 +93,7 @@ const OLDEST: (i32, i32) = (12, 0);
 const CACHING: (i32, i32) = (12, 9);
 
 /// What is called below. cudarc panics on a symbol that is missing, so each is looked up first.
-const SYMBOLS: [&str; 8] = [
+const SYMBOLS: [&str; 12] = [
     "nvrtcVersion",
     "nvrtcCreateProgram",
     "nvrtcCompileProgram",
@@ -91,6 +101,10 @@ const SYMBOLS: [&str; 8] = [
     "nvrtcGetProgramLog",
     "nvrtcGetCUBINSize",
     "nvrtcGetCUBIN",
+    "nvrtcGetPTXSize",
+    "nvrtcGetPTX",
+    "nvrtcGetNumSupportedArchs",
+    "nvrtcGetSupportedArchs",
     "nvrtcDestroyProgram",
 ];
 
@@ -262,6 +276,27 @@ impl From<Missing> for Diagnostic {
 /// A program in NVRTC, destroyed with this value.
 struct Program(nvrtcProgram);
 
+impl Program {
+    /// The binary that was compiled.
+    fn cubin(&self) -> Result<Vec<u8>, NvrtcError> {
+        let mut size = 0;
+        // SAFETY: the program lives and was compiled; the pointer is to a live integer.
+        unsafe { sys::nvrtcGetCUBINSize(self.0, &raw mut size) }.result()?;
+        let mut cubin: Vec<c_char> = vec![0; size];
+        // SAFETY: the program lives and was compiled; the buffer has the size that NVRTC asked for.
+        unsafe { sys::nvrtcGetCUBIN(self.0, cubin.as_mut_ptr()) }.result()?;
+        Ok(bytes(&cubin))
+    }
+
+    /// The PTX that was compiled, without the zero byte at its end.
+    fn ptx(&self) -> Result<Vec<u8>, NvrtcError> {
+        // SAFETY: the program lives and was compiled.
+        let mut ptx = bytes(&unsafe { api::get_ptx(self.0) }?);
+        ptx.truncate(ptx.iter().position(|&byte| byte == 0).unwrap_or(ptx.len()));
+        Ok(ptx)
+    }
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
         // SAFETY: made by `create_program` and destroyed here alone. A failure leaks it, and nothing else can be done.
@@ -280,14 +315,27 @@ impl Library {
         self.version
     }
 
-    /// Compiles one kernel for one architecture, such as `sm_80` or `sm_90a`.
+    /// Refuses an architecture that this library does not compile for, which may be real or virtual: see [`Self::compile`].
+    pub fn accepts(&self, arch: &str) -> Result<(), Diagnostic> {
+        let known = architectures(self);
+        if number_of(arch).is_some_and(|number| known.is_empty() || known.contains(&number)) {
+            return Ok(());
+        }
+        let list: Vec<String> = known.iter().map(|number| format!("sm_{number}")).collect();
+        let error = unknown_architecture(arch);
+        if list.is_empty() {
+            return Err(error);
+        }
+        Err(error.note(format!("NVRTC {}.{} knows {}", self.version.0, self.version.1, list.join(", "))))
+    }
+
+    /// Compiles one kernel for one architecture: to a CUBIN for a real one, such as `sm_80` or `sm_90a`, or to PTX for a
+    /// virtual one, such as `compute_80`, which drivers assemble for that GPU or later ones.
     ///
     /// Local memory, of spills or of arrays, and announced losses of performance are errors, as is what does not compile;
-    /// each comes with the log.
+    /// each comes with the log. Of PTX, which is not assembled, only the last is known.
     pub fn compile(&self, source: &str, entry: &str, arch: &str) -> Result<Compiled, Diagnostic> {
-        if !is_architecture(arch) {
-            return Err(unknown_architecture(arch));
-        }
+        self.accepts(arch)?;
         let broken = |reason: &str| {
             let message = format!("NVRTC failed on `{entry}` for {arch}: {reason}");
             Diagnostic::error(codes::NVRTC_FAILED, message).from_world()
@@ -298,20 +346,8 @@ impl Library {
         // `source` and `name` outlive the program, which may refer to them.
         let program = Program(api::create_program(&source, Some(&name)).map_err(failed)?);
 
-        let architecture = format!("--gpu-architecture={arch}");
-        let mut options = vec![
-            architecture.as_str(),
-            "--std=c++17",
-            "--ptxas-options=-v",
-            "--ptxas-options=--warn-on-spills",
-            "--ptxas-options=--warning-as-error",
-        ];
-        // Where there is a GPU, what was compiled before comes back without its report.
-        if self.version >= CACHING {
-            options.push("--no-cache");
-        }
         // SAFETY: the program lives; no option holds a zero byte.
-        let outcome = unsafe { api::compile_program(program.0, &options) };
+        let outcome = unsafe { api::compile_program(program.0, &self.options(arch)) };
         // SAFETY: the program lives.
         let log = bytes(&unsafe { api::get_program_log(program.0) }.map_err(failed)?);
         // The part of the assembler follows a zero byte, as the end does.
@@ -319,41 +355,67 @@ impl Library {
         if let Err(error) = outcome {
             return Err(refused(error, entry, arch, &log));
         }
-        if let Some(loss) = log.lines().find(|line| LOSSES.iter().any(|mark| line.contains(mark))) {
-            let message = format!("`{entry}` for {arch} loses performance: {}", loss.trim());
-            return Err(Diagnostic::error(codes::SLOW, message).from_world().note(log));
+        let is_ptx = is_virtual(arch);
+        let code = if is_ptx { program.ptx() } else { program.cubin() }.map_err(failed)?;
+        if code.is_empty() {
+            return Err(broken("it made nothing"));
         }
-        let report =
-            |word: &str| number_before(&log, word).ok_or_else(|| broken(&format!("no `{word}` in its report")));
-        let (registers, stores, loads) =
-            (report("registers")?, report("bytes spill stores")?, report("bytes spill loads")?);
-        // The frame holds what is spilled, and arrays whose elements are told at run time.
-        if stores + loads + report("bytes stack frame")? > 0 {
-            return Err(spilling(entry, arch, &log));
-        }
-
-        let mut size = 0;
-        // SAFETY: the program lives and was compiled; the pointer is to a live integer.
-        unsafe { sys::nvrtcGetCUBINSize(program.0, &raw mut size) }.result().map_err(failed)?;
-        let mut cubin: Vec<c_char> = vec![0; size];
-        // SAFETY: the program lives and was compiled; the buffer has the size that NVRTC asked for.
-        unsafe { sys::nvrtcGetCUBIN(program.0, cubin.as_mut_ptr()) }.result().map_err(failed)?;
-        let cubin = bytes(&cubin);
-        if cubin.is_empty() {
-            return Err(broken("it made an empty CUBIN"));
-        }
+        let [registers, spill_bytes] = if is_ptx { [None; 2] } else { gated(entry, arch, &log, broken)?.map(Some) };
+        let ending = if is_ptx { "ptx" } else { "cubin" };
         Ok(Compiled {
             entry: entry.to_owned(),
             arch: arch.to_owned(),
-            file: format!("{entry}.{arch}.cubin"),
-            bytes: cubin.len() as u64,
-            blake3: blake3::hash(&cubin).to_hex().to_string(),
+            file: format!("{entry}.{arch}.{ending}"),
+            bytes: code.len() as u64,
+            blake3: blake3::hash(&code).to_hex().to_string(),
             registers,
-            spill_bytes: stores + loads,
+            spill_bytes,
             nvrtc: format!("{}.{}", self.version.0, self.version.1),
-            cubin,
+            code,
             log,
+            kept: false,
         })
+    }
+
+    /// What NVRTC is told.
+    fn options(&self, arch: &str) -> Vec<String> {
+        let mut options = vec![format!("--gpu-architecture={arch}"), "--std=c++17".to_owned()];
+        if !is_virtual(arch) {
+            options
+                .extend(["-v", "--warn-on-spills", "--warning-as-error"].map(|own| format!("--ptxas-options={own}")));
+        }
+        // Where there is a GPU, what was compiled before comes back without its report.
+        if self.version >= CACHING {
+            options.push("--no-cache".to_owned());
+        }
+        options
+    }
+
+    /// The hash of all that a compilation depends on.
+    fn key(&self, source: &str, entry: &str, arch: &str) -> String {
+        // Versions tell no builds apart; sizes do.
+        let size = self.path.as_ref().and_then(|path| std::fs::metadata(path).ok()).map_or(0, |about| about.len());
+        let version = format!("{}.{} of {size} bytes", self.version.0, self.version.1);
+        let mut hasher = blake3::Hasher::new();
+        for part in [env!("CARGO_PKG_VERSION"), &version, &self.options(arch).join(" "), entry, source] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
+/// The numbers of the architectures that the library knows; none where it does not tell.
+fn architectures(_loaded: &Library) -> Vec<c_int> {
+    let mut count: c_int = 0;
+    // SAFETY: the symbol exists, and the pointer is to a live integer.
+    if unsafe { sys::nvrtcGetNumSupportedArchs(&raw mut count) }.result().is_err() {
+        return Vec::new();
+    }
+    let mut list: Vec<c_int> = vec![0; usize::try_from(count).unwrap_or_default()];
+    // SAFETY: the symbol exists, and the buffer has as many integers as the library said.
+    match unsafe { sys::nvrtcGetSupportedArchs(list.as_mut_ptr()) }.result() {
+        Ok(()) => list,
+        Err(_) => Vec::new(),
     }
 }
 
@@ -361,15 +423,41 @@ impl Library {
 /// C7511, C7519), or plain words.
 const LOSSES: [&str; 5] = ["C7508", "C7510", "C7511", "C7519", "Potential Performance Loss"];
 
-/// Whether a name has the form of a real architecture: `sm_`, digits, and perhaps `a` or `f`.
-fn is_architecture(name: &str) -> bool {
-    let digits = name.strip_prefix("sm_").map(|rest| rest.strip_suffix(['a', 'f']).unwrap_or(rest));
-    digits.is_some_and(|digits| (2..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()))
+/// Registers of a thread and the bytes that it spills, by the assembler's report; refuses what is slow.
+fn gated(entry: &str, arch: &str, log: &str, broken: impl Fn(&str) -> Diagnostic) -> Result<[u32; 2], Diagnostic> {
+    if let Some(loss) = log.lines().find(|line| LOSSES.iter().any(|mark| line.contains(mark))) {
+        let message = format!("`{entry}` for {arch} loses performance: {}", loss.trim());
+        return Err(Diagnostic::error(codes::SLOW, message).from_world().note(log));
+    }
+    let report = |word: &str| number_before(log, word).ok_or_else(|| broken(&format!("no `{word}` in its report")));
+    let (registers, stores, loads) =
+        (report("registers")?, report("bytes spill stores")?, report("bytes spill loads")?);
+    // The frame holds what is spilled, and arrays whose elements are told at run time.
+    if stores + loads + report("bytes stack frame")? > 0 {
+        return Err(spilling(entry, arch, log));
+    }
+    Ok([registers, stores + loads])
+}
+
+/// The number of an architecture: `sm_` or `compute_`, two or three digits, and perhaps `a` or `f`.
+fn number_of(arch: &str) -> Option<c_int> {
+    let rest = arch.strip_prefix("sm_").or_else(|| arch.strip_prefix(VIRTUAL))?;
+    let digits = rest.strip_suffix(['a', 'f']).unwrap_or(rest);
+    let is_number = (2..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number)
+}
+
+/// How virtual architectures begin, which PTX is for.
+const VIRTUAL: &str = "compute_";
+
+fn is_virtual(arch: &str) -> bool {
+    arch.starts_with(VIRTUAL)
 }
 
 fn unknown_architecture(arch: &str) -> Diagnostic {
     Diagnostic::error(codes::ARCHITECTURE, format!("`{arch}` is not an architecture that NVRTC compiles for"))
         .help("name one such as `sm_80` (A100), `sm_89` (L40S) or `sm_90a` (H100, H200)")
+        .help("or `compute_80` for PTX, which drivers assemble for that GPU or later ones")
 }
 
 fn spilling(entry: &str, arch: &str, log: &str) -> Diagnostic {
@@ -412,11 +500,11 @@ mod tests {
 
     #[test]
     fn architectures_are_told_by_their_form() {
-        for good in ["sm_80", "sm_90a", "sm_100f", "sm_120"] {
-            assert!(is_architecture(good), "{good}");
+        for (good, number) in [("sm_80", 80), ("sm_90a", 90), ("sm_100f", 100), ("compute_120", 120)] {
+            assert_eq!(number_of(good), Some(number), "{good}");
         }
-        for bad in ["", "sm_", "sm_9", "sm_90ab", "compute_90", "sm_80 --x", "sm_90\0", "SM_90"] {
-            assert!(!is_architecture(bad), "{bad}");
+        for bad in ["", "sm_", "sm_9", "sm_90ab", "compute90", "sm_80 --x", "sm_90\0", "SM_90", "sm_+80"] {
+            assert_eq!(number_of(bad), None, "{bad}");
         }
     }
 

@@ -66,12 +66,13 @@ fn every_layer_norm_fits_in_registers() {
     for width in [1, 192, 880, 897, 1152, 1408, 1664, 2050, 4097, 8190, 16384, 32768] {
         for arch in ["sm_80", "sm_90a"] {
             let compiled = compile(&library, width, arch);
-            assert_eq!(compiled.spill_bytes, 0);
+            assert_eq!(compiled.spill_bytes, Some(0));
             assert_eq!(compiled.file, format!("sovit_layernorm_residual_w{width}.{arch}.cubin"));
-            assert_eq!(compiled.bytes, compiled.cubin.len() as u64);
-            assert!(compiled.cubin.starts_with(b"\x7fELF"));
+            assert_eq!(compiled.bytes, compiled.code.len() as u64);
+            assert!(compiled.code.starts_with(b"\x7fELF"));
             // 512 threads of 128 registers fill the file of registers.
-            assert!(compiled.registers <= 128, "{width} {arch}: {}", compiled.registers);
+            let registers = compiled.registers.unwrap();
+            assert!(registers <= 128, "{width} {arch}: {registers}");
         }
     }
 }
@@ -102,7 +103,11 @@ fn fp16_in_every_form_compiles_without_spills() {
             }
             for arch in ["sm_80", "sm_90a"] {
                 let compiled = compile_plan(&library, &kernel, arch);
-                assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
+                assert!(
+                    u64::from(compiled.registers.unwrap()) * kernel.launch.threads <= 65536,
+                    "{} {arch}",
+                    kernel.entry
+                );
                 seen += 1;
             }
         }
@@ -112,7 +117,7 @@ fn fp16_in_every_form_compiles_without_spills() {
         let kernel = Attention { tokens, heads: 16, head_dim }.plan().unwrap().over(Halves::MIXED);
         let resident = kernel.constant("RESIDENT").unwrap() * kernel.launch.threads;
         let compiled = compile_plan(&library, &kernel, ["sm_80", "sm_90a"][number % 2]);
-        assert!(u64::from(compiled.registers) * resident <= 65536, "{}", kernel.entry);
+        assert!(u64::from(compiled.registers.unwrap()) * resident <= 65536, "{}", kernel.entry);
         seen += 1;
     }
     assert!(seen > 50, "{seen} CUBINs");
@@ -144,7 +149,11 @@ fn the_ends_of_a_forward_pass_compile_without_spills() {
                 // The usual images on every architecture, the others on one each.
                 for arch in if number == 0 { &archs[..] } else { &archs[number..=number] } {
                     let compiled = compile_plan(&library, kernel, arch);
-                    assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
+                    assert!(
+                        u64::from(compiled.registers.unwrap()) * kernel.launch.threads <= 65536,
+                        "{} {arch}",
+                        kernel.entry
+                    );
                 }
             }
         }
@@ -158,7 +167,7 @@ fn attention_compiles_without_spills_for_every_stored_head() {
         for (tokens, arch) in [(256, "sm_80"), (197, "sm_90a")] {
             let kernel = Attention { tokens, heads: 12, head_dim }.plan().unwrap();
             let compiled = compile_plan(&library, &kernel, arch);
-            assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
+            assert!(u64::from(compiled.registers.unwrap()) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
         }
     }
 }
@@ -183,7 +192,7 @@ fn attention_compiles_without_spills_over_any_tokens() {
         // The heads of published models on every architecture, the others on one each.
         for arch in if number < 16 { &archs[..] } else { &archs[number % 6..][..1] } {
             let compiled = compile_plan(&library, &kernel, arch);
-            assert!(u64::from(compiled.registers) * resident <= 65536, "{} {arch}", kernel.entry);
+            assert!(u64::from(compiled.registers.unwrap()) * resident <= 65536, "{} {arch}", kernel.entry);
         }
     }
 }
@@ -199,7 +208,12 @@ fn whole_rows_multiply_each_stage_before_the_next() {
             let compiled = compile_plan(&library, &kernel, arch);
             // Scores, queries, and what else there is.
             let most = 128 + head_dim / 4 + 72;
-            assert!(u64::from(compiled.registers) <= most, "{} {arch}: {}", kernel.entry, compiled.registers);
+            assert!(
+                u64::from(compiled.registers.unwrap()) <= most,
+                "{} {arch}: {:?}",
+                kernel.entry,
+                compiled.registers
+            );
         }
     }
 }
@@ -221,7 +235,11 @@ fn norms_and_rotations_of_queries_and_keys_compile_without_spills() {
                 let archs = if head_dim == 64 || head_dim == 72 { &archs[..] } else { &archs[number % 6..][..1] };
                 for arch in archs {
                     let compiled = compile_plan(&library, &kernel, arch);
-                    assert!(u64::from(compiled.registers) * kernel.launch.threads <= 65536, "{} {arch}", kernel.entry);
+                    assert!(
+                        u64::from(compiled.registers.unwrap()) * kernel.launch.threads <= 65536,
+                        "{} {arch}",
+                        kernel.entry
+                    );
                 }
             }
         }
@@ -233,7 +251,7 @@ fn norms_and_rotations_of_queries_and_keys_compile_without_spills() {
 fn a_kernel_compiled_again_gives_the_same() {
     let Some(library) = library("nvrtc::a_kernel_compiled_again_gives_the_same") else { return };
     let (first, second) = (compile(&library, 1152, "sm_90a"), compile(&library, 1152, "sm_90a"));
-    assert!(first.registers > 0);
+    assert!(first.registers > Some(0));
     assert_eq!((first.registers, first.bytes), (second.registers, second.bytes));
 }
 

@@ -34,3 +34,5 @@ pub const SPILLS: Code = Code::new("S0814", "kernel-spills");
 pub const SLOW: Code = Code::new("S0815", "kernel-slow");
 /// NVRTC failed for reasons of its own.
 pub const NVRTC_FAILED: Code = Code::new("S0816", "nvrtc-failed");
+/// What was compiled is not kept.
+pub const CACHE: Code = Code::new("S0817", "kernel-cache");

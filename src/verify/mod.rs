@@ -19,7 +19,6 @@ mod trace;
 mod turned;
 
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -38,6 +37,7 @@ pub use profile::{Built, COUNTING, Counted, Profile, count};
 pub use trace::{TRACING, Trace};
 pub use turned::Turned;
 
+use crate::cores::on_every_core;
 use crate::diagnostic::Diagnostic;
 use crate::emit::kernel_source;
 use crate::kernel::{self, KernelPlan, Source};
@@ -119,22 +119,7 @@ pub fn verify(
     seed: u64,
 ) -> Result<Vec<Verified>, Diagnostic> {
     let kernels = kernel::plan_for(vit, form)?;
-    let jobs = Mutex::new(kernels.list.iter().enumerate());
-    let done = Mutex::new(Vec::new());
-    let next = || jobs.lock().ok().and_then(|mut jobs| jobs.next());
-    let work = || {
-        while let Some((place, plan)) = next() {
-            let result = verify_kernel(vit, plan, compiler, folder, seed);
-            if let Ok(mut done) = done.lock() {
-                done.push((place, result));
-            }
-        }
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(kernels.list.len());
-    std::thread::scope(|scope| (0..threads).for_each(|_| _ = scope.spawn(work)));
-    let mut done = done.into_inner().unwrap_or_default();
-    done.sort_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, result)| result).collect()
+    on_every_core(&kernels.list, |plan| verify_kernel(vit, plan, compiler, folder, seed)).into_iter().collect()
 }
 
 fn verify_kernel(

@@ -5,17 +5,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-const PLAN: &str = "
-model tiny { image = 56 px, patch = 14 px, heads = 2 }
-law shape = sovit { effective = { width = 0.0675, depth = 0.1055, mlp = 0.1633 } }
-start small { shape = { width = 96, depth = 2, mlp = 128 }, compute = 0.7 EFLOP as forward }
-budget same = 0.7 EFLOP as forward
-search tiny {
-  width in 64..96 step 16
-  depth in 1..3
-  mlp in 100..160 step 4
-}
-";
+use crate::support::TINY as PLAN;
 
 /// Makes the norm's epsilon and the matrix products wrong, and compiles that.
 const FAULTY: &str = r#"#!/bin/sh

@@ -93,6 +93,6 @@ fn the_main_loops_of_products_are_tight() {
     assert!(fc2("sovit_fc2_n1152_k4304", "sm_90a") && fc2("sovit_fc2_n1152_k4304_fp16", "sm_90a"));
     on_every_core(&jobs, |(plan, arch)| {
         let compiled = compile_plan(&library, plan, arch);
-        gates(&disassembler, plan, &compiled.cubin).map_err(|why| format!("{} for {arch}: {why}", plan.entry))
+        gates(&disassembler, plan, &compiled.code).map_err(|why| format!("{} for {arch}: {why}", plan.entry))
     });
 }

@@ -118,8 +118,8 @@ fn gates(library: &Library, plan: &KernelPlan, arch: &str) -> Result<(), String>
     let refused = |found: sovitc::diagnostic::Diagnostic| format!("{}\n{}", found.message, found.notes.join("\n"));
     let compiled = library.compile(&source, &plan.entry, arch).map_err(refused)?;
     let resident = plan.constant("RESIDENT").unwrap_or(1) * plan.launch.threads;
-    if u64::from(compiled.registers) * resident > 65536 {
-        return Err(format!("{} registers for {resident} threads", compiled.registers));
+    if u64::from(compiled.registers.unwrap()) * resident > 65536 {
+        return Err(format!("{:?} registers for {resident} threads", compiled.registers));
     }
     // All of it is the launch's.
     if compiled.log.contains("bytes smem") {

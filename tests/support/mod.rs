@@ -6,6 +6,19 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
+/// A plan whose kernels are small.
+pub(crate) const TINY: &str = "
+model tiny { image = 56 px, patch = 14 px, heads = 2 }
+law shape = sovit { effective = { width = 0.0675, depth = 0.1055, mlp = 0.1633 } }
+start small { shape = { width = 96, depth = 2, mlp = 128 }, compute = 0.7 EFLOP as forward }
+budget same = 0.7 EFLOP as forward
+search tiny {
+  width in 64..96 step 16
+  depth in 1..3
+  mlp in 100..160 step 4
+}
+";
+
 /// Says aloud that a test cannot run for lack of `tool`: `SKIPPED <test>: <reason>` on standard output, past the
 /// capture of the test harness, so that a runner can count it.
 ///

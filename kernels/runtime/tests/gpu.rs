@@ -157,7 +157,7 @@ impl<'a> Ready<'a> {
 fn load(gpu: &Gpu, library: &Library, plan: &KernelPlan, arch: &str) -> Loaded {
     let compiled = compile(library, plan, arch);
     // SAFETY: the CUBIN was compiled from this plan's source.
-    unsafe { gpu.load(&held(plan), &compiled.cubin) }.unwrap()
+    unsafe { gpu.load(&held(plan), &compiled.code) }.unwrap()
 }
 
 fn launched(gpu: &Gpu, kernel: &Loaded, arguments: &[Argument]) -> Vec<Vec<u16>> {
@@ -299,8 +299,8 @@ fn cubins_for_the_benchmark() {
     for width in [768, 1152, 1664, 4096] {
         let plan = layernorm_residual(width, 1e-6).unwrap();
         let compiled = compile(&library, &plan, &arch);
-        fs::write(out.join(&compiled.file), &compiled.cubin).unwrap();
-        let (file, registers) = (&compiled.file, compiled.registers);
+        fs::write(out.join(&compiled.file), &compiled.code).unwrap();
+        let (file, registers) = (&compiled.file, compiled.registers.unwrap_or_default());
         let KernelPlan { entry, launch: Launch { threads, rows_per_block, shared_bytes, .. }, .. } = &plan;
         list.push(format!(
             "{{\"width\": {width}, \"file\": {file:?}, \"entry\": {entry:?}, \"threads\": {threads}, \

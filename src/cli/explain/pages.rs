@@ -200,6 +200,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("S0814", include_str!("../../../grammar/explain/S0814.md")),
     ("S0815", include_str!("../../../grammar/explain/S0815.md")),
     ("S0816", include_str!("../../../grammar/explain/S0816.md")),
+    ("S0817", include_str!("../../../grammar/explain/S0817.md")),
     ("S0820", include_str!("../../../grammar/explain/S0820.md")),
     ("S0821", include_str!("../../../grammar/explain/S0821.md")),
     ("S0822", include_str!("../../../grammar/explain/S0822.md")),

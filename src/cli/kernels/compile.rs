@@ -1,28 +1,32 @@
 //! `sovitc kernels compile`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 
-use super::super::{Common, Format, Located, Status, Uses, answer, build, report};
+use super::super::{Common, Format, Located, Status, Uses, answer, build, report, tell};
+use crate::cores::on_every_core;
 use crate::diagnostic::{Diagnostic, sort};
-use crate::kernel::{Argument, Launch};
-use crate::nvrtc::{self, Compiled, Library};
+use crate::kernel::{Argument, KernelPlan, Launch};
+use crate::nvrtc::{self, Cache, Compiled, Library};
 use crate::render::visible;
-use crate::shape::Answer;
-use crate::vit::KernelForm;
 use crate::{Outcome, disk, emit, kernel};
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example: sovitc kernels compile examples/so400m/plan.sov --arch sm_80,sm_90a --out cubins/")]
+#[command(after_help = "\
+What was compiled before is kept in `SOVIT_CACHE`, or in the user's folder of caches where that is not set; set to nothing,
+it keeps nothing.
+
+Example: sovitc kernels compile examples/so400m/plan.sov --arch sm_80,sm_90a --out cubins/")]
 pub(in crate::cli) struct Compile {
     /// The plan.
     #[arg(value_name = "PLAN.sov")]
     plan: PathBuf,
     #[command(flatten)]
     uses: Uses,
-    /// GPU architectures; those of the plan's `emit kernels`, else sm_80 and sm_90a, where absent.
+    /// GPU architectures: CUBINs for such as sm_80, PTX for such as compute_80. Those of the plan's `emit kernels`, else
+    /// sm_80 and sm_90a, where absent.
     #[arg(long, value_delimiter = ',', value_name = "ARCH")]
     arch: Vec<String>,
     /// Where to write; `sovit-out/<plan>/cubins` where absent.
@@ -40,6 +44,8 @@ pub(in crate::cli) struct Compile {
 struct Index<'a> {
     plan: &'a str,
     cubins: &'a [Entry],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    ptx: &'a [Entry],
 }
 
 #[derive(Serialize)]
@@ -52,6 +58,12 @@ struct Entry {
     arguments: Vec<Argument>,
 }
 
+impl Entry {
+    fn is_ptx(&self) -> bool {
+        self.compiled.registers.is_none()
+    }
+}
+
 pub(super) fn run(arguments: &Compile) -> Status {
     let format = arguments.common.format;
     let located = Located::new(&arguments.plan).using(arguments.uses);
@@ -59,7 +71,7 @@ pub(super) fn run(arguments: &Compile) -> Status {
     let Some(outcome) = &compiled.outcome else { return report(&compiled.diagnostics, &compiled.sources, format) };
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from("sovit-out").join(&located.name).join("cubins"));
     match compile(arguments, outcome, &out) {
-        Ok(text) => answer(&text, format),
+        Ok((text, warnings)) => answer(&text, format).max(tell(&warnings, &compiled.sources, format, "")),
         Err(mut found) => {
             // Every search asks for the same architectures.
             sort(&mut found);
@@ -68,33 +80,84 @@ pub(super) fn run(arguments: &Compile) -> Status {
     }
 }
 
-fn compile(arguments: &Compile, outcome: &Outcome, out: &std::path::Path) -> Result<String, Vec<Diagnostic>> {
+/// What it prints, and warnings.
+fn compile(arguments: &Compile, outcome: &Outcome, out: &Path) -> Result<(String, Vec<Diagnostic>), Vec<Diagnostic>> {
     let one = |diagnostic: Diagnostic| vec![diagnostic];
     let search = nvrtc::Search::from_environment(|name| std::env::var_os(name));
     let library = nvrtc::find(&search).map_err(|missing| one(missing.into()))?;
-    let mut entries = Vec::new();
-    let mut found = Vec::new();
+    let jobs = jobs(arguments, outcome, &library)?;
+    let opened = Cache::folder(|name| std::env::var_os(name)).map(|folder| Cache::open(&folder));
+    let (cache, mut warnings) = match opened {
+        None => (Cache::default(), Vec::new()),
+        Some(Ok(cache)) => (cache, Vec::new()),
+        Some(Err(warning)) => (Cache::default(), vec![warning]),
+    };
+    let (mut entries, mut found) = (Vec::new(), Vec::new());
+    for result in on_every_core(&jobs, |job| job.entry(&library, &cache)) {
+        match result {
+            Ok(entry) => entries.push(entry),
+            Err(diagnostic) => found.push(diagnostic),
+        }
+    }
+    warnings.extend(cache.trouble());
+    if !found.is_empty() {
+        return Err([found, warnings].concat());
+    }
+    // PTX after the CUBINs.
+    entries.sort_by_key(Entry::is_ptx);
+    let (cubins, ptx) = entries.split_at(entries.partition_point(|entry| !entry.is_ptx()));
+    let index = Index { plan: &outcome.plan.name, cubins, ptx };
+    // Plain data: no map with odd keys, hence no error.
+    let text = serde_json::to_string_pretty(&index).unwrap_or_default() + "\n";
+    let files = entries.iter().map(|entry| (entry.path.as_str(), entry.compiled.code.as_slice()));
+    disk::write_files(out, files.chain([("index.json", text.as_bytes())])).map_err(one)?;
+    let text = match arguments.common.format {
+        Format::Json => text,
+        Format::Human => human(&library, &entries, out),
+    };
+    Ok((text, warnings))
+}
+
+/// A kernel of a search, and an architecture to compile it for.
+struct Job<'a> {
+    search: &'a str,
+    plan: KernelPlan,
+    arch: String,
+}
+
+impl Job<'_> {
+    fn entry(&self, library: &Library, cache: &Cache) -> Result<Entry, Diagnostic> {
+        let Self { search, plan, arch } = self;
+        let compiled = cache.compile(library, &emit::kernel_source(plan)?, &plan.entry, arch)?;
+        let path = format!("{search}/{}", compiled.file);
+        Ok(Entry {
+            search: (*search).to_owned(),
+            path,
+            compiled,
+            launch: plan.launch,
+            arguments: plan.arguments.clone(),
+        })
+    }
+}
+
+/// All that is to be compiled; refused before anything is where something cannot be.
+fn jobs<'a>(arguments: &Compile, outcome: &'a Outcome, library: &Library) -> Result<Vec<Job<'a>>, Vec<Diagnostic>> {
+    let (mut jobs, mut found) = (Vec::new(), Vec::new());
     for item in &outcome.answers {
         let architectures = architectures(arguments, outcome, &item.search);
-        for result in compile_answer(&library, item, outcome.plan.form_of(&item.search), &architectures) {
-            match result {
-                Ok(entry) => entries.push(entry),
-                Err(diagnostic) => found.push(diagnostic),
+        found.extend(architectures.iter().filter_map(|arch| library.accepts(arch).err()));
+        match kernel::plan_for(&item.vit, outcome.plan.form_of(&item.search)) {
+            Err(diagnostic) => found.push(diagnostic),
+            Ok(kernels) => {
+                let each = |plan: KernelPlan| {
+                    let of = move |arch: &String| Job { search: &item.search, plan: plan.clone(), arch: arch.clone() };
+                    architectures.iter().map(of).collect::<Vec<_>>()
+                };
+                jobs.extend(kernels.list.into_iter().flat_map(each));
             }
         }
     }
-    if !found.is_empty() {
-        return Err(found);
-    }
-    let index = Index { plan: &outcome.plan.name, cubins: &entries };
-    // Plain data: no map with odd keys, hence no error.
-    let text = serde_json::to_string_pretty(&index).unwrap_or_default() + "\n";
-    let files = entries.iter().map(|entry| (entry.path.as_str(), entry.compiled.cubin.as_slice()));
-    disk::write_files(out, files.chain([("index.json", text.as_bytes())])).map_err(one)?;
-    Ok(match arguments.common.format {
-        Format::Json => text,
-        Format::Human => human(&library, &entries, out),
-    })
+    if found.is_empty() { Ok(jobs) } else { Err(found) }
 }
 
 /// The architectures asked for on the command line, else by the plan for this search, else the usual two.
@@ -111,32 +174,20 @@ fn architectures(arguments: &Compile, outcome: &Outcome, search: &str) -> Vec<St
     list
 }
 
-fn compile_answer(
-    library: &Library,
-    item: &Answer,
-    form: KernelForm,
-    architectures: &[String],
-) -> Vec<Result<Entry, Diagnostic>> {
-    let kernels = match kernel::plan_for(&item.vit, form) {
-        Ok(kernels) => kernels,
-        Err(diagnostic) => return vec![Err(diagnostic)],
-    };
-    let jobs = kernels.list.iter().flat_map(|plan| architectures.iter().map(move |arch| (plan, arch)));
-    jobs.map(|(plan, arch)| {
-        let source = emit::kernel_source(plan)?;
-        let compiled = library.compile(&source, &plan.entry, arch)?;
-        let path = format!("{}/{}", item.search, compiled.file);
-        let (launch, arguments) = (plan.launch, plan.arguments.clone());
-        Ok(Entry { search: item.search.clone(), path, compiled, launch, arguments })
-    })
-    .collect()
-}
-
-fn human(library: &Library, entries: &[Entry], out: &std::path::Path) -> String {
+fn human(library: &Library, entries: &[Entry], out: &Path) -> String {
     let (major, minor) = library.version();
-    let head = format!("{} CUBINs by NVRTC {major}.{minor} in {}", entries.len(), visible(&out.to_string_lossy()));
+    let count = |is_counted: &dyn Fn(&Entry) -> bool| entries.iter().filter(|entry| is_counted(entry)).count();
+    let what = match (count(&|entry| !entry.is_ptx()), count(&Entry::is_ptx)) {
+        (cubins, 0) => format!("{cubins} CUBINs"),
+        (0, ptx) => format!("{ptx} PTX files"),
+        (cubins, ptx) => format!("{cubins} CUBINs and {ptx} PTX files"),
+    };
+    let kept = count(&|entry| entry.compiled.kept);
+    let of_cache = if kept == 0 { String::new() } else { format!(", {kept} of them kept from before") };
+    let head = format!("{what} by NVRTC {major}.{minor} in {}{of_cache}", visible(&out.to_string_lossy()));
     let lines = entries.iter().map(|Entry { path, compiled, .. }| {
-        format!("  {path}  {} B, {} registers, no spills", compiled.bytes, compiled.registers)
+        let about = compiled.registers.map(|registers| format!(", {registers} registers, no spills"));
+        format!("  {path}  {} B{}", compiled.bytes, about.unwrap_or_default())
     });
     std::iter::once(head).chain(lines).collect::<Vec<_>>().join("\n") + "\n"
 }

@@ -136,6 +136,7 @@ fn profiled<'a>(
     let (compiler, folder) = workshop()?;
     let search = nvrtc::Search::from_environment(|name| env::var_os(name));
     let library = nvrtc::find(&search).ok();
+    library.as_ref().map_or(Ok(()), |library| library.accepts(&arguments.arch))?;
     let disassembler = sass::find(&search, |name| env::var_os(name));
     let mut searches = Vec::new();
     for answer in answers {
@@ -192,8 +193,8 @@ fn built(
 ) -> Option<Built> {
     let source = kernel_source(plan).ok()?;
     let compiled = library.compile(&source, &plan.entry, arch).ok()?;
-    let mix = disassembler.and_then(|disassembler| disassembler.mix(&compiled.cubin, folder).ok());
-    Some(Built { registers: compiled.registers, mix })
+    let mix = disassembler.and_then(|disassembler| disassembler.mix(&compiled.code, folder).ok());
+    Some(Built { registers: compiled.registers?, mix })
 }
 
 /// A line for each kernel and number of rows.
