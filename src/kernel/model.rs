@@ -118,6 +118,11 @@ impl KernelPlan {
         self.constants.iter().find(|(n, _)| n == name).map(|&(_, value)| value)
     }
 
+    /// How far its result may be off.
+    pub fn tolerance(&self) -> Tolerance {
+        Tolerance { rounding: 2.0, size: self.halves.dtype.roundoff(), rms: 1.25 }
+    }
+
     /// Stages of its ring that a block goes through; none where there is no ring.
     pub fn stages(&self) -> Option<u64> {
         let of = |size: &str, step: &str| Some(self.constant(size)?.div_ceil(self.constant(step)?.max(1)));
@@ -145,6 +150,19 @@ impl KernelPlan {
     pub fn choice(&self, name: &str) -> Option<&str> {
         self.choices.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// How far the result R' of a kernel may be from R, that of double precision with the same inputs, beside B, the same with
+/// sums in `float` and the result rounded once: everywhere, and in every block of rows and of columns,
+/// `max |R' - R| <= rounding max |B - R| + size max |R|`, and as a root mean square at most `rms` times B.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tolerance {
+    /// Times the largest error of B.
+    pub rounding: f64,
+    /// Of the size of R: the unit roundoff of what is multiplied.
+    pub size: f64,
+    /// Times the error of B as a root mean square.
+    pub rms: f64,
 }
 
 /// Grid, block and shared memory of a launch.

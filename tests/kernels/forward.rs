@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use sovitc::emit::kernel_source;
-use sovitc::kernel::{Access, KernelPlan, Kernels, Normalisation, Numbers, Operand, Pack, Step, plan_for, weights};
+use serde_json::{Value, from_value};
+use sovitc::emit::render;
+use sovitc::kernel::{Access, KernelPlan, Normalisation, Numbers, Operand, Pack, Rows, Step, weights};
+use sovitc::plan::Target;
 use sovitc::verify::{Argument, Noise, ORDERS, bytes, halves};
 use sovitc::vit::{
     Activation, Architecture, Batches, Half, Halves, ImageFormat, KernelForm, LayerNorm, Layout, Pixels, Pooling,
     Position, PositionRows, QkNorm, QkvBias, Shape, Variant, Vit,
 };
 
-use crate::compiled;
 use crate::plain::Plain;
+use crate::{compiled, so400m};
 
 /// A checkpoint: unrounded weights by name.
 pub(crate) type Weights = BTreeMap<String, Vec<f32>>;
@@ -102,9 +104,60 @@ impl Images {
     }
 }
 
+/// An emitted folder of kernels, of which nothing else is known.
+struct Folder {
+    manifest: Value,
+    forward: Vec<Step>,
+    files: BTreeMap<String, String>,
+}
+
+impl Folder {
+    fn emitted(vit: &Vit, form: &KernelForm) -> Self {
+        let mut case = so400m::case();
+        case.answers[0].vit.shape = vit.shape;
+        let mut case = case.with(vit.architecture).emitting(&[(Target::Kernels, "kernels/")]);
+        case.plan.emits[0].options.form = form.clone();
+        let artefacts = render(&case.request()).unwrap().into_iter();
+        let own = |path: &str| path.strip_prefix("flagship/kernels/").map(str::to_owned);
+        let files: BTreeMap<_, _> = artefacts.filter_map(|file| Some((own(&file.path)?, file.text))).collect();
+        let manifest: Value = serde_json::from_str(&files["manifest.json"]).unwrap();
+        let forward = from_value(manifest["forward"].clone()).unwrap();
+        Self { manifest, forward, files }
+    }
+
+    fn rows(&self, rows: Rows) -> u64 {
+        let name = serde_json::to_value(rows).unwrap();
+        self.manifest["rows_per_image"][name.as_str().unwrap()].as_u64().unwrap()
+    }
+
+    /// What a launch must know of a kernel, and its source, whose hash is right.
+    fn kernel(&self, name: &str) -> (KernelPlan, &str) {
+        let listed = self.manifest["kernels"].as_array().unwrap().iter().find(|kernel| kernel["name"] == name).unwrap();
+        let source = &self.files[listed["file"].as_str().unwrap()];
+        assert_eq!(listed["blake3"], blake3::hash(source.as_bytes()).to_hex().as_str());
+        let plan = KernelPlan {
+            name: name.to_owned(),
+            template: String::new(),
+            entry: listed["entry"].as_str().unwrap().to_owned(),
+            instead_of: None,
+            halves: Halves::default(),
+            constants: Vec::new(),
+            reals: Vec::new(),
+            choices: Vec::new(),
+            launch: from_value(listed["launch"].clone()).unwrap(),
+            arguments: from_value(listed["arguments"].clone()).unwrap(),
+            flops_per_row: 0,
+            scalar_flops_per_row: 0,
+            bytes_per_row: 0,
+            bytes_of_weights: 0,
+        };
+        (plan, source)
+    }
+}
+
 /// Runs steps as the manifest tells, over buffers by name.
 struct Machine<'a> {
-    kernels: &'a Kernels,
+    folder: &'a Folder,
     pack: Pack<'a>,
     weights: &'a Weights,
     images: &'a Images,
@@ -113,11 +166,11 @@ struct Machine<'a> {
 
 impl Machine<'_> {
     fn run(&mut self) {
-        let mut steps = self.kernels.forward.as_slice();
+        let mut steps = self.folder.forward.as_slice();
         while let Some(first) = steps.first() {
             let together = steps.iter().take_while(|step| step.each_block == first.each_block).count();
             let (now, rest) = steps.split_at(together);
-            let times = if first.each_block { self.pack.vit.shape.depth } else { 1 };
+            let times = if first.each_block { self.folder.manifest["depth"].as_u64().unwrap() } else { 1 };
             for block in 0..times {
                 for step in now {
                     self.launch(step, block);
@@ -128,11 +181,11 @@ impl Machine<'_> {
     }
 
     fn launch(&mut self, step: &Step, block: u64) {
-        let plan = self.kernels.named(step.kernel_for(self.images.count as u64)).unwrap();
-        let rows = self.images.count as u64 * step.rows.of(self.pack.vit);
+        let (plan, source) = self.folder.kernel(step.kernel_for(self.images.count as u64));
+        let rows = self.images.count as u64 * self.folder.rows(step.rows);
         let arguments: Vec<Argument> =
-            (0..plan.arguments.len()).map(|number| self.argument(plan, step, number, rows, block)).collect();
-        let program = compiled(plan, &kernel_source(plan).unwrap(), &[]);
+            (0..plan.arguments.len()).map(|number| self.argument(&plan, step, number, rows, block)).collect();
+        let program = compiled(&plan, source, &[]);
         let filled = program.run(rows as u32, ORDERS[0], &arguments);
         let mut filled = filled.unwrap_or_else(|error| panic!("{}: {error}", step.kernel)).into_iter();
         for (argument, planned) in arguments.iter().zip(&plan.arguments) {
@@ -227,19 +280,19 @@ impl Trial {
     /// By kernels of that form.
     pub(crate) fn by_kernels(&self, form: &KernelForm) -> Made {
         let Self { vit, weights, images } = self;
-        let kernels = plan_for(vit, form.clone()).unwrap();
+        let folder = Folder::emitted(vit, form);
         let pack = Pack { vit, form, normalisation: &images.normalisation };
         let buffers = BTreeMap::from([("image".to_owned(), images.buffer(form.images.layout))]);
-        let mut machine = Machine { kernels: &kernels, pack, weights, images, buffers };
+        let mut machine = Machine { folder: &folder, pack, weights, images, buffers };
         machine.run();
         let (dtype, classes) = (form.halves.dtype, vit.architecture.classes as usize);
         let vectors = halves(&machine.buffers["vector"]).into_iter().map(|bits| dtype.widen(bits).into()).collect();
         let floats = machine.buffers.get("classes").into_iter().flat_map(|buffer| buffer.as_chunks::<4>().0);
         let floats: Vec<f64> = floats.map(|&bytes| f64::from(f32::from_le_bytes(bytes))).collect();
         let rows = floats.chunks(classes.next_multiple_of(8).max(1));
-        let launched = kernels.forward.iter().map(|step| step.kernel_for(images.count as u64).to_owned()).collect();
+        let launched = folder.forward.iter().map(|step| step.kernel_for(images.count as u64).to_owned()).collect();
         let classes = rows.flat_map(|row| &row[..classes]).copied().collect();
-        Made { vectors, classes, limit: kernels.error(vit), launched }
+        Made { vectors, classes, limit: folder.manifest["error"].as_f64().unwrap(), launched }
     }
 }
 

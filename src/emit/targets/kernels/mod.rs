@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Job, Kernel, Piece};
 use crate::diagnostic::Diagnostic;
 use crate::emit::{kernel_source, summary};
-use crate::kernel::{self, Argument, KernelPlan, Launch, Step, UpTo, Weight, weights};
+use crate::kernel::{self, Argument, KernelPlan, Launch, Rows, Step, Tolerance, UpTo, Weight, weights};
 use crate::vit::{Halves, Vit};
 
 pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
@@ -23,9 +23,17 @@ pub(super) fn print(job: &Job<'_>) -> Result<Vec<Piece>, Diagnostic> {
         let kernel = Some(Kernel { plan: plan.clone(), up_to });
         pieces.push(Piece { artefact: job.in_folder(&file, source)?, kernel });
     }
-    let (forward, weights) = (&kernels.forward, weights(&job.answer.vit));
-    let (halves, error) = (job.emit.options.form.halves, kernels.error(&job.answer.vit));
-    let manifest = Manifest { version: VERSION, halves, error, kernels: entries, forward, weights };
+    let vit = &job.answer.vit;
+    let manifest = Manifest {
+        version: VERSION,
+        halves: job.emit.options.form.halves,
+        error: kernels.error(vit),
+        depth: vit.shape.depth,
+        rows_per_image: RowsPerImage::of(vit),
+        kernels: entries,
+        forward: &kernels.forward,
+        weights: weights(vit),
+    };
     let text = summary::pretty(&manifest)?;
     pieces.push(job.in_folder("manifest.json", text)?.into());
     pieces.push(job.in_folder("README.md", readme::print(job, &kernels)?)?.into());
@@ -51,11 +59,29 @@ struct Manifest<'a> {
     halves: Halves,
     /// Of a forward pass's result, as a share of its size: what independent roundings make.
     error: f64,
+    /// How often the launches of a block are made.
+    depth: u64,
+    rows_per_image: RowsPerImage,
     kernels: Vec<Listed<'a>>,
     /// The launches in order, those of a block once.
     forward: &'a [Step],
     /// What they are packed from.
     weights: Vec<Weight>,
+}
+
+/// What the rows of a launch are for so many images, by the name that the launch gives.
+#[derive(Serialize)]
+struct RowsPerImage {
+    patches: u64,
+    tokens: u64,
+    images: u64,
+}
+
+impl RowsPerImage {
+    fn of(vit: &Vit) -> Self {
+        let [patches, tokens, images] = [Rows::Patches, Rows::Tokens, Rows::Images].map(|rows| rows.of(vit));
+        Self { patches, tokens, images }
+    }
 }
 
 #[derive(Serialize)]
@@ -74,6 +100,7 @@ struct Listed<'a> {
     scalar_flops_per_row: u64,
     bytes_per_row: u64,
     bytes_of_weights: u64,
+    tolerance: Tolerance,
     constants: Vec<Constant<'a, u64>>,
     reals: Vec<Constant<'a, f64>>,
     choices: Vec<Constant<'a, &'a str>>,
@@ -100,6 +127,7 @@ impl<'a> Listed<'a> {
             scalar_flops_per_row: plan.scalar_flops_per_row,
             bytes_per_row: plan.bytes_per_row,
             bytes_of_weights: plan.bytes_of_weights,
+            tolerance: plan.tolerance(),
             constants: plan.constants.iter().map(|(name, value)| Constant { name, value: *value }).collect(),
             reals: plan.reals.iter().map(|(name, value)| Constant { name, value: *value }).collect(),
             choices: plan.choices.iter().map(|(name, value)| Constant { name, value: value.as_str() }).collect(),

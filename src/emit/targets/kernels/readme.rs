@@ -215,6 +215,9 @@ const fn meaning(rule: Rule) -> (&'static str, &'static str) {
             "folded_bias",
             "the biases, and what the matrix makes of the norm's bias, which is named first; each bias behind its matrix",
         ),
-        Rule::Rotation => ("rotation", "of no weights: the cosines and sines of the patches' rotary positions"),
+        Rule::Rotation => (
+            "rotation",
+            "of no weights: for each patch, row by row, the cosines of `2 pi c / 100^(4 i / head)` for all `i` below a quarter of the head, `c` being its height and then its width at its centre, from -1 to 1 over the image; then the sines",
+        ),
     }
 }
