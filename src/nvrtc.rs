@@ -73,6 +73,9 @@ pub struct Compiled {
     /// Bytes of registers that a thread keeps in memory: 0, since spills are errors; none in PTX.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spill_bytes: Option<u32>,
+    /// Bytes of shared memory that a block has beside the dynamic ones of its launch; none in PTX.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub static_shared_bytes: Option<u32>,
     /// The version of NVRTC, such as `13.0`.
     pub nvrtc: String,
     /// What the file holds.
@@ -360,7 +363,8 @@ impl Library {
         if code.is_empty() {
             return Err(broken("it made nothing"));
         }
-        let [registers, spill_bytes] = if is_ptx { [None; 2] } else { gated(entry, arch, &log, broken)?.map(Some) };
+        let [registers, spill_bytes, static_shared_bytes] =
+            if is_ptx { [None; 3] } else { gated(entry, arch, &log, broken)?.map(Some) };
         let ending = if is_ptx { "ptx" } else { "cubin" };
         Ok(Compiled {
             entry: entry.to_owned(),
@@ -370,6 +374,7 @@ impl Library {
             blake3: blake3::hash(&code).to_hex().to_string(),
             registers,
             spill_bytes,
+            static_shared_bytes,
             nvrtc: format!("{}.{}", self.version.0, self.version.1),
             code,
             log,
@@ -423,8 +428,9 @@ fn architectures(_loaded: &Library) -> Vec<c_int> {
 /// C7511, C7519), or plain words.
 const LOSSES: [&str; 5] = ["C7508", "C7510", "C7511", "C7519", "Potential Performance Loss"];
 
-/// Registers of a thread and the bytes that it spills, by the assembler's report; refuses what is slow.
-fn gated(entry: &str, arch: &str, log: &str, broken: impl Fn(&str) -> Diagnostic) -> Result<[u32; 2], Diagnostic> {
+/// Registers of a thread, the bytes that it spills and those of static shared memory, by the assembler's report; refuses
+/// what is slow.
+fn gated(entry: &str, arch: &str, log: &str, broken: impl Fn(&str) -> Diagnostic) -> Result<[u32; 3], Diagnostic> {
     if let Some(loss) = log.lines().find(|line| LOSSES.iter().any(|mark| line.contains(mark))) {
         let message = format!("`{entry}` for {arch} loses performance: {}", loss.trim());
         return Err(Diagnostic::error(codes::SLOW, message).from_world().note(log));
@@ -436,7 +442,8 @@ fn gated(entry: &str, arch: &str, log: &str, broken: impl Fn(&str) -> Diagnostic
     if stores + loads + report("bytes stack frame")? > 0 {
         return Err(spilling(entry, arch, log));
     }
-    Ok([registers, stores + loads])
+    // Where there is none, it is not reported.
+    Ok([registers, stores + loads, number_before(log, "bytes smem").unwrap_or_default()])
 }
 
 /// The number of an architecture: `sm_` or `compute_`, two or three digits, and perhaps `a` or `f`.

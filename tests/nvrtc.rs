@@ -263,6 +263,21 @@ fn an_index_entry_holds_no_binary() {
     assert!(json.contains(r#""arch":"sm_90a""#) && !json.contains("cubin\":") && json.len() < 400, "{json}");
 }
 
+/// What a block has before it asks for any counts beside the plan's.
+#[test]
+fn static_shared_memory_is_told() {
+    let Some(library) = library("nvrtc::static_shared_memory_is_told") else { return };
+    let source = r#"extern "C" __global__ void entry(float* out) {
+        __shared__ float v[1000];
+        v[threadIdx.x] = out[threadIdx.x];
+        __syncthreads();
+        out[threadIdx.x] = v[999 - threadIdx.x];
+    }"#;
+    let compiled = library.compile(source, "entry", "sm_80").unwrap();
+    assert_eq!(compiled.static_shared_bytes, Some(4000), "{}", compiled.log);
+    assert_eq!(compile(&library, 1152, "sm_80").static_shared_bytes, Some(0));
+}
+
 fn refuses(library: &Library, source: &str, arch: &str, code: Code, note: &str) {
     let diagnostic = library.compile(source, "entry", arch).map(|compiled| compiled.log).unwrap_err();
     assert_eq!(diagnostic.code, code, "{}\n{}", diagnostic.message, diagnostic.notes.join("\n"));

@@ -36,3 +36,7 @@ pub const SLOW: Code = Code::new("S0815", "kernel-slow");
 pub const NVRTC_FAILED: Code = Code::new("S0816", "nvrtc-failed");
 /// What was compiled is not kept.
 pub const CACHE: Code = Code::new("S0817", "kernel-cache");
+/// What was kept of a kernel was damaged.
+pub const DAMAGED: Code = Code::new("S0818", "kernel-damaged");
+/// A block of a kernel needs more registers or shared memory than there are.
+pub const LAUNCH: Code = Code::new("S0819", "kernel-launch");

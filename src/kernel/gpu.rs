@@ -1,5 +1,8 @@
 //! What the search for tiles knows of GPUs: one model of each class that runs kernels of `mma.sync`.
 
+use super::{KernelPlan, codes};
+use crate::diagnostic::Diagnostic;
+
 /// One streaming multiprocessor (SM), and how many there are. Rates are per clock and SM.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Gpu {
@@ -50,6 +53,30 @@ pub(crate) fn scalar(peak: f64) -> f64 {
     if (1500.0..3000.0).contains(&peak) { 128.0 } else { 256.0 }
 }
 
+impl KernelPlan {
+    /// Whether every GPU can launch the kernel, compiled to so many registers of a thread and bytes of shared memory that a
+    /// block has before the dynamic ones of its launch.
+    ///
+    /// # Errors
+    /// [`codes::LAUNCH`] where a block needs more than there is.
+    pub fn check_launch(&self, registers: u64, static_shared_bytes: u64) -> Result<(), Diagnostic> {
+        let too_much = |needed: u64, what: &str, most: u64| {
+            let message = format!("a block of `{}` needs {needed} {what}, and there are {most}", self.entry);
+            Err(Diagnostic::error(codes::LAUNCH, message).from_world())
+        };
+        // A warp's registers come by 256.
+        let registers = self.launch.threads.next_multiple_of(32).saturating_mul(registers.next_multiple_of(8));
+        let shared = self.launch.shared_bytes.saturating_add(static_shared_bytes);
+        if registers > REGISTERS {
+            return too_much(registers, "registers", REGISTERS);
+        }
+        if shared > MOST_SHARED {
+            return too_much(shared, "bytes of shared memory", MOST_SHARED);
+        }
+        Ok(())
+    }
+}
+
 /// Warps that an SM must hold, so that each of its four schedulers has two.
 pub(super) const LEAST_WARPS: u64 = 8;
 /// Bytes a clock to or from shared memory, on all of them.
@@ -62,3 +89,36 @@ pub(super) const MOST_SHARED: u64 = 99 << 10;
 pub(super) const REGISTERS: u64 = 64 << 10;
 /// Most registers of a thread.
 pub(super) const MOST_REGISTERS: u64 = 255;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Launch, layernorm_residual};
+
+    #[test]
+    fn blocks_that_no_gpu_launches_are_refused() {
+        let plan = layernorm_residual(1152, 1e-6).unwrap();
+        let check = |threads, shared_bytes, registers, fixed| {
+            let launch = Launch { threads, shared_bytes, ..plan.launch };
+            KernelPlan { launch, ..plan.clone() }.check_launch(registers, fixed)
+        };
+        for (threads, shared, registers, fixed, refused) in [
+            (256, 99 << 10, 255, 0, None),
+            (256, (99 << 10) - 8, 255, 8, None),
+            (256, 99 << 10, 255, 1, Some("needs 101377 bytes of shared memory, and there are 101376")),
+            (512, 0, 128, 0, None),
+            // 129 registers come as 136, 500 threads as 512.
+            (500, 0, 129, 0, Some("needs 69632 registers, and there are 65536")),
+            (u64::MAX / 64, u64::MAX, u64::MAX / 16, 1, Some("registers")),
+        ] {
+            let found = check(threads, shared, registers, fixed);
+            let Some(refused) = refused else {
+                assert_eq!(found, Ok(()), "{threads} threads of {registers} registers");
+                continue;
+            };
+            let error = found.unwrap_err();
+            assert_eq!(error.code, codes::LAUNCH);
+            assert!(error.message.contains(refused), "{}", error.message);
+        }
+    }
+}

@@ -201,6 +201,8 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("S0815", include_str!("../../../grammar/explain/S0815.md")),
     ("S0816", include_str!("../../../grammar/explain/S0816.md")),
     ("S0817", include_str!("../../../grammar/explain/S0817.md")),
+    ("S0818", include_str!("../../../grammar/explain/S0818.md")),
+    ("S0819", include_str!("../../../grammar/explain/S0819.md")),
     ("S0820", include_str!("../../../grammar/explain/S0820.md")),
     ("S0821", include_str!("../../../grammar/explain/S0821.md")),
     ("S0822", include_str!("../../../grammar/explain/S0822.md")),

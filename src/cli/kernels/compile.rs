@@ -86,12 +86,8 @@ fn compile(arguments: &Compile, outcome: &Outcome, out: &Path) -> Result<(String
     let search = nvrtc::Search::from_environment(|name| std::env::var_os(name));
     let library = nvrtc::find(&search).map_err(|missing| one(missing.into()))?;
     let jobs = jobs(arguments, outcome, &library)?;
-    let opened = Cache::folder(|name| std::env::var_os(name)).map(|folder| Cache::open(&folder));
-    let (cache, mut warnings) = match opened {
-        None => (Cache::default(), Vec::new()),
-        Some(Ok(cache)) => (cache, Vec::new()),
-        Some(Err(warning)) => (Cache::default(), vec![warning]),
-    };
+    let (cache, refused) = Cache::usual(|name| std::env::var_os(name));
+    let mut warnings = Vec::from_iter(refused);
     let (mut entries, mut found) = (Vec::new(), Vec::new());
     for result in on_every_core(&jobs, |job| job.entry(&library, &cache)) {
         match result {
@@ -129,6 +125,8 @@ impl Job<'_> {
     fn entry(&self, library: &Library, cache: &Cache) -> Result<Entry, Diagnostic> {
         let Self { search, plan, arch } = self;
         let compiled = cache.compile(library, &emit::kernel_source(plan)?, &plan.entry, arch)?;
+        let [registers, shared] = [compiled.registers, compiled.static_shared_bytes].map(Option::unwrap_or_default);
+        plan.check_launch(u64::from(registers), u64::from(shared))?;
         let path = format!("{search}/{}", compiled.file);
         Ok(Entry {
             search: (*search).to_owned(),

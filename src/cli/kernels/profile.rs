@@ -12,7 +12,7 @@ use crate::diagnostic::Diagnostic;
 use crate::emit::kernel_source;
 use crate::hardware::{self, Device};
 use crate::kernel::{self, KernelPlan, Kernels, Rows, Step};
-use crate::nvrtc::{self, Library};
+use crate::nvrtc::{self, Cache, Library};
 use crate::plan::{Plan, no_device};
 use crate::sass::{self, Disassembler};
 use crate::shape::Answer;
@@ -110,8 +110,13 @@ pub(super) fn run(arguments: &Counts) -> Status {
     let Some(device) = own.iter().find(|device| device.name == *name).or_else(|| hardware::device(name)) else {
         return fail(no_device(name, own));
     };
-    let found =
-        arguments.asked.answers(outcome).and_then(|answers| profiled(arguments, &outcome.plan, &answers, device));
+    let (cache, refused) = Cache::usual(|name| env::var_os(name));
+    let found = arguments
+        .asked
+        .answers(outcome)
+        .and_then(|answers| profiled(arguments, &outcome.plan, &answers, device, &cache));
+    // Without a cache it takes longer, and says why.
+    tell(&[Vec::from_iter(refused), cache.trouble()].concat(), &Sources::default(), format, "");
     let searches = match found {
         Ok(searches) => searches,
         Err(error) => return fail(error),
@@ -132,6 +137,7 @@ fn profiled<'a>(
     plan: &Plan,
     answers: &[&'a Answer],
     device: &Device,
+    cache: &Cache,
 ) -> Result<Vec<Profiled<'a>>, Diagnostic> {
     let (compiler, folder) = workshop()?;
     let search = nvrtc::Search::from_environment(|name| env::var_os(name));
@@ -156,7 +162,7 @@ fn profiled<'a>(
                 count(&answer.vit, plan, None, &compiler, folder.path()).map_err(|found| failed(plan, found))?;
             let built = library
                 .as_ref()
-                .and_then(|library| built(library, disassembler.as_ref(), plan, &arguments.arch, folder.path()));
+                .and_then(|library| built(library, cache, disassembler.as_ref(), plan, &arguments.arch, folder.path()));
             kernels.extend(rows.iter().map(|&rows| counted.on(plan, device, rows, built)));
             for pass in &mut passes {
                 let launches: Vec<&Step> = pass.launches(&planned, &plan.name).collect();
@@ -186,13 +192,14 @@ fn failed(plan: &KernelPlan, found: Failure) -> Diagnostic {
 
 fn built(
     library: &Library,
+    cache: &Cache,
     disassembler: Option<&Disassembler>,
     plan: &KernelPlan,
     arch: &str,
     folder: &Path,
 ) -> Option<Built> {
     let source = kernel_source(plan).ok()?;
-    let compiled = library.compile(&source, &plan.entry, arch).ok()?;
+    let compiled = cache.compile(library, &source, &plan.entry, arch).ok()?;
     let mix = disassembler.and_then(|disassembler| disassembler.mix(&compiled.code, folder).ok());
     Some(Built { registers: compiled.registers?, mix })
 }
