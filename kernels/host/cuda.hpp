@@ -3,9 +3,17 @@
 // This is all that a kernel is compiled with, hence short: run.cpp, compiled once, holds the bodies.
 #pragma once
 
-#include <math.h>
 #include <stddef.h>
 #include <string.h>
+
+// Of <math.h>, which in C++ is most of what a kernel would be compiled with.
+extern "C" {
+float fmaxf(float, float) noexcept;
+float fminf(float, float) noexcept;
+float sqrtf(float) noexcept;
+float exp2f(float) noexcept;
+float erfcf(float) noexcept;
+}
 
 #define __global__
 #define __launch_bounds__(...)
