@@ -7,9 +7,11 @@ mod loops;
 mod shapes;
 mod support;
 
+use std::collections::HashMap;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock};
 use std::thread;
 
 use sovitc::diagnostic::{Code, Diagnostic, Fault};
@@ -33,13 +35,25 @@ fn library(test: &str) -> Option<Library> {
     }
 }
 
-fn compile(library: &Library, width: u64, arch: &str) -> Compiled {
-    compile_plan(library, &layernorm_residual(width, 1e-6).unwrap(), arch)
+type Made = Arc<Result<Compiled, Diagnostic>>;
+
+/// What NVRTC makes of a kernel: many tests ask for the same, and the first compiles for all.
+fn made(library: &Library, kernel: &KernelPlan, arch: &str) -> Made {
+    type Known = HashMap<(blake3::Hash, String), Arc<OnceLock<Made>>>;
+    static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+    let source = kernel_source(kernel).unwrap();
+    let key = (blake3::hash(source.as_bytes()), arch.to_owned());
+    let slot = KNOWN.lock().unwrap().entry(key).or_default().clone();
+    slot.get_or_init(|| Arc::new(library.compile(&source, &kernel.entry, arch))).clone()
 }
 
+/// That of a kernel that compiles.
 fn compile_plan(library: &Library, kernel: &KernelPlan, arch: &str) -> Compiled {
-    let source = kernel_source(kernel).unwrap();
-    library.compile(&source, &kernel.entry, arch).unwrap_or_else(|d| panic!("{}\n{}", d.message, d.notes.join("\n")))
+    made(library, kernel, arch).as_ref().clone().unwrap_or_else(|d| panic!("{}\n{}", d.message, d.notes.join("\n")))
+}
+
+fn compile(library: &Library, width: u64, arch: &str) -> Compiled {
+    compile_plan(library, &layernorm_residual(width, 1e-6).unwrap(), arch)
 }
 
 /// Does all the work on every core, and says what of it went wrong.
@@ -250,7 +264,9 @@ fn norms_and_rotations_of_queries_and_keys_compile_without_spills() {
 #[test]
 fn a_kernel_compiled_again_gives_the_same() {
     let Some(library) = library("nvrtc::a_kernel_compiled_again_gives_the_same") else { return };
-    let (first, second) = (compile(&library, 1152, "sm_90a"), compile(&library, 1152, "sm_90a"));
+    let kernel = layernorm_residual(1152, 1e-6).unwrap();
+    let compile = || library.compile(&kernel_source(&kernel).unwrap(), &kernel.entry, "sm_90a").unwrap();
+    let (first, second) = (compile(), compile());
     assert!(first.registers > Some(0));
     assert_eq!((first.registers, first.bytes), (second.registers, second.bytes));
 }

@@ -1,6 +1,5 @@
 //! Every kernel of the shapes that kernels are held to, in every form, for every class of GPUs.
 
-use sovitc::emit::kernel_source;
 use sovitc::kernel::{KernelPlan, plan_for};
 use sovitc::nvrtc::Library;
 use sovitc::vit::{
@@ -8,7 +7,7 @@ use sovitc::vit::{
     named,
 };
 
-use crate::{library, on_every_core, support};
+use crate::{library, made, on_every_core, support};
 
 /// Width, depth, MLP size and heads.
 const SHAPES: [[u64; 4]; 6] = [
@@ -114,9 +113,8 @@ fn jobs() -> Vec<(KernelPlan, &'static str)> {
 
 /// What is wrong with a kernel beyond what compiling it refuses: spills, local memory and announced losses.
 fn gates(library: &Library, plan: &KernelPlan, arch: &str) -> Result<(), String> {
-    let source = kernel_source(plan).unwrap();
-    let refused = |found: sovitc::diagnostic::Diagnostic| format!("{}\n{}", found.message, found.notes.join("\n"));
-    let compiled = library.compile(&source, &plan.entry, arch).map_err(refused)?;
+    let made = made(library, plan, arch);
+    let compiled = made.as_ref().as_ref().map_err(|found| format!("{}\n{}", found.message, found.notes.join("\n")))?;
     let resident = plan.constant("RESIDENT").unwrap_or(1) * plan.launch.threads;
     if u64::from(compiled.registers.unwrap()) * resident > 65536 {
         return Err(format!("{:?} registers for {resident} threads", compiled.registers));
