@@ -1,7 +1,7 @@
 //! Training an encoder by contrast with texts: both towers, and the logits of every image with every text of a batch.
 //!
 //! The loss is that of open_clip: features are normalised, and each device compares its own with all. Its FLOPs and
-//! what autograd keeps of it are held to open_clip by `tests/contrastive.rs`.
+//! what autograd keeps of it are held to open_clip by `tests/libraries/contrastive.rs`.
 
 use serde::{Deserialize, Serialize};
 

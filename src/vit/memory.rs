@@ -1,8 +1,8 @@
 //! Bytes that a training step keeps on one device.
 //!
 //! Tensors and what autograd keeps of them are those of timm's `VisionTransformer` in PyTorch, in one number format
-//! from the image to the loss. Held to the byte by `tests/memory.rs` against `saved_tensors_hooks` and the states of
-//! PyTorch's optimizers.
+//! from the image to the loss. Held to the byte by `tests/libraries/memory.rs` against `saved_tensors_hooks` and the
+//! states of PyTorch's optimizers.
 
 use serde::{Deserialize, Serialize};
 

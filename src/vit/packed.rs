@@ -1,7 +1,8 @@
 //! Images of several sizes in one batch: padded to one length as `NaFlex` does, or packed into sequences as `NaViT` does.
 //!
 //! The position embedding is a grid that is resized to each image, so the parameters are those of the plain encoder.
-//! Padding is computed like patches by every matrix product. Held to transformers' SigLIP 2 by `tests/packed.rs`.
+//! Padding is computed like patches by every matrix product. Held to transformers' SigLIP 2 by
+//! `tests/libraries/packed.rs`.
 
 use serde::{Deserialize, Serialize};
 

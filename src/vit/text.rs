@@ -2,7 +2,7 @@
 //!
 //! A pre-LN transformer with learned positions whose last norm sees every token; one token becomes the text's vector.
 //! Padding is computed like words, and so is what a causal mask hides, as PyTorch and `torch.utils.flop_counter` do.
-//! Held to open_clip and transformers by `tests/contrastive.rs`.
+//! Held to open_clip and transformers by `tests/libraries/contrastive.rs`.
 
 use serde::{Deserialize, Serialize};
 

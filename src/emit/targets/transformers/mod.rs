@@ -1,7 +1,7 @@
 //! Hugging Face transformers: a folder with the `config.json` of the first model class that is exactly the model.
 //!
 //! Each class says what it cannot express; `model_type` in the plan asks for one by name.
-//! Held to the library by `tests/trainers.rs`: every field, and the parameters of every part.
+//! Held to the library by `tests/libraries/trainers.rs`: every field, and the parameters of every part.
 
 mod train;
 

@@ -3,14 +3,12 @@
 //! Skipped aloud where `$SOVIT_PYTHON` has no torch, open_clip and transformers; a failure where `SOVIT_REQUIRE` lists
 //! them.
 
-#[path = "support/python.rs"]
-mod python;
-mod support;
-
 use serde_json::{Value, json};
 use sovitc::vit::{
     Activation, Contrastive, ContrastiveLoss, NumberFormat, Shape, Step, TextFamily, TextTower, Vit, named, named_text,
 };
+
+use crate::{python, support};
 
 fn is_skipped(test: &str) -> bool {
     for module in ["torch", "open_clip", "transformers"] {

@@ -1,15 +1,15 @@
 //! Recipes: what a plan says of a training, and whether trainers follow the configs that come of it.
 //!
-//! The trainers are those of `tests/requirements-full.txt`; see `tests/trainers.rs`.
+//! The trainers are those of `tests/requirements-full.txt`; see `tests/libraries/trainers.rs`.
 
-mod support;
-
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use sovitc::shape::Recipe;
+
+use crate::python::{TORCH, has, run};
+use crate::support;
 
 /// A plan with one recipe, which pays for `examples` images of whatever shape is chosen.
 fn plan(recipe: &str, model: &str, emits: &str) -> String {
@@ -147,12 +147,9 @@ fn what_the_budget_does_not_pay_for_is_refused() {
 
 /// Compares learning rates that the trainer's own code gives with those of the recipes, one after another.
 fn follows(test: &str, modules: &[&str], recipes: &[String], model: &str, emits: &str) {
-    let python = std::env::var("SOVIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     for module in modules {
-        let found = Command::new(&python).args(["-c", &format!("import {module}")]).output();
-        if !found.is_ok_and(|output| output.status.success()) {
-            let requirement = module.trim_end_matches("_train");
-            return support::skip(requirement, test, &format!("{python} cannot import {module}; set SOVIT_PYTHON"));
+        if let Err(reason) = has(module) {
+            return support::skip(module.trim_end_matches("_train"), test, &reason);
         }
     }
     let mut folders = Vec::new();
@@ -176,28 +173,19 @@ fn follows(test: &str, modules: &[&str], recipes: &[String], model: &str, emits:
         input.push('\n');
         folders.push(folder);
     }
-    let mut child = Command::new(python)
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trainers/check_recipes.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let said = run("check_recipes.py", &[], &input).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(said.matches(": 7 rates ok").count(), recipes.len(), "{said}");
 }
 
 /// open_clip trains by the emitted file: its own entry point, on images that it makes up.
 #[test]
 fn open_clip_trains_by_the_emitted_file() {
-    let python = std::env::var("SOVIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let test = "recipes::open_clip_trains_by_the_emitted_file";
-    let found = Command::new(&python).args(["-c", "import open_clip_train.main"]).output();
-    if !found.is_ok_and(|output| output.status.success()) {
-        return support::skip("open_clip", test, &format!("{python} cannot import open_clip_train.main"));
+    // The last three are what training imports beside the library.
+    for module in ["torch", "open_clip_train", "braceexpand", "pandas", "webdataset"] {
+        if let Err(reason) = has(module) {
+            return support::skip("open_clip", test, &reason);
+        }
     }
     let folder = tempfile::tempdir().unwrap();
     let recipe = "task = contrastive, batch = 8, micro_batch = 4, dataset = 32 example, schedule = cosine, warmup = 2, \
@@ -213,7 +201,8 @@ fn open_clip_trains_by_the_emitted_file() {
     let emits = format!("emit open_clip \"oc/\" {{ {text} }}");
     summary(folder.path(), &tiny(&emits, &format!("{flops} FLOP/example * 86 example as forward")));
     // Two passes make a batch, whose features are computed twice: three quarters of 86 examples are 8 batches.
-    let output = Command::new(python)
+    let output = TORCH
+        .command()
         .current_dir(folder.path())
         .env("HF_HUB_OFFLINE", "1")
         .args(["out/encoder/oc/train.py", "--train-data", "made-up", "--dataset-type", "synthetic"])
@@ -243,10 +232,10 @@ fn timm_trains_by_the_emitted_file() {
             "TIMM_TRAIN names no copy of timm's train.py, which its package lacks",
         );
     };
-    let python = std::env::var("SOVIT_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let found = Command::new(&python).args(["-c", "import timm, PIL"]).output();
-    if !found.is_ok_and(|output| output.status.success()) {
-        return support::skip("timm", test, &format!("{python} cannot import timm and PIL; set SOVIT_PYTHON"));
+    for module in ["torch", "timm", "PIL"] {
+        if let Err(reason) = has(module) {
+            return support::skip("timm", test, &reason);
+        }
     }
     let folder = tempfile::tempdir().unwrap();
     let recipe = "batch = 8, dataset = 48 example, schedule = cosine, warmup = 0, learning_rate = 1e-3, \
@@ -260,7 +249,8 @@ fn timm_trains_by_the_emitted_file() {
         &summary(folder.path(), &tiny("", "1 GFLOP as forward"))["searches"][0]["cost"]["forward_flops_per_example"];
     let told =
         summary(folder.path(), &tiny("emit timm \"timm/\"", &format!("{flops} FLOP/example * 96 example as forward")));
-    let output = Command::new(python)
+    let output = TORCH
+        .command()
         .current_dir(folder.path())
         .env("HF_HUB_OFFLINE", "1")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trainers/train_by_timm.py"))

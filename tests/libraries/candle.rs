@@ -3,21 +3,15 @@
 //! `SOVIT_CANDLE` names the program that `tests/trainers/candle` builds.
 //! Where it is missing the test is skipped aloud, or fails where `SOVIT_REQUIRE` lists `candle`.
 
-#[path = "support/built.rs"]
-mod built;
-#[path = "support/python.rs"]
-mod python;
-#[path = "support/so400m.rs"]
-mod so400m;
-mod support;
-
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use built::{emit_all, is_built};
 use serde_json::{Value, json};
 use sovitc::plan::Target;
 use sovitc::vit::Architecture;
+
+use crate::built::{emit_all, is_built};
+use crate::support;
 
 /// Odd and published sizes that are small enough to hold: candle has no weights without numbers.
 const SIZES: [[u64; 4]; 5] = [[192, 12, 768, 3], [88, 2, 120, 4], [64, 1, 239, 1], [96, 2, 392, 4], [328, 3, 1048, 8]];

@@ -4,19 +4,13 @@
 //! Where `BIG_VISION` names a clone of big_vision, its own encoder is built beside the one that the tests write.
 //! What is missing is skipped aloud, or fails where `SOVIT_REQUIRE` lists it.
 
-#[path = "support/built.rs"]
-mod built;
-#[path = "support/python.rs"]
-mod python;
-#[path = "support/so400m.rs"]
-mod so400m;
-mod support;
-
-use built::{Built, PLAIN, SHAPES, build_all, class_token, emit_all};
-use python::JAX;
 use serde_json::{Value, json};
 use sovitc::plan::Target;
 use sovitc::vit::{Activation, Architecture, CATALOGUE, Pooling, Position, PositionRows, Variant};
+
+use crate::built::{Built, PLAIN, SHAPES, build_all, class_token, emit_all};
+use crate::python::JAX;
+use crate::support;
 
 /// The encoders that big_vision has: pooled by a probe, by the mean and by a class token without position.
 fn encoders() -> [Architecture; 4] {

@@ -2,15 +2,13 @@
 //!
 //! Skipped aloud where `$SOVIT_PYTHON` has no torch and timm; a failure where `SOVIT_REQUIRE` lists them.
 
-#[path = "support/python.rs"]
-mod python;
-mod support;
-
 use serde_json::{Value, json};
 use sovitc::vit::{
     Activation, Architecture, AttentionKind, BlockForm, Norm, NumberFormat, Optimizer, Pooling, QkNorm, QkvBias, Shape,
     Step, Variant, Vit,
 };
+
+use crate::{python, support};
 
 const WIDTH: u64 = 96;
 const MLP: u64 = 392;

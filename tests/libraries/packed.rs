@@ -2,14 +2,12 @@
 //!
 //! Skipped aloud where `$SOVIT_PYTHON` has no torch, timm and transformers; a failure where `SOVIT_REQUIRE` lists them.
 
-#[path = "support/python.rs"]
-mod python;
-mod support;
-
 use std::process::Command;
 
 use serde_json::{Value, json};
 use sovitc::vit::{Architecture, Packed, Packing, Shape};
+
+use crate::{python, support};
 
 #[test]
 fn padded_images_cost_what_the_libraries_count() {

@@ -3,24 +3,10 @@
 //! `SOVIT_PYTHON` names an interpreter with the packages of `tests/requirements.txt`; models are built where it has
 //! torch and timm, as with those of `tests/requirements-full.txt`. What is missing is skipped aloud, or fails where `SOVIT_REQUIRE` lists it.
 
-#[path = "support/built.rs"]
-mod built;
-#[path = "support/python.rs"]
-mod python;
-#[path = "support/so400m.rs"]
-mod so400m;
-mod support;
-
 use std::path::Path;
 use std::process::Command;
 
-use built::{
-    Built, PARALLEL, PLAIN, RES_POST, ROTARY, SHAPES, UNCENTRED, build_all, class_token, emit_all, of_open_clip,
-    of_timm, of_transformers,
-};
-use python::{JAX, TORCH, has, run};
 use serde_json::{Value, json};
-use so400m::{Case, case};
 use sovitc::disk::write_all;
 use sovitc::emit::render;
 use sovitc::kernel::{Normalisation, Numbers, Operand, Pack, plan, weights};
@@ -29,6 +15,14 @@ use sovitc::vit::{
     Activation, Architecture, BlockForm, ConfigProblem, KernelForm, Norm, Pooling, Position, PositionRows, QkNorm,
     QkvBias, Shape, Variant, Vit, read_config,
 };
+
+use crate::built::{
+    Built, PARALLEL, PLAIN, RES_POST, ROTARY, SHAPES, UNCENTRED, build_all, class_token, emit_all, of_open_clip,
+    of_timm, of_transformers,
+};
+use crate::python::{JAX, TORCH, has, run};
+use crate::so400m::{Case, case};
+use crate::support;
 
 /// Emits a case for one target and returns the folder with its `config.json`.
 fn emitted(case: Case, target: Target, out: &Path) -> String {
