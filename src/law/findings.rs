@@ -223,8 +223,8 @@ fn runs(sample: &Sample) -> (usize, bool) {
         .collect();
     rows.sort_unstable();
     rows.dedup();
-    let runs = rows.chunk_by(|a, b| a.0 == b.0);
-    (runs.clone().count(), runs.into_iter().any(|run| run.len() > 1))
+    let runs = || rows.chunk_by(|a, b| a.0 == b.0);
+    (runs().count(), runs().any(|run| run.len() > 1))
 }
 
 /// How far held-out rows lie beyond the fitted ones, if they do by much.
