@@ -3,7 +3,12 @@
 #[path = "support/so400m.rs"]
 mod so400m;
 
+use std::fmt::Debug;
+
 use proptest::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sovitc::hardware::AttentionLibrary;
 use sovitc::law::{
     ArmParameters, Estimate, FitReport, FormFit, FormLaw, HoldOut, Law, NamedLaw, Parameter, Scores, SovitLaw,
     SovitParameters, StarForm, Termination, TieTest,
@@ -11,7 +16,7 @@ use sovitc::law::{
 use sovitc::lock::{Input, Lock, Warning};
 use sovitc::shape::{Loss, Plateau};
 use sovitc::source::MemoryWorld;
-use sovitc::vit::{Axis, PerAxis, Shape};
+use sovitc::vit::{Activation, Axis, Optimizer, PerAxis, Pooling, Position, QkNorm, Shape};
 
 /// A lock with every kind of law and an answer with everything in it; `x` stands in many places.
 fn lock(x: f64) -> Lock {
@@ -209,4 +214,25 @@ fn a_lock_pins_every_file_of_a_pattern() {
     check(&[one], Some("the lock of `plan.sov` is stale: `runs/2.csv` is gone"));
     check(&[one, (two.0, one.1)], Some("the lock of `plan.sov` is stale: `runs/2.csv` has changed"));
     check(&[one, two, ("runs/3.csv", one.1)], Some("the lock of `plan.sov` is stale: `runs/3.csv` is new"));
+}
+
+/// Machines read the words that plans are written in; locks of before, whose words came of names in Rust, are read still.
+#[test]
+fn words_are_those_of_plans() {
+    fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(all: &[(&str, T)], before: &[(&str, T)]) {
+        for (word, value) in all {
+            assert_eq!(serde_json::to_value(value).unwrap(), *word);
+        }
+        for (word, value) in all.iter().chain(before) {
+            assert_eq!(serde_json::from_value::<T>((*word).into()).unwrap(), *value);
+        }
+    }
+    check(&Activation::ALL, &[("swi_glu", Activation::SwiGlu)]);
+    check(&Position::ALL, &[("sin_cos2d", Position::SinCos2d)]);
+    check(&Optimizer::ALL, &[("adam_w", Optimizer::AdamW)]);
+    check(&Pooling::ALL, &[]);
+    check(&QkNorm::ALL, &[]);
+    for library in AttentionLibrary::ALL {
+        assert_eq!(serde_json::to_value(library.1).unwrap(), library.0);
+    }
 }

@@ -24,6 +24,7 @@ pub enum AttentionLibrary {
     /// FlashAttention 3: heads of 64, 96, 128, 192 and 256.
     Flash3,
     /// cuDNN: heads of 64, 128, 192 and 256, as measured on an H200.
+    #[serde(rename = "cudnn")]
     CuDnn,
     /// Triton kernels: powers of two.
     Triton,

@@ -546,8 +546,10 @@ pub enum Target {
     /// Lightning: a YAML file for `LightningCLI`.
     Lightning,
     /// DINOv2: a YAML file over its default config.
+    #[serde(rename = "dinov2", alias = "dino_v2")]
     DinoV2,
     /// DINOv3: a YAML file over its default config.
+    #[serde(rename = "dinov3", alias = "dino_v3")]
     DinoV3,
     /// Burn: a Rust file with the blocks.
     Burn,

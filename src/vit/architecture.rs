@@ -47,6 +47,7 @@ pub enum Activation {
     /// `x sigmoid(1.702 x)`, as OpenAI's CLIP.
     QuickGelu,
     /// `silu(gate) * up`: a third matrix, the gate's, beside the two of the MLP (Shazeer, arXiv 2002.05202).
+    #[serde(rename = "swiglu", alias = "swi_glu")]
     SwiGlu,
 }
 

@@ -44,6 +44,7 @@ impl NumberFormat {
 #[non_exhaustive]
 pub enum Optimizer {
     /// Two moments of each parameter (Loshchilov and Hutter, arXiv 1711.05101).
+    #[serde(rename = "adamw", alias = "adam_w")]
     AdamW,
     /// Row and column means of the second moment of a matrix, all of a vector's; no momentum (Shazeer and Stern,
     /// arXiv 1804.04235).

@@ -89,6 +89,7 @@ pub enum Position {
     #[default]
     Learned,
     /// Fixed sines and cosines of both axes, added to the patches; no parameters (Chen et al., arXiv 2104.02057).
+    #[serde(rename = "sincos2d", alias = "sin_cos2d")]
     SinCos2d,
     /// Queries and keys are rotated by both axes in every block; no parameters (Heo et al., arXiv 2403.13298).
     Rope,

@@ -97,7 +97,7 @@ def attend(w, name, queries, keys, vit, biased="qkv"):
 
 def mlp(w, name, x, vit, activation):
     width, hidden = vit["shape"]["width"], vit["shape"]["mlp_dim"]
-    if activation == "swi_glu":
+    if activation == "swiglu":
         gate = functional.silu(functional.linear(x, *w.linear(f"{name}.gate", hidden, width)))
         x = gate * functional.linear(x, *w.linear(f"{name}.1", hidden, width))
     else:
@@ -145,7 +145,7 @@ def reference(w, vit, image, blocks=blocks):
     position = a.get("position", "learned")
     if position == "learned":
         x = x + w.of("position", x.shape[1], width)
-    elif position == "sin_cos2d":
+    elif position == "sincos2d":
         # The class token's row is zero.
         x = x + functional.pad(sines(vit), (0, 0, x.shape[1] - len(sines(vit)), 0))
     if a.get("masked"):
@@ -166,7 +166,7 @@ def reference(w, vit, image, blocks=blocks):
         x = x[:, sum(token.shape[1] for token in prefix):].mean(1)
     else:
         x = attend(w, "map.attention", w.of("map.probe", width).expand(len(x), 1, -1), x, vit)
-        gelu = "gelu_tanh" if a["activation"] == "swi_glu" else a["activation"]
+        gelu = "gelu_tanh" if a["activation"] == "swiglu" else a["activation"]
         x = (x + mlp(w, "map.mlp", normed(w, vit, "map.", x), vit, gelu))[:, 0]
     if a["classes"]:
         x = functional.linear(x, *w.linear("classifier", a["classes"], width))
