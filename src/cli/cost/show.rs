@@ -9,7 +9,10 @@ use super::{ATTENTION, Attention, CATALOGUE, Counted, Format, Timing, packed, te
 use crate::hardware::{Pass, Prediction, Timer, bytes_moved, forward, notes, step};
 use crate::plan::Counting;
 use crate::units::{Base, Dimension, human as quantity};
-use crate::vit::{Architecture, AttentionKind, Components, Cost, Memory, NumberFormat, Optimizer, Step, Vit};
+use crate::vit::{
+    Architecture, AttentionKind, Components, Cost, Memory, NamedText, NumberFormat, Optimizer, Shape, Step,
+    TEXT_CATALOGUE, TextTower, Vit,
+};
 
 /// FLOPs of a training step over those of a forward pass.
 pub(super) const TRAINING: u64 = Counting::TRAINING_FACTOR as u64;
@@ -295,36 +298,47 @@ fn times(timing: &Timing, counted: &Counted) -> String {
     text
 }
 
-/// The catalogue.
+/// The catalogue: encoders, then text towers.
 pub(super) fn catalogue(format: Format) -> String {
+    // With the projection to vectors as wide as the tower.
+    let of_text = |tower: &TextTower| {
+        let shared = tower.shape.width;
+        (tower.components(shared).total(), tower.forward_flops(shared))
+    };
     if format == Format::Json {
-        let list: Vec<_> = CATALOGUE
-            .iter()
-            .map(|entry| {
-                let cost = entry.vit().cost();
-                json!({
-                    "name": entry.name, "shape": entry.shape, "heads": entry.heads, "patch": entry.patch,
-                    "params": cost.params, "forward_flops": cost.forward_flops_per_example, "source": entry.source,
-                })
+        let encoders = CATALOGUE.iter().map(|entry| {
+            let cost = entry.vit().cost();
+            json!({
+                "name": entry.name, "shape": entry.shape, "heads": entry.heads, "patch": entry.patch,
+                "params": cost.params, "forward_flops": cost.forward_flops_per_example, "source": entry.source,
             })
-            .collect();
+        });
+        let towers = TEXT_CATALOGUE.iter().map(|entry| {
+            let (tower, (params, forward_flops)) = (&entry.tower, of_text(&entry.tower));
+            json!({
+                "name": entry.name, "shape": tower.shape, "heads": tower.heads, "vocabulary": tower.vocabulary,
+                "context": tower.context, "params": params, "forward_flops": forward_flops, "source": entry.source,
+            })
+        });
+        let list: Vec<_> = encoders.chain(towers).collect();
         return serde_json::to_string_pretty(&list).unwrap_or_default() + "\n";
     }
-    let mut text = String::from("name              width depth    MLP heads patch   parameters   forward at 224 px\n");
+    let mut text = String::from("name              width depth    MLP heads  patch   parameters   forward at 224 px\n");
+    let row = |name: &str, shape: &Shape, heads: u64, size: u64, params: u64, flops: u64| {
+        let Shape { width, depth, mlp_dim } = shape;
+        let [params, flops] = [(params, Dimension::PARAM), (flops, Dimension::FLOP)]
+            .map(|(count, dimension)| quantity(count as f64, dimension));
+        format!("{name:<17} {width:>5} {depth:>5} {mlp_dim:>6} {heads:>5} {size:>6} {params:>12} {flops:>19}\n")
+    };
     for entry in CATALOGUE {
         let cost = entry.vit().cost();
-        let _ = writeln!(
-            text,
-            "{:<17} {:>5} {:>5} {:>6} {:>5} {:>5} {:>12} {:>19}",
-            entry.name,
-            entry.shape.width,
-            entry.shape.depth,
-            entry.shape.mlp_dim,
-            entry.heads,
-            entry.patch,
-            quantity(cost.params as f64, Dimension::PARAM),
-            quantity(cost.forward_flops_per_example as f64, Dimension::FLOP),
-        );
+        let flops = cost.forward_flops_per_example;
+        text += &row(entry.name, &entry.shape, entry.heads, entry.patch, cost.params, flops);
+    }
+    text += "\ntext tower        width depth    MLP heads tokens   parameters   forward of a text\n";
+    for NamedText { name, tower, .. } in TEXT_CATALOGUE {
+        let (params, flops) = of_text(tower);
+        text += &row(name, &tower.shape, tower.heads, tower.context, params, flops);
     }
     text
 }
