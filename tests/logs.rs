@@ -216,8 +216,9 @@ fn logs_that_say_no_run_are_explained() {
             "bad-log",
             "`heads = 8`, and model `m` has `heads = 4`",
         ),
+        (good().with("runs/a/summary.csv", ""), "bad-log", "`runs/a/summary.csv` has no rows: its run logged nothing"),
+        (good().with("runs/a/summary.csv", "epoch,eval_top1\n"), "bad-log", "has no rows"),
         (good().with("runs/a/summary.csv", "epoch,eval_top5\n0,50\n"), "unknown-column", "has no column `eval_top1`"),
-        (good().with("runs/a/summary.csv", "epoch,eval_top1\n"), "unknown-column", "has no column `eval_top1`"),
     ] {
         let (_, found) = rows(&world, runs);
         let found = found.first().unwrap_or_else(|| panic!("{says}"));

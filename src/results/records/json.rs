@@ -148,7 +148,8 @@ impl Records for Json<'_> {
         if let Err(error) = object.deserialize(&mut json).and_then(|()| json.end()) {
             let why = error.to_string();
             let why = why.rsplit_once(" at line ").map_or(&*why, |(why, _)| why);
-            return Err(Broken::bad_json(line + error.line().saturating_sub(1) as u64, why));
+            let word = not_of_json(text, &error).map(|word| format!("`{word}` is no number of JSON"));
+            return Err(Broken::bad_json(line + error.line().saturating_sub(1) as u64, word.as_deref().unwrap_or(why)));
         }
         self.window.take(length);
         Ok(true)
@@ -160,6 +161,13 @@ impl Broken {
         let help = "write each row as a JSON object, and `null` where there is no number";
         Self::new(codes::BAD_JSON, Some(line), format!("is no JSON table: {why} in line {line}"), help)
     }
+}
+
+/// What Python writes for numbers that JSON has no word for, where the parser met it.
+fn not_of_json(text: &str, error: &serde_json::Error) -> Option<&'static str> {
+    let line = text.lines().nth(error.line().checked_sub(1)?)?;
+    let rest = line.get(error.column().checked_sub(1)?..)?;
+    ["NaN", "Infinity"].into_iter().find(|word| rest.starts_with(word))
 }
 
 const fn is_blank(byte: u8) -> bool {

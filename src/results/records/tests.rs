@@ -131,7 +131,9 @@ fn broken_files_say_where() {
     let json = |text: &str, why: &str| {
         check("a.json", text.as_bytes(), &format!("bad-json: `a.json` is no JSON table: {why}"));
     };
-    json("[{\"a\": 1},\n{\"a\": NaN}]", "expected value in line 2");
+    json("[{\"a\": 1},\n{\"a\": NaN}]", "`NaN` is no number of JSON in line 2");
+    json("[{\"a\": -Infinity}]", "`Infinity` is no number of JSON in line 1");
+    json("[{\"a\": nan}]", "expected ident in line 1");
     json("[{\"a\": 1}\n", "the array does not end in line 2");
     json("[{\"a\": 1} {\"a\": 1}]", "a comma or `]` must stand between its rows in line 1");
     json("[1]", "a row must be an object, `{...}` in line 1");

@@ -206,6 +206,10 @@ fn of_trainer<'a>(
         TrainerKind::Tensorboard | TrainerKind::Wandb | TrainerKind::Mlflow => Ok(Log::default()),
     };
     let log = log.map_err(|problem| told(path, problem))?;
+    if log.entries.is_empty() {
+        let what = "has no rows: its run logged nothing".to_owned();
+        return Err(told(path, Problem(None, what, "leave the run out until it has logged something")));
+    }
     let asks_sizes = results.columns.iter().any(|column| SIZES.contains(&column.value.as_str()));
     let vit = match &config {
         Some((said, at)) if asks_sizes => {
