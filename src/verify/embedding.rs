@@ -140,7 +140,8 @@ impl Case for Embedding {
             }
             for patch in 0..patches {
                 let numbers = self.patch(image, patch);
-                for column in (patch % step..width).step_by(step) {
+                let last = if patch + 1 == patches { 0..width } else { width - 1..width };
+                for column in (patch % step..width).step_by(step).chain(last) {
                     let weight = &self.weight[column * stored..][..numbers.len()];
                     let table = f64::from(self.bias[column])
                         + self.position.get(patch * width + column).map_or(0.0, |&position| f64::from(position));

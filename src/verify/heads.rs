@@ -111,7 +111,7 @@ impl Case for Heads {
         let queries = self.images * heads * tokens;
         let step = (queries * tokens * self.head / 10_000_000).max(1) | 1;
         let (mut errors, mut allowed, mut worst) = (0.0, 0.0, 0.0_f64);
-        for query in (0..queries).step_by(step) {
+        for query in (0..queries).step_by(step).chain([queries - 1]) {
             let (image, head, token) = (query / tokens / heads, query / tokens % heads, query % tokens);
             let (results, slack) = self.exact(query);
             for (d, (exact, size)) in results.into_iter().enumerate() {

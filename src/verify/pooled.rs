@@ -90,7 +90,7 @@ impl Case for Pooled {
         for image in 0..self.images {
             for head in 0..heads {
                 let weights = self.weights(image, head);
-                for column in (0..width).step_by(step) {
+                for column in (0..width).step_by(step).chain([width - 1]) {
                     let value =
                         |token: usize| f64::from(self.half.widen(self.x[(image * tokens + token) * width + column]));
                     let products = weights.iter().enumerate().map(|(token, weight)| weight * value(token));
