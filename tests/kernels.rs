@@ -30,6 +30,8 @@ mod gates;
 mod gemm;
 #[path = "kernels/image.rs"]
 mod image;
+#[path = "kernels/matrix.rs"]
+mod matrix;
 #[path = "kernels/overflow.rs"]
 mod overflow;
 #[path = "kernels/plain.rs"]

@@ -59,6 +59,7 @@ struct Executor {
     unsigned noise = 0;  // the state of their random order
 
     unsigned grid = 0, threads = 0;
+    std::vector<unsigned> chosen; // the blocks to run; all of the grid where it is empty
     unsigned at_barrier = 0, done = 0;
     unsigned waiting[MOST_THREADS / WARP], gone[MOST_THREADS / WARP]; // lanes of each warp: in a warp operation, done
     std::vector<Thread> pool; // grows to the largest block and keeps its stacks
@@ -66,11 +67,13 @@ struct Executor {
     Fiber main;
     char failure[512] = "";
 
-    // Runs every block; false with `failure` set if one of them trapped or came to a halt.
+    // Runs every block, or those that were chosen; false with `failure` set if one of them trapped or came to a halt.
     bool run(unsigned shared_bytes) {
         if (pool.size() < threads) pool.resize(threads);
-        for (unsigned n = 0; n < grid && !failure[0]; ++n) {
-            block = reverse ? grid - 1 - n : n;
+        const unsigned count = chosen.empty() ? grid : (unsigned)chosen.size();
+        for (unsigned n = 0; n < count && !failure[0]; ++n) {
+            block = reverse ? count - 1 - n : n;
+            if (!chosen.empty()) block = chosen[block];
             shared.assign(shared_bytes + SHARED_ZONE, POISON);
             run_block();
             for (size_t i = 0; i < SHARED_ZONE - 16 && !failure[0]; ++i)

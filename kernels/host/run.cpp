@@ -5,7 +5,7 @@
 // It reads one launch from standard input and writes the buffers that the kernel filled to standard output. All
 // numbers are little-endian. Input: grid, block, shared bytes, reverse, copies, number of arguments (4 bytes each), then
 // for each argument its kind (4 bytes), `bytes` (8 bytes) and, for scalars, inputs and updated buffers, the bytes
-// themselves. Output: outputs and updated buffers, in order; with SOVIT_COUNT the counts of counts.hpp behind them,
+// themselves; then how many blocks are to be run (4 bytes) and their numbers (4 bytes each), none for all. Output: outputs and updated buffers, in order; with SOVIT_COUNT the counts of counts.hpp behind them,
 // with SOVIT_TRACE what trace.hpp has traced. A trap ends the program with status 70 and a line on standard error; a request that makes no sense with status 64.
 #include "copies.hpp"
 #include "meetings.hpp"
@@ -93,6 +93,14 @@ int main() {
         argument.data = data[i].data();
         if (argument.kind != SOVIT_SAME && argument.kind != SOVIT_OUTPUT) get(argument.data, data[i].size());
     }
+    unsigned chosen;
+    get(&chosen, sizeof chosen);
+    if (chosen > launch.grid) {
+        fputs("the request chooses more blocks than there are\n", stderr);
+        return 64;
+    }
+    sovit_host::executor.chosen.resize(chosen);
+    for (unsigned& block : sovit_host::executor.chosen) get(&block, sizeof block);
     char message[600];
     if (sovit_run(&launch, arguments.data(), count, message, sizeof message) != 0) {
         fprintf(stderr, "%s\n", message);

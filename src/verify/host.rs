@@ -181,29 +181,52 @@ fn put(path: &Path, text: &str) -> Result<(), Failure> {
 impl Program {
     /// Runs the kernel over `rows` rows: the buffers it filled, in order, or what the executor found wrong.
     pub fn run(&self, rows: u32, order: Order, arguments: &[Argument]) -> Result<Vec<Vec<u8>>, Failure> {
-        Ok(self.launch(rows, order, arguments)?.0)
+        Ok(self.launch(rows, order, arguments, &[])?.0)
+    }
+
+    /// Runs some blocks of a launch; what the others would have written is NaN in the buffers.
+    pub fn run_blocks(
+        &self,
+        rows: u32,
+        order: Order,
+        arguments: &[Argument],
+        blocks: &[u32],
+    ) -> Result<Vec<Vec<u8>>, Failure> {
+        Ok(self.launch(rows, order, arguments, blocks)?.0)
+    }
+
+    /// Blocks of a launch.
+    pub fn blocks(&self, rows: u32) -> u32 {
+        let Launch { rows_per_block, blocks_per_band, .. } = self.launch;
+        (u64::from(rows).div_ceil(rows_per_block) * blocks_per_band) as u32
     }
 
     /// Runs the kernel and counts; it must have been compiled with [`COUNTING`](super::COUNTING).
     pub fn count(&self, rows: u32, arguments: &[Argument]) -> Result<Counts, Failure> {
-        let (_, rest) = self.launch(rows, ORDERS[0], arguments)?;
+        let (_, rest) = self.launch(rows, ORDERS[0], arguments, &[])?;
         Counts::read(&rest).ok_or_else(|| Failure::Kernel("the program was not compiled to count".to_owned()))
     }
 
     /// Runs the kernel and traces it; it must have been compiled with [`TRACING`](super::TRACING).
     pub fn trace(&self, rows: u32, arguments: &[Argument]) -> Result<Trace, Failure> {
-        let (_, rest) = self.launch(rows, ORDERS[0], arguments)?;
+        let (_, rest) = self.launch(rows, ORDERS[0], arguments, &[])?;
         Trace::read(&rest).ok_or_else(|| Failure::Kernel("the program was not compiled to trace".to_owned()))
     }
 
     /// The buffers, and what the program wrote behind them.
-    fn launch(&self, rows: u32, order: Order, arguments: &[Argument]) -> Result<(Vec<Vec<u8>>, Vec<u8>), Failure> {
+    fn launch(
+        &self,
+        rows: u32,
+        order: Order,
+        arguments: &[Argument],
+        blocks: &[u32],
+    ) -> Result<(Vec<Vec<u8>>, Vec<u8>), Failure> {
         let world = |error: std::io::Error| Failure::World(format!("cannot run `{}`: {error}", self.path.display()));
         let [input, output, error] = [Stdio::piped(), Stdio::piped(), Stdio::piped()];
         let mut child = Command::new(&self.path).stdin(input).stdout(output).stderr(error).spawn().map_err(world)?;
         if let Some(mut input) = child.stdin.take() {
             // A program that refuses the request closes its input; its own message is the one to show.
-            let _ = input.write_all(&self.request(rows, order, arguments));
+            let _ = input.write_all(&self.request(rows, order, arguments, blocks));
         }
         let out = child.wait_with_output().map_err(world)?;
         if !out.status.success() {
@@ -230,12 +253,11 @@ impl Program {
     }
 
     /// What run.cpp reads.
-    fn request(&self, rows: u32, order: Order, arguments: &[Argument]) -> Vec<u8> {
-        let Launch { threads, rows_per_block, blocks_per_band, shared_bytes, .. } = self.launch;
-        let grid = u64::from(rows).div_ceil(rows_per_block) * blocks_per_band;
+    fn request(&self, rows: u32, order: Order, arguments: &[Argument], blocks: &[u32]) -> Vec<u8> {
+        let Launch { threads, shared_bytes, .. } = self.launch;
         let mut request = Vec::new();
-        let [grid, threads, shared] = [grid, threads, shared_bytes].map(|n| n as u32);
-        for number in [grid, threads, shared, order.reverse.into(), order.copies, arguments.len() as u32] {
+        let [threads, shared] = [threads, shared_bytes].map(|n| n as u32);
+        for number in [self.blocks(rows), threads, shared, order.reverse.into(), order.copies, arguments.len() as u32] {
             request.extend(number.to_le_bytes());
         }
         for argument in arguments {
@@ -249,6 +271,9 @@ impl Program {
             request.extend(kind.to_le_bytes());
             request.extend(bytes.to_le_bytes());
             request.extend(data);
+        }
+        for number in std::iter::once(&(blocks.len() as u32)).chain(blocks) {
+            request.extend(number.to_le_bytes());
         }
         request
     }
