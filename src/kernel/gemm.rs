@@ -323,20 +323,16 @@ impl Gemm {
             }
             _ => (apart(stored(own)), apart(own)),
         };
-        let shaped = |name: &str, dtype, shape: Vec<Extent>, access| Argument {
-            shape,
-            ..Argument::new(name, dtype, [], access)
-        };
-        let table = |name: &str| shaped(name, Dtype::F32, rows.clone(), Access::Read);
+        let table = |name: &str| Argument::new(name, Dtype::F32, rows.clone(), Access::Read);
         let behind = |first: &[Extent], last: Vec<Extent>| [first, &last].concat();
         let matrix = |name: &str, access| {
             let dtype = if access == Access::Write { self.out } else { Dtype::Bf16 };
             let (shape, used) = (apart(stored(own)), apart(own));
-            shaped(name, dtype, behind(&[Extent::ROWS], shape), access).padded(behind(&[Extent::ROWS], used))
+            Argument::new(name, dtype, behind(&[Extent::ROWS], shape), access).padded(behind(&[Extent::ROWS], used))
         };
         let wide = |name: &str, rows: &[Extent], used: &[Extent]| {
             let shape = behind(rows, columns(stored(group)));
-            shaped(name, Dtype::Bf16, shape, Access::Read).padded(behind(used, columns(group)))
+            Argument::new(name, Dtype::Bf16, shape, Access::Read).padded(behind(used, columns(group)))
         };
         let of_head = if heads > 1 { vec![Extent::ROWS, size(heads)] } else { vec![Extent::ROWS] };
         let mut arguments = match self.source {
@@ -361,7 +357,7 @@ impl Gemm {
             Epilogue::Tokens { prefix, positions } => {
                 let tokens = |name: &str, count: u64| {
                     let shape = behind(&[size(count)], rows.clone());
-                    shaped(name, Dtype::F32, shape, Access::Read).padded(behind(&[size(count)], used.clone()))
+                    Argument::new(name, Dtype::F32, shape, Access::Read).padded(behind(&[size(count)], used.clone()))
                 };
                 if positions {
                     arguments.push(tokens("position", self.rows_per_image));
@@ -386,7 +382,8 @@ impl Gemm {
             _ => matrix("out", Access::Write),
         });
         if let Source::Images(images) = self.source {
-            arguments.extend(images.strides().iter().map(|name| Argument::new(name, Dtype::U32, [], Access::Read)));
+            arguments
+                .extend(images.strides().iter().map(|name| Argument::new(name, Dtype::U32, Vec::new(), Access::Read)));
         }
         arguments.push(Argument::rows());
         arguments

@@ -94,6 +94,9 @@ impl Images {
             Pixels::Fp16 => Dtype::Fp16,
         };
         let image = Argument::new("image", dtype, [Extent::IMAGES, rest[0], rest[1], last], Access::Read);
-        Argument { strides: self.strides().iter().map(|&name| name.to_owned()).collect(), ..image }
+        // Two bytes are read at once where a run has an even number of them.
+        let alignment = dtype.bytes().max(if self.run().is_multiple_of(2) { 2 } else { 1 });
+        let strides = self.strides().iter().map(|&name| name.to_owned()).collect();
+        Argument { strides, alignment: Some(alignment), ..image }
     }
 }

@@ -196,18 +196,23 @@ pub struct Argument {
     /// not dense; the dimensions after these are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub strides: Vec<String>,
+    /// Bytes of which its address is a multiple, and each of its strides; none for a scalar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<u64>,
     /// What the kernel does with it.
     pub access: Access,
 }
 
 impl Argument {
-    pub(super) fn new<const N: usize>(name: &str, dtype: Dtype, shape: [Extent; N], access: Access) -> Self {
-        Self { name: name.to_owned(), dtype, shape: shape.to_vec(), used: Vec::new(), strides: Vec::new(), access }
+    pub(super) fn new(name: &str, dtype: Dtype, shape: impl Into<Vec<Extent>>, access: Access) -> Self {
+        let shape = shape.into();
+        let alignment = (!shape.is_empty()).then_some(16);
+        Self { name: name.to_owned(), dtype, shape, used: Vec::new(), strides: Vec::new(), alignment, access }
     }
 
     /// The number of rows, a scalar.
     pub(super) fn rows() -> Self {
-        Self::new("rows", Dtype::U32, [], Access::Read)
+        Self::new("rows", Dtype::U32, Vec::new(), Access::Read)
     }
 
     /// The same with zeros past `used`.

@@ -203,8 +203,11 @@ impl Machine<'_> {
                 "rows" => rows as usize,
                 name => self.images.stride(self.pack.form.images.layout, name),
             };
+            assert_eq!(planned.alignment, None);
             return Argument::Scalar(scalar as u32);
         }
+        let is_aligned = planned.alignment == Some(16) || planned.name == "image" && planned.alignment <= Some(2);
+        assert!(is_aligned, "{planned:?}");
         let size = (planned.elements(&plan.launch, rows) * planned.dtype.bytes()) as usize;
         let bound = step.arguments.iter().find(|bound| bound.argument == planned.name);
         match &bound.unwrap_or_else(|| panic!("{} lacks {}", step.kernel, planned.name)).operand {

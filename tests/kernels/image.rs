@@ -214,7 +214,9 @@ fn images_that_begin_amid_a_chunk_agree() {
         let images = images(sizes, pixels, layout);
         let plan = embedding(images, 72, 1).plan_with(&tile([2, 2], [1, 2], 32, 3)).unwrap();
         let source = kernel_source(&plan).unwrap();
+        let alignment = plan.arguments[0].alignment.unwrap();
         for shift in shifts {
+            assert!(alignment <= 2 && shift % alignment == 0, "{shift}, {alignment}");
             let program = compiled(&plan, &source, &[&format!("-DSOVIT_SHIFT={shift}")]);
             for (count, order) in [(1, SCHEDULES[0]), (2, SCHEDULES[1])] {
                 let case = Embedding::new(images, &plan, count, 0);
