@@ -1,6 +1,6 @@
 //! Compiles a kernel with the host executor and runs it.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,8 @@ use crate::kernel::{KernelPlan, Launch};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compiler {
     program: OsString,
+    /// What it is told before all else.
+    words: Vec<String>,
 }
 
 /// A kernel and the executor as one program.
@@ -78,12 +80,29 @@ const FILES: [(&str, &str); 13] = executor![
 const FLAGS: [&str; 6] = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"];
 
 impl Compiler {
-    /// The first that runs: `CXX`, `c++`, `g++` or `clang++`.
+    /// What `CXX` names where it is set, a program and perhaps words for it, such as `ccache g++`; else the first of `c++`,
+    /// `g++` and `clang++` that runs. None where that does not run.
     pub fn find(variable: impl Fn(&str) -> Option<OsString>) -> Option<Self> {
-        let set = variable("CXX").filter(|value| !value.is_empty());
-        let names = set.into_iter().chain(["c++", "g++", "clang++"].map(OsString::from));
-        let runs = |name: &OsString| Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success());
-        names.into_iter().find(runs).map(|program| Self { program })
+        let alone = |program| Self { program, words: Vec::new() };
+        let all = match variable("CXX").filter(|value| !value.is_empty()) {
+            Some(set) => vec![Self::apart(&set).unwrap_or_else(|| alone(set))],
+            None => ["c++", "g++", "clang++"].map(|name| alone(name.into())).to_vec(),
+        };
+        let runs = |one: &Self| one.command().arg("--version").output().is_ok_and(|out| out.status.success());
+        all.into_iter().find(runs)
+    }
+
+    /// A program and words for it, unless it is a program of that whole name.
+    fn apart(set: &OsStr) -> Option<Self> {
+        let mut words = set.to_str().filter(|_| !Path::new(set).is_file())?.split_whitespace();
+        let program = words.next()?.into();
+        Some(Self { program, words: words.map(str::to_owned).collect() })
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.words);
+        command
     }
 
     /// Compiles a kernel's source with the executor, or finds it compiled below `folder` by an earlier call.
@@ -99,6 +118,9 @@ impl Compiler {
         let mut hasher = blake3::Hasher::new();
         let mut add = |text: &[u8]| _ = hasher.update(text).update(&[0]);
         add(self.program.as_encoded_bytes());
+        for word in &self.words {
+            add(word.as_bytes());
+        }
         for flag in FLAGS.iter().chain(flags) {
             add(flag.as_bytes());
         }
@@ -143,7 +165,7 @@ impl Compiler {
     /// Runs the compiler; what it makes gets its name when it is whole, so that calls at the same time do no harm.
     fn call(&self, result: &Path, inputs: impl Fn(&mut Command)) -> Result<(), Failure> {
         let unfinished = beside(result);
-        let mut command = Command::new(&self.program);
+        let mut command = self.command();
         command.args(FLAGS);
         inputs(&mut command);
         let out = command.arg("-o").arg(&unfinished).output().map_err(|error| Failure::World(error.to_string()))?;

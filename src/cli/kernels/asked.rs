@@ -9,6 +9,7 @@ use super::super::asked::chosen;
 use super::super::{Common, Located, Uses};
 use crate::Outcome;
 use crate::diagnostic::Diagnostic;
+use crate::render::visible;
 use crate::shape::Answer;
 use crate::verify::{Compiler, codes};
 
@@ -48,7 +49,11 @@ impl Asked {
 /// The C++ compiler and a folder to build in.
 pub(super) fn workshop() -> Result<(Compiler, Folder), Diagnostic> {
     let compiler = Compiler::find(|name| env::var_os(name)).ok_or_else(|| {
-        let message = "running kernels on the CPU needs a C++ compiler, and none was found";
+        let found = match env::var_os("CXX").filter(|set| !set.is_empty()) {
+            Some(set) => format!("`CXX` is `{}`, which does not run", visible(&set.to_string_lossy())),
+            None => "none was found".to_owned(),
+        };
+        let message = format!("running kernels on the CPU needs a C++ compiler, and {found}");
         let error = Diagnostic::error(codes::NO_COMPILER, message).from_world();
         error.help("install g++ or clang++").help("or set `CXX` to a compiler of C++17")
     })?;
