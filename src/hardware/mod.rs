@@ -25,6 +25,9 @@ pub struct Device {
     pub name: String,
     /// The name in words.
     pub title: String,
+    /// The architecture that CUDA kernels are compiled for, such as `sm_90a`; none where it runs no CUDA, or it is not known.
+    #[serde(default)]
+    pub arch: Option<String>,
     /// Peak rates by number format, dense, in FLOP/s of one device.
     pub rates: BTreeMap<String, f64>,
     /// Device memory, in bytes.

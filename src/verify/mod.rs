@@ -53,6 +53,8 @@ pub mod codes {
     pub const DISAGREES: Code = Code::new("S0821", "kernel-disagrees");
     /// The C++ compiler, or running what it made, failed.
     pub const NOT_RUN: Code = Code::new("S0822", "kernel-not-run");
+    /// The device runs no CUDA kernels.
+    pub const NO_CUDA: Code = Code::new("S0823", "no-cuda");
 }
 
 /// Inputs of one launch, and what must come out.

@@ -44,6 +44,9 @@ const PRODUCT: f64 = 4096.0;
 /// Share of the bandwidth that kernels reach which only move rows. The layer norm reaches 0.84 on an H200 and 0.88 on an H100
 /// at 16,384 rows of 768 to 1664, launches apart, and copies 0.89 on both (`benches/results/gpu.md`).
 const REACHED: f64 = 0.84;
+/// Seconds from one kernel's end to the next one's work, at least: whole models, which some devices are measured by, tell
+/// little of it.
+const LAUNCH: f64 = 1.5e-6;
 /// Instructions that the schedulers of a unit start in a clock.
 const SCHEDULERS: f64 = 4.0;
 
@@ -172,7 +175,7 @@ impl Counted {
         let idle = plan.idle_clocks() * of_one / of_one.min(resident as f64).max(1.0) / device.clock;
         let memory = ("memory", dram_bytes.unwrap_or(moved_bytes) as f64 / (device.bandwidth * reached));
         let (limit, longest) = longer((work, worked + idle), memory);
-        let seconds = longest + constants.latency;
+        let seconds = longest + constants.latency.max(LAUNCH);
         let computed = (useful_flops as f64 / rate).max(scalar_flops as f64 / (scalar(rate / clocks) * clocks));
         let floor = computed.max(moved_bytes as f64 / device.bandwidth);
         Profile {

@@ -134,6 +134,19 @@ fn a_kernel_that_disagrees_ends_the_command_with_1() {
     assert!(text.contains("WRONG"), "{text}");
 }
 
+/// As in `CXX="ccache g++"`.
+#[test]
+#[cfg(unix)]
+fn a_compiler_may_come_with_words() {
+    need_compiler!("verify::a_compiler_may_come_with_words");
+    let folder = tempfile::tempdir().unwrap();
+    let (status, _, said) = verify(&plan(&folder), &["tiny"], |command| {
+        let own = std::env::var("CXX").unwrap_or_default();
+        command.env("CXX", format!("env SOVIT_WORDS=1 {}", if own.is_empty() { "c++" } else { own.as_str() }));
+    });
+    assert_eq!((status, said.as_str()), (0, ""));
+}
+
 #[test]
 fn no_compiler_is_the_worlds_fault() {
     let folder = tempfile::tempdir().unwrap();
@@ -142,6 +155,12 @@ fn no_compiler_is_the_worlds_fault() {
     });
     assert_eq!((status, text.as_str()), (3, ""));
     assert!(said.contains("S0820") && said.contains("sovitc explain S0820"), "{said}");
+    // Whoever names one is not given another.
+    let (status, text, said) = verify(&plan(&folder), &[], |command| {
+        command.env("CXX", "no-such-compiler -O2");
+    });
+    assert_eq!((status, text.as_str()), (3, ""));
+    assert!(said.contains("`CXX` is `no-such-compiler -O2`, which does not run"), "{said}");
     let (status, _, said) = verify(&plan(&folder), &["tin"], |_| {});
     assert!(status == 1 && said.contains("there is `tiny`"), "{said}");
 }
@@ -211,6 +230,13 @@ fn the_command_profiles_every_kernel() {
     assert_eq!((status, said.as_str()), (0, ""));
     assert!(text.contains("\"kernel\": \"fc1_b2\"") && text.contains("\"kernel\": \"fc1\""), "{text}");
 
+    // A TPU runs no CUDA; whoever knows better says for what kernels are compiled.
+    let (status, _, said) = kernels("profile", &plan(&folder), &["--device", "tpu_v5e"], |_| {});
+    assert!(status == 1 && said.contains("S0823") && said.contains("`h200`") && !said.contains("mi300x"), "{said}");
+    let asked = ["--device", "mi300x", "--arch", "sm_80", "--rows", "16"];
+    let (status, text, said) = kernels("profile", &plan(&folder), &asked, |_| {});
+    assert_eq!((status, said.as_str()), (0, ""));
+    assert!(text.contains("tiny on mi300x"), "{text}");
     let (status, _, said) = kernels("profile", &plan(&folder), &["--device", "a10"], |_| {});
     assert!(status == 1 && said.contains("there is `a100`"), "{said}");
 }

@@ -206,4 +206,5 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     ("S0820", include_str!("../../../grammar/explain/S0820.md")),
     ("S0821", include_str!("../../../grammar/explain/S0821.md")),
     ("S0822", include_str!("../../../grammar/explain/S0822.md")),
+    ("S0823", include_str!("../../../grammar/explain/S0823.md")),
 ];

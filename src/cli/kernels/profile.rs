@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::super::{Format, Status, answer, build, report, tell};
 use super::asked::{Asked, workshop};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, list_of};
 use crate::emit::kernel_source;
 use crate::hardware::{self, Device};
 use crate::kernel::{self, KernelPlan, Kernels, Rows, Step};
@@ -47,9 +47,9 @@ pub(in crate::cli) struct Counts {
     #[arg(long, value_delimiter = ',', default_values_t = [1024, 16384])]
     #[arg(value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
     rows: Vec<u64>,
-    /// The architecture whose registers NVRTC counts, where it is found.
-    #[arg(long, value_name = "ARCH", default_value = "sm_80")]
-    arch: String,
+    /// The architecture whose registers NVRTC counts, where it is found; the device's where absent.
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<String>,
 }
 
 /// What `--format json` prints.
@@ -110,11 +110,12 @@ pub(super) fn run(arguments: &Counts) -> Status {
     let Some(device) = own.iter().find(|device| device.name == *name).or_else(|| hardware::device(name)) else {
         return fail(no_device(name, own));
     };
+    let Some(arch) = arguments.arch.as_ref().or(device.arch.as_ref()) else { return fail(no_cuda(device)) };
     let (cache, refused) = Cache::usual(|name| env::var_os(name));
     let found = arguments
         .asked
         .answers(outcome)
-        .and_then(|answers| profiled(arguments, &outcome.plan, &answers, device, &cache));
+        .and_then(|answers| profiled(arguments, &outcome.plan, &answers, (device, arch), &cache));
     // Without a cache it takes longer, and says why.
     tell(&[Vec::from_iter(refused), cache.trouble()].concat(), &Sources::default(), format, "");
     let searches = match found {
@@ -136,13 +137,13 @@ fn profiled<'a>(
     arguments: &Counts,
     plan: &Plan,
     answers: &[&'a Answer],
-    device: &Device,
+    (device, arch): (&Device, &str),
     cache: &Cache,
 ) -> Result<Vec<Profiled<'a>>, Diagnostic> {
     let (compiler, folder) = workshop()?;
     let search = nvrtc::Search::from_environment(|name| env::var_os(name));
     let library = nvrtc::find(&search).ok();
-    library.as_ref().map_or(Ok(()), |library| library.accepts(&arguments.arch))?;
+    library.as_ref().map_or(Ok(()), |library| library.accepts(arch))?;
     let disassembler = sass::find(&search, |name| env::var_os(name));
     let mut searches = Vec::new();
     for answer in answers {
@@ -162,7 +163,7 @@ fn profiled<'a>(
                 count(&answer.vit, plan, None, &compiler, folder.path()).map_err(|found| failed(plan, found))?;
             let built = library
                 .as_ref()
-                .and_then(|library| built(library, cache, disassembler.as_ref(), plan, &arguments.arch, folder.path()));
+                .and_then(|library| built(library, cache, disassembler.as_ref(), plan, arch, folder.path()));
             kernels.extend(rows.iter().map(|&rows| counted.on(plan, device, rows, built)));
             for pass in &mut passes {
                 let launches: Vec<&Step> = pass.launches(&planned, &plan.name).collect();
@@ -175,6 +176,14 @@ fn profiled<'a>(
         searches.push(Profiled { search: &answer.search, kernels, passes });
     }
     Ok(searches)
+}
+
+fn no_cuda(device: &Device) -> Diagnostic {
+    let message = format!("it is not known that `{}` runs CUDA kernels", device.name);
+    let known = hardware::devices().iter().filter(|device| device.arch.is_some());
+    Diagnostic::error(codes::NO_CUDA, message)
+        .help(format!("known to are {}", list_of(known.map(|device| device.name.as_str()))))
+        .help("or say what its kernels are compiled for, such as `--arch sm_89`")
 }
 
 fn failed(plan: &KernelPlan, found: Failure) -> Diagnostic {

@@ -94,6 +94,7 @@ impl<'a> Checker<'a> {
         let device = Device {
             name: name.value.clone(),
             title: title?,
+            arch: base.and_then(|base| base.arch.clone()),
             rates: rates?,
             memory: memory?,
             bandwidth: bandwidth?,
