@@ -45,9 +45,8 @@
 //!
 //! Any room may stand on the ground: [`source`], [`diagnostic`], [`units`], [`vit`], [`hardware`].
 //! [`vit`] counts what a model is and takes, exactly; [`hardware`] tells how long it takes, by a model held to measurements.
-//! The doors touch the world: `cores` (threads), [`disk`] (files), [`render`] (drawn diagnostics), `nvrtc`, `sass` (NVIDIA's compiler and
-//! disassembler), `verify` (kernels on the CPU),
-//! `plugin` and `cli`.
+//! The doors touch the world: `cores` (threads), [`disk`] (files), [`render`] (drawn diagnostics), `nvrtc`, `sass` (NVIDIA's
+//! compiler and disassembler), `verify` (kernels on the CPU), `plugin` and `cli`.
 //!
 //! # Invariants, each held by a test
 //!

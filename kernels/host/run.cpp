@@ -5,8 +5,10 @@
 // It reads one launch from standard input and writes the buffers that the kernel filled to standard output. All
 // numbers are little-endian. Input: grid, block, shared bytes, reverse, copies, number of arguments (4 bytes each), then
 // for each argument its kind (4 bytes), `bytes` (8 bytes) and, for scalars, inputs and updated buffers, the bytes
-// themselves; then how many blocks are to be run (4 bytes) and their numbers (4 bytes each), none for all. Output: outputs and updated buffers, in order; with SOVIT_COUNT the counts of counts.hpp behind them,
-// with SOVIT_TRACE what trace.hpp has traced. A trap ends the program with status 70 and a line on standard error; a request that makes no sense with status 64.
+// themselves; then how many blocks are to be run (4 bytes) and their numbers (4 bytes each), none for all. Output: outputs
+// and updated buffers, in order; with SOVIT_COUNT the counts of counts.hpp behind them, with SOVIT_TRACE what trace.hpp
+// has traced. A trap ends the program with status 70 and a line on standard error; a request that makes no sense with
+// status 64.
 #include "copies.hpp"
 #include "meetings.hpp"
 #include "tensor.hpp"

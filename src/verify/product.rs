@@ -162,8 +162,8 @@ impl Case for Product {
     }
 
     /// Finite everywhere, or a number where results may be infinite; and, at the elements that are computed again in double
-    /// precision (all of a small product, of a large one a sample, its last row and its last column), within a step and the rounding of a long sum in
-    /// `float`, and the nearest in all but a few of a hundred.
+    /// precision (all of a small product, of a large one a sample, its last row and its last column), within a step and the
+    /// rounding of a long sum in `float`, and the nearest in all but a few of a hundred.
     fn check(&self, filled: &[Vec<u16>]) -> Result<f64, String> {
         let Some(out) = filled.first() else { return Err("nothing was filled".to_owned()) };
         let floats = self.gemm.out == Dtype::F32;
