@@ -28,6 +28,8 @@ mod forward;
 mod gates;
 #[path = "kernels/gemm.rs"]
 mod gemm;
+#[path = "support/held.rs"]
+mod held;
 #[path = "kernels/image.rs"]
 mod image;
 #[path = "kernels/matrix.rs"]

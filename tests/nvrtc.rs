@@ -1,6 +1,8 @@
 //! The kernels compiled by NVRTC, spills and lost performance being errors. Needs no GPU.
 #![cfg(feature = "nvrtc")]
 
+#[path = "support/held.rs"]
+mod held;
 #[path = "nvrtc/loops.rs"]
 mod loops;
 #[path = "nvrtc/shapes.rs"]
@@ -8,11 +10,8 @@ mod shapes;
 mod support;
 
 use std::collections::HashMap;
-use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
-use std::thread;
 
 use sovitc::diagnostic::{Code, Diagnostic, Fault};
 use sovitc::emit::kernel_source;
@@ -54,24 +53,6 @@ fn compile_plan(library: &Library, kernel: &KernelPlan, arch: &str) -> Compiled 
 
 fn compile(library: &Library, width: u64, arch: &str) -> Compiled {
     compile_plan(library, &layernorm_residual(width, 1e-6).unwrap(), arch)
-}
-
-/// Does all the work on every core, and says what of it went wrong.
-fn on_every_core<T: Sync>(jobs: &[T], work: impl Fn(&T) -> Result<(), String> + Sync) {
-    let next = AtomicUsize::new(0);
-    let share = || {
-        let mut found = Vec::new();
-        while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            found.extend(work(job).err());
-        }
-        found
-    };
-    let found: Vec<String> = thread::scope(|scope| {
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(share)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
-    });
-    assert!(found.is_empty(), "{} of {} CUBINs\n{}", found.len(), jobs.len(), found.join("\n"));
 }
 
 #[test]

@@ -3,9 +3,6 @@
 //! rounded. In every other case inputs have channels that are much larger than the rest.
 
 use std::collections::BTreeSet;
-use std::num::NonZero;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use sovitc::emit::kernel_source;
 use sovitc::kernel::{
@@ -14,17 +11,8 @@ use sovitc::kernel::{
 use sovitc::verify::{Argument, Case as _, Embedding, Heads, Norm, ORDERS, Product, Program, halves};
 use sovitc::vit::{Architecture, Half, ImageFormat, Shape, Vit};
 
+use crate::held::{SHAPES, on_every_core};
 use crate::{compiled, support};
-
-/// Width, depth, MLP size and heads.
-const SHAPES: [[u64; 4]; 6] = [
-    [192, 12, 768, 3],
-    [384, 12, 1536, 6],
-    [880, 18, 2320, 16],
-    [896, 18, 2304, 14],
-    [1152, 27, 4304, 16],
-    [1408, 40, 6144, 16],
-];
 
 /// Tokens of an image, the side of its grid of patches, and registers beside a class token, where it has one.
 const TOKENS: [(u64, u64, Option<u64>); 9] = [
@@ -420,22 +408,14 @@ fn every_operator_agrees_at_every_size() {
     for operator in OPERATORS {
         assert!(jobs.iter().filter(|case| case.operator == operator).count() >= 10, "{operator}");
     }
-    let check = |case: &Case| {
-        case.check().err().map(|why| {
+    on_every_core(&jobs, |case| {
+        case.check().map_err(|why| {
             let Case { operator, images, has_outliers, .. } = case;
             let Shape { width, mlp_dim, .. } = case.vit.shape;
             let tokens = attention(&case.vit).tokens;
             format!("{operator} of {width}, {mlp_dim}: {images} x {tokens} tokens, outliers {has_outliers}: {why}")
         })
-    };
-    let next = AtomicUsize::new(0);
-    let share = || std::iter::from_fn(|| jobs.get(next.fetch_add(1, Ordering::Relaxed))).filter_map(|case| check(case));
-    let found: Vec<String> = thread::scope(|scope| {
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(|| share().collect::<Vec<_>>())).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
-    assert!(found.is_empty(), "{} of {} are wrong\n{}", found.len(), jobs.len(), found.join("\n"));
 }
 
 /// What is wrong by a little everywhere, at the end of a launch or of its sums, or in one column.

@@ -5,8 +5,9 @@ use sovitc::nvrtc::Search;
 use sovitc::sass::{self, Disassembler};
 use sovitc::vit::{Half, Halves, KernelForm, named};
 
+use crate::held::on_every_core;
 use crate::shapes::{ARCHS, Distinct};
-use crate::{compile_plan, library, on_every_core, support};
+use crate::{compile_plan, library, support};
 
 const MODELS: [&str; 2] = ["sovit_400m14", "sovit_150m14"];
 

@@ -7,17 +7,8 @@ use sovitc::vit::{
     named,
 };
 
-use crate::{library, made, on_every_core, support};
-
-/// Width, depth, MLP size and heads.
-const SHAPES: [[u64; 4]; 6] = [
-    [192, 12, 768, 3],
-    [384, 12, 1536, 6],
-    [880, 18, 2320, 16],
-    [896, 18, 2304, 14],
-    [1152, 27, 4304, 16],
-    [1408, 40, 6144, 16],
-];
+use crate::held::{SHAPES, on_every_core};
+use crate::{library, made, support};
 
 /// The architectures of GPUs, a class each.
 pub(crate) const ARCHS: [&str; 6] = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"];
