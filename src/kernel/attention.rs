@@ -175,7 +175,8 @@ impl Attention {
     /// Whether the kernel can be built so.
     fn is_legal(&self, tile: &AttentionTile) -> bool {
         matches!(tile.warps, 1..=8)
-            && matches!((tile.softmax, tile.products_m, tile.stages), (Softmax::Whole, 1, 2..=4) | (_, 1..=2, 2..=4))
+            && matches!(tile.stages, 2..=4)
+            && matches!((tile.softmax, tile.products_m), (Softmax::Whole, 1) | (Softmax::Online, 1..=2))
             && matches!(tile.keys, 16..=MOST_KEYS)
             && tile.keys.is_multiple_of(16)
             && self.resident(tile) > 0
@@ -292,6 +293,21 @@ mod tests {
         let plan = Attention { tokens, heads, head_dim }.plan().unwrap();
         let seen = ["WARPS", "PRODUCTS_M", "KEYS", "STAGES"].map(|name| plan.constant(name).unwrap());
         assert_eq!((plan.choice("softmax").unwrap(), seen), (softmax, expected), "{}", plan.entry);
+    }
+
+    #[test]
+    fn tiles_that_cannot_be_built_are_refused() {
+        let attention = Attention { tokens: 256, heads: 16, head_dim: 72 };
+        let legal = |softmax, products_m, keys, stages| {
+            let tile = AttentionTile { softmax, warps: 4, products_m, keys, stages };
+            attention.plan_with(&tile).is_ok()
+        };
+        assert!(
+            legal(Softmax::Whole, 1, 32, 3) && legal(Softmax::Online, 1, 32, 2) && legal(Softmax::Online, 2, 32, 4)
+        );
+        // Two stacks of all scores have no room in registers.
+        assert!(!legal(Softmax::Whole, 2, 32, 3) && !legal(Softmax::Online, 3, 32, 3));
+        assert!(!legal(Softmax::Online, 2, 24, 3) && !legal(Softmax::Online, 2, 32, 5));
     }
 
     #[test]
