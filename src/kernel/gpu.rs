@@ -62,7 +62,8 @@ impl KernelPlan {
     pub fn check_launch(&self, registers: u64, static_shared_bytes: u64) -> Result<(), Diagnostic> {
         let too_much = |needed: u64, what: &str, most: u64| {
             let message = format!("a block of `{}` needs {needed} {what}, and there are {most}", self.entry);
-            Err(Diagnostic::error(codes::LAUNCH, message).from_world())
+            let error = Diagnostic::error(codes::LAUNCH, message).from_world();
+            Err(error.help("report it with the plan and the version of NVRTC: no such kernel should be planned"))
         };
         // A warp's registers come by 256.
         let registers = self.launch.threads.next_multiple_of(32).saturating_mul(registers.next_multiple_of(8));

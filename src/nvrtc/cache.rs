@@ -132,7 +132,9 @@ fn unused(folder: &Path, reason: &str) -> Diagnostic {
 
 fn made_anew(place: &Path) -> Diagnostic {
     let message = format!("`{}` was damaged, and its kernel is compiled anew", place.display());
-    Diagnostic::warning(codes::DAMAGED, message).from_world()
+    Diagnostic::warning(codes::DAMAGED, message)
+        .from_world()
+        .help("if it comes again, check the disk, or name another folder in `SOVIT_CACHE`")
 }
 
 /// Says that an entry is of use. A mark that cannot be made costs a compilation, some day.
