@@ -83,6 +83,8 @@ impl Seen {
     /// Holds what was seen to the tolerance of the kernel: all of it, and the rows and columns of each block.
     fn check(&self, plan: &KernelPlan) -> Result<(), String> {
         let tolerance = plan.tolerance();
+        // Twice what rounding makes and half a step of the largest: the manifest says no more, whatever is changed.
+        assert_eq!([tolerance.rounding, tolerance.size, tolerance.rms], [2.0, 2.0_f64.powi(-8), 1.25]);
         if let Some((row, column, [own, ..])) = self.list.iter().find(|(.., [own, ..])| !own.is_finite()) {
             return Err(format!("row {row}, column {column} is {own}"));
         }

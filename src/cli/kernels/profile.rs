@@ -143,7 +143,10 @@ fn profiled<'a>(
     let (compiler, folder) = workshop()?;
     let search = nvrtc::Search::from_environment(|name| env::var_os(name));
     let library = nvrtc::find(&search).ok();
-    library.as_ref().map_or(Ok(()), |library| library.accepts(arch))?;
+    // An older NVRTC may not know the device's own: then registers are not told, as without any.
+    if let (Some(library), Some(asked)) = (&library, &arguments.arch) {
+        library.accepts(asked)?;
+    }
     let disassembler = sass::find(&search, |name| env::var_os(name));
     let mut searches = Vec::new();
     for answer in answers {
