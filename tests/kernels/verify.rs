@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use sovitc::nvrtc::{Search, find};
 use tempfile::TempDir;
 
 use crate::support::TINY as PLAN;
@@ -237,6 +238,10 @@ fn the_command_profiles_every_kernel() {
     let (status, text, said) = kernels("profile", &plan(&folder), &asked, |_| {});
     assert_eq!((status, said.as_str()), (0, ""));
     assert!(text.contains("tiny on mi300x"), "{text}");
+    // An architecture that someone asked for is one, where there is an NVRTC to tell.
+    let told = find(&Search::from_environment(|name| std::env::var_os(name))).is_ok();
+    let (status, _, said) = kernels("profile", &plan(&folder), &["--device", "a100", "--arch", "sm_81"], |_| {});
+    assert_eq!((status, said.contains("S0812")), (i32::from(told), told), "{said}");
     let (status, _, said) = kernels("profile", &plan(&folder), &["--device", "a10"], |_| {});
     assert!(status == 1 && said.contains("there is `a100`"), "{said}");
 }
